@@ -1,0 +1,5 @@
+"""`python -m ganfw` is `ganfw`."""
+
+from ganfw.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""Fixtures that many tests share."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import ganfw
+from ganfw import Recipe, Registry
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Run the small networks of the tests on one thread, where they are fastest."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Return the registry of this environment."""
+    return ganfw.discover()
+
+
+@pytest.fixture
+def tiny() -> Recipe:
+    """Return the reference recipe with small networks, less data and few steps: a run takes half a second."""
+    return Recipe(
+        name="tiny",
+        extends="mnist_mlp",
+        run={"batch_size": 32, "log_every_steps": 4, "max_steps": 10},
+        data={"split": "test"},
+        generator={"hidden_dim": 4},
+        discriminator={"hidden_dim": 4},
+        callbacks={"samples": {"every_steps": 5}, "checkpoint": {"every_steps": 6}},
+    )
+
+
+@pytest.fixture
+def trained(tiny: Recipe, registry: Registry, tmp_path: Path) -> Path:
+    """Return the run directory of a finished run of `tiny`."""
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    directory = ganfw.create_run_directory(tmp_path / "runs", experiment)
+    ganfw.train(experiment, directory=directory)
+    return directory
