@@ -1,0 +1,1 @@
+"""Recipes: TOML documents that name the parts of an experiment."""

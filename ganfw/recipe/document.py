@@ -1,0 +1,162 @@
+"""The recipe as a value: loaded from TOML or written in Python, and written out again."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from ganfw.recipe.layers import Layers, parse_overrides, parse_recipe, read_recipe
+from ganfw.recipe.origin import KeyPath, Origin, excerpt
+from ganfw.recipe.tables import TABLES
+from ganfw.registry import Registry
+
+
+@frozen
+class Recipe:
+    """An experiment in words: which parts, with which parameters.
+
+    Two recipes are equal when their tables are. Parts and parameters are checked when the recipe is resolved
+    against a registry: see `ganfw.resolve`.
+
+    Attributes:
+        tables: the tables as TOML gives them, after `extends` and overrides.
+        name: what runs of this recipe are called.
+        origins: where each key was written.
+    """
+
+    tables: Mapping[str, Any]
+    name: str = field(eq=False)
+    origins: Mapping[KeyPath, Origin] = field(eq=False, repr=False)
+
+    def __init__(
+        self,
+        *,
+        name: str = "experiment",
+        extends: "str | os.PathLike[str] | Recipe | None" = None,
+        registry: Registry | None = None,
+        **tables: Any,
+    ) -> None:
+        """Write a recipe in Python.
+
+        Args:
+            name: what runs of this recipe are called.
+            extends: a base: a recipe, the path of one, or the name of a registered one.
+            registry: where names are looked up; by default, what `discover` finds.
+            **tables: the tables, as a TOML file would hold them: `run={"epochs": 2}`.
+
+        Raises:
+            RecipeError: `extends` cannot be read.
+            PartError: no recipe of that name is registered.
+        """
+        if extends is None:
+            base = Layers()
+        elif isinstance(extends, Recipe):
+            base = extends._layers()
+        else:
+            base = read_recipe(os.fspath(extends), registry, Path())
+        layers = base.with_layer(tables, lambda _: Origin("Python"))
+        self.__attrs_init__(layers.tables, name, layers.origins)  # type: ignore[attr-defined]
+
+    @classmethod
+    def of_layers(cls, layers: Layers, name: str) -> "Recipe":
+        """Make a recipe of merged layers, keeping their origins."""
+        recipe = cls.__new__(cls)
+        recipe.__attrs_init__(layers.tables, name, layers.origins)  # type: ignore[attr-defined]
+        return recipe
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str], registry: Registry | None = None) -> "Recipe":
+        """Load a recipe and all it extends.
+
+        Args:
+            source: the path of a TOML file, or the name of a registered recipe: `"mnist_mlp"`.
+            registry: where names are looked up; by default, what `discover` finds.
+
+        Raises:
+            RecipeError: a file is missing, unreadable or no TOML, or recipes extend each other in a circle.
+            PartError: no recipe of that name is registered.
+        """
+        text = os.fspath(source)
+        return cls.of_layers(read_recipe(text, registry, Path()), Path(text.rpartition(":")[2]).stem)
+
+    @classmethod
+    def parse(
+        cls,
+        text: str,
+        *,
+        name: str = "experiment",
+        file: str = "recipe.toml",
+        registry: Registry | None = None,
+        alone: bool = False,
+    ) -> "Recipe":
+        """Read a recipe from TOML text.
+
+        Args:
+            text: the text.
+            name: what runs of this recipe are called.
+            file: how errors call the text.
+            registry: where names are looked up; by default, what `discover` finds.
+            alone: refuse to read anything else, for a recipe from a stranger.
+
+        Raises:
+            RecipeError: the text is no TOML, or what it extends cannot be read.
+            PartError: it extends a recipe that is not registered.
+        """
+        return cls.of_layers(parse_recipe(text, file, registry, Path(), alone=alone), name)
+
+    def with_overrides(self, overrides: Iterable[str]) -> "Recipe":
+        """Return this recipe with options of the form `"generator.hidden_dim=256"` laid on top.
+
+        Raises:
+            RecipeError: an option has another form.
+        """
+        layer = parse_overrides(overrides)
+        layers = self._layers().with_layer(layer.tables, layer.origins.__getitem__)
+        return Recipe.of_layers(layers, self.name)
+
+    def to_toml(self, *, comments: Mapping[KeyPath, str] | None = None) -> str:
+        """Write the recipe as TOML that loads to an equal recipe.
+
+        Args:
+            comments: a comment for each key that has one.
+        """
+        return "".join(_write_table(self.tables, (), comments or {})).lstrip("\n")
+
+    def _layers(self) -> Layers:
+        return Layers(dict(self.tables), dict(self.origins))
+
+
+def _write_table(table: Mapping[str, Any], path: KeyPath, comments: Mapping[KeyPath, str]) -> Iterator[str]:
+    """Yield a table's lines: its header, its values with their comments in a column, then the tables inside."""
+    from tomlkit import key
+
+    values = {name: value for name, value in table.items() if not isinstance(value, Mapping)}
+    inner = {name: value for name, value in table.items() if isinstance(value, Mapping)}
+    if path and (values or not inner):
+        yield f"\n[{'.'.join(key(name).as_string() for name in path)}]\n"
+    lines = {name: f"{key(name).as_string()} = {_write_value(value)}" for name, value in values.items()}
+    width = max((len(line) for line in lines.values() if "\n" not in line), default=0)
+    for name, line in lines.items():
+        comment = excerpt(comments.get((*path, name), ""))
+        yield f"{line:{width}}  # {comment}\n" if comment else f"{line}\n"
+    for name in sorted(inner, key=_order) if not path else inner:
+        yield from _write_table(inner[name], (*path, name), comments)
+
+
+def _write_value(value: Any) -> str:
+    """Write a value on one line; tables inside arrays are written inline."""
+    from tomlkit import item, key
+
+    if isinstance(value, Mapping):
+        pairs = (f"{key(name).as_string()} = {_write_value(inner)}" for name, inner in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_write_value, value))}]"
+    return str(item(value).as_string())
+
+
+def _order(name: str) -> int:
+    names = ["run", *(table.name for table in TABLES)]
+    return names.index(name) if name in names else len(names)

@@ -1,0 +1,104 @@
+"""Where each key of a recipe came from: the file and line, an option, or a default."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import frozen
+
+KeyPath = tuple[str, ...]
+"""The keys that lead to a value: `("optimizer", "generator", "lr")`."""
+
+
+@frozen
+class Origin:
+    """Where a value was written.
+
+    Attributes:
+        label: `"recipes/mnist_mlp.toml:14"`, `"--set run.epochs=2"`, `"default"` or `"Python"`.
+        text: the line as written, or `""`.
+    """
+
+    label: str
+    text: str = ""
+
+
+Locate = Callable[[KeyPath], Origin]
+
+_TOKEN = re.compile(
+    r"""
+      \"{3}(?:\\.|[^\\])*?\"{3,5}   # multi-line strings, and those of one line
+    | '{3}.*?'{3,5}
+    | "(?:\\.|[^"\\\n])*"
+    | '[^'\n]*'
+    | \#[^\n]*
+    | [\[\]{}\n]
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each statement of a valid TOML text with the number of its first line."""
+    depth = start = 0
+    line = 1
+    for token in _TOKEN.finditer(text + "\n"):
+        match token.group():
+            case "[" | "{":
+                depth += 1
+            case "]" | "}":
+                depth -= 1
+            case "\n" if depth == 0:
+                statement = text[start : token.start()]
+                yield line, statement
+                line += statement.count("\n") + 1
+                start = token.end()
+
+
+def locate_in(text: str, file: str) -> Locate:
+    """Return a function that finds the origin of each key in a TOML text that parses."""
+    lines = text.split("\n")
+    found: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    for line, statement in _statements(text):
+        path, _ = _innermost(tomllib.loads(statement))
+        if statement.lstrip().startswith("["):
+            table = path
+            path = ()
+        for length in range(len(table) + len(path)):
+            found.setdefault((table + path)[: length + 1], line)
+
+    def locate(path: KeyPath) -> Origin:
+        while path and path not in found:
+            path = path[:-1]
+        line = found.get(path, 1)
+        return Origin(f"{file}:{line}", excerpt(lines[line - 1]))
+
+    return locate
+
+
+def _innermost(tables: dict[str, Any]) -> tuple[KeyPath, Any]:
+    """Follow the only key of each table: the path that one TOML statement writes, and the value at its end."""
+    path: KeyPath = ()
+    value: Any = tables
+    while isinstance(value, dict) and len(value) == 1:
+        key, value = next(iter(value.items()))
+        path += (key,)
+    return path, value
+
+
+def dotted(path: KeyPath) -> str:
+    """Write a path as recipes and messages do: `"optimizer.generator.lr"`."""
+    return ".".join(name if is_bare(name) else repr(name) for name in path)
+
+
+def is_bare(name: str) -> bool:
+    """Whether a key needs no quotes in TOML."""
+    return re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
+
+
+def excerpt(line: str) -> str:
+    """Show a line of a file in a message: trimmed, without characters that a terminal would obey."""
+    text = "".join(character if character.isprintable() else " " for character in line.strip())
+    return text if len(text) <= 200 else f"{text[:199]}…"

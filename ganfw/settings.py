@@ -1,0 +1,31 @@
+"""The `[run]` table of a recipe: how long, how large and where, whatever the parts are."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class RunSettings:
+    """Settings of a run that belong to no part; the signature is the schema of the `[run]` table.
+
+    Attributes:
+        seed: every random number of the run follows from it.
+        epochs: how often to go through the data.
+        batch_size: samples in a batch; the last batch of an epoch may be shorter and is kept.
+        max_steps: stop after so many steps even if epochs are left; None for no limit.
+        device: `"auto"` (CUDA, then MPS, then CPU), or a torch device such as `"cpu"` or `"cuda:1"`.
+        precision: number format of the training step.
+        log_every_steps: steps in a window; losses are read from the device once a window.
+        workers: processes that load data which is not in memory; None to choose by the number of cores.
+    """
+
+    seed: Annotated[int, Ge(0), "every random number of the run follows from it"] = 0
+    epochs: Annotated[int, Ge(1), "how often to go through the data"] = 1
+    batch_size: Annotated[int, Ge(1), "samples in a batch; the last of an epoch may be shorter"] = 128
+    max_steps: Annotated[Annotated[int, Ge(1)] | None, "stop after so many steps even if epochs are left"] = None
+    device: Annotated[str, "'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"] = "auto"
+    precision: Annotated[Literal["fp32"], "number format of the training step"] = "fp32"
+    log_every_steps: Annotated[int, Ge(1), "steps between two lines of metrics"] = 500
+    workers: Annotated[Annotated[int, Ge(0)] | None, "processes that load data which is not in memory"] = None
