@@ -1,0 +1,104 @@
+"""Check, once and before training, that the parts of an experiment fit together.
+
+Each check runs a part on a batch of two and looks at shape, dtype, device and range, so that a misfit is told by
+the part's name instead of by a crash in a matrix product.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganfw.data import Batches
+from ganfw.errors import GanfwError, PartError
+from ganfw.protocols import Loss, Noise
+from ganfw.randomness import own_randomness, seeded_generator
+from ganfw.sampling import evaluation_mode
+
+COUNT = 2
+"""Samples in the batch that is tried."""
+
+
+def check_fit(
+    batches: Batches,
+    noise: Noise,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: Loss,
+    labels: Mapping[str, str],
+) -> None:
+    """Try every part on a small batch; nothing of their state or of the global random state changes.
+
+    Args:
+        batches: the data, on the device.
+        noise: the noise sampler.
+        generator: `(n, z_dim)` to `(n, *sample_shape)`.
+        discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
+        loss: scalars from logits.
+        labels: how errors name the parts called data, noise, generator, discriminator and loss.
+
+    Raises:
+        PartError: a part does not fit; the message names it, what it gives and what is needed.
+    """
+    device = batches.device
+    shape = (COUNT, *batches.sample_shape)
+    is_image = len(batches.sample_shape) == 3
+
+    def run(name: str, call: Callable[..., Any], *inputs: Any) -> Any:
+        try:
+            return call(*inputs)
+        except GanfwError:
+            raise
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            given = ", ".join(f"{tuple(x.shape)}" for x in inputs if isinstance(x, Tensor))
+            raise PartError(f"{labels[name]} fails on {given or 'a small batch'}: {error}") from error
+
+    with (
+        own_randomness(0, device),
+        torch.no_grad(),
+        evaluation_mode(generator),
+        evaluation_mode(discriminator),
+    ):
+        first = batches.first(COUNT).samples
+        real = first.expand(COUNT, *first.shape[1:])
+        _check(labels["data"], real, shape, device, (0.0, 1.0) if is_image else None)
+        if noise.device.type != device.type:
+            raise PartError(f"{labels['noise']} is on {noise.device}; the run is on {device}")
+        z = run("noise", noise, COUNT, seeded_generator(device, 0, "contract"))
+        _check(labels["noise"], z, (COUNT, noise.z_dim), device)
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            for parameter in network.parameters():
+                if parameter.device.type != device.type:
+                    raise PartError(f"{labels[name]} is on {parameter.device}; move it to the run's {device}")
+        fake = run("generator", generator, z)
+        _check(labels["generator"], fake, shape, device, (0.0, 1.0) if is_image else None)
+        logits = run("discriminator", discriminator, real)
+        _check(labels["discriminator"], logits, (COUNT, 1), device)
+        for value in (
+            run("loss", loss.discriminator, logits, logits),
+            run("loss", loss.generator, logits),
+        ):
+            _check(labels["loss"], value, (), device)
+
+
+def _check(
+    label: str,
+    value: object,
+    shape: tuple[int, ...],
+    device: torch.device,
+    bounds: tuple[float, float] | None = None,
+) -> None:
+    if not isinstance(value, Tensor):
+        raise PartError(f"{label} gives {type(value).__name__}, not a tensor")
+    if tuple(value.shape) != shape:
+        raise PartError(f"{label} gives shape {tuple(value.shape)}; {shape} is needed")
+    if value.dtype != torch.float32:
+        raise PartError(f"{label} gives {value.dtype}; torch.float32 is needed")
+    if value.device.type != device.type:
+        raise PartError(f"{label} gives a tensor on {value.device}; the run is on {device}")
+    if not torch.isfinite(value).all():
+        raise PartError(f"{label} gives values that are not finite")
+    low, high = (float(value.min()), float(value.max())) if bounds else (0.0, 0.0)
+    if bounds and not (bounds[0] <= low and high <= bounds[1]):
+        raise PartError(f"{label} gives values from {low:.3g} to {high:.3g}; images must be in [0, 1]")

@@ -1,0 +1,182 @@
+"""Real samples and the order they are served in.
+
+The order of an epoch is a function of the seed and the epoch alone, so that any batch of a run can be served
+again without what came before it.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sized
+from typing import Any, cast
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ganfw.errors import DataError
+from ganfw.randomness import derive_seed, own_randomness, seeded_generator
+
+
+@frozen(eq=False)
+class TensorData:
+    """A data set held in memory.
+
+    Attributes:
+        samples: `(size, *sample_shape)`, uint8 in [0, 255] or float32; for images `(size, channels, height,
+            width)`, and float32 in [0, 1].
+        labels: `(size,)` int64 in [0, num_classes), or None.
+        num_classes: how many classes the labels name, or None.
+
+    Raises:
+        DataError: the shapes or dtypes are not as above.
+    """
+
+    samples: Tensor
+    labels: Tensor | None = None
+    num_classes: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.samples.dtype not in (torch.uint8, torch.float32) or self.samples.ndim < 2 or not len(self.samples):
+            raise DataError(
+                f"samples must be (size, …) uint8 or float32 with size >= 1, not "
+                f"{tuple(self.samples.shape)} {self.samples.dtype}"
+            )
+        if self.labels is not None and self.labels.shape != (len(self.samples),):
+            raise DataError(f"labels must be ({len(self.samples)},), not {tuple(self.labels.shape)}")
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return tuple(self.samples.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def sha256(self) -> str:
+        """Return the hash of the samples' and labels' values."""
+        digest = hashlib.sha256(f"{self.samples.dtype} {tuple(self.samples.shape)}".encode())
+        for tensor in (self.samples, self.labels):
+            if tensor is not None:
+                digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+Data = TensorData | Dataset[Any]
+"""What a data part returns: data in memory, or a torch data set whose items are a sample or (sample, label)."""
+
+
+@frozen(eq=False)
+class Batch:
+    """Samples for one step, on the device.
+
+    Attributes:
+        samples: `(batch, *sample_shape)` float32; images in [0, 1].
+        labels: `(batch,)` int64, or None.
+    """
+
+    samples: Tensor
+    labels: Tensor | None = None
+
+
+@frozen(eq=False)
+class Batches:
+    """Serves a data set in batches on a device, every sample once an epoch, the last short batch kept.
+
+    Attributes:
+        data: the data; moved to the device where it is in memory.
+        batch_size: samples in a batch.
+        seed: the run's seed.
+        device: where batches are delivered.
+        workers: processes that load a torch data set; None for one less than the cores, at most 4.
+    """
+
+    data: Data
+    batch_size: int
+    seed: int
+    device: torch.device
+    workers: int | None = None
+    sample_shape: tuple[int, ...] = field(init=False)
+    num_classes: int | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        data = self.data
+        if isinstance(data, TensorData):
+            labels = None if data.labels is None else data.labels.to(self.device)
+            data = TensorData(data.samples.to(self.device), labels, data.num_classes)
+            object.__setattr__(self, "data", data)
+            object.__setattr__(self, "sample_shape", data.sample_shape)
+            object.__setattr__(self, "num_classes", data.num_classes)
+        else:
+            if not isinstance(data, Sized) or not len(data):
+                raise DataError("a torch data set must have a length of at least 1")
+            first = self.first(1)
+            object.__setattr__(self, "sample_shape", tuple(first.samples.shape[1:]))
+            classes = getattr(data, "classes", None)
+            object.__setattr__(self, "num_classes", len(classes) if isinstance(classes, list) else None)
+
+    @property
+    def size(self) -> int:
+        """Samples in the data set."""
+        return len(cast("Sized", self.data))
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch, the short one included."""
+        return -(-self.size // self.batch_size)
+
+    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch, both counted from 0, from `first_batch` on."""
+        order = torch.randperm(self.size, generator=seeded_generator("cpu", self.seed, "order", epoch))
+        indices = order[first_batch * self.batch_size :].split(self.batch_size)
+        if isinstance(self.data, TensorData):
+            return self._gather(self.data, [chunk.to(self.device) for chunk in indices])
+        return self._load(self.data, epoch, indices)
+
+    def first(self, count: int) -> Batch:
+        """Return the first `count` samples in the data's own order, or all if there are fewer."""
+        indices = torch.arange(min(count, self.size))
+        if isinstance(self.data, TensorData):
+            return next(self._gather(self.data, [indices.to(self.device)]))
+        items = SeededItems(self.data, self.seed, 0)
+        return self._to_batch(torch.utils.data.default_collate([items[int(index)] for index in indices]))
+
+    def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[Batch]:
+        for chunk in indices:
+            samples = data.samples.index_select(0, chunk)
+            if samples.dtype == torch.uint8:
+                samples = samples.to(torch.float32).div_(255)
+            yield Batch(samples, None if data.labels is None else data.labels.index_select(0, chunk))
+
+    def _load(self, data: Dataset[Any], epoch: int, indices: tuple[Tensor, ...]) -> Iterator[Batch]:
+        workers = min(4, (os.cpu_count() or 1) - 1) if self.workers is None else self.workers
+        loader = DataLoader(
+            SeededItems(data, self.seed, epoch),
+            batch_sampler=[chunk.tolist() for chunk in indices],
+            num_workers=workers,
+            generator=torch.Generator(),  # or it would draw from the global one, once more after a resume
+            pin_memory=self.device.type == "cuda",
+        )
+        for loaded in loader:
+            yield self._to_batch(loaded)
+
+    def _to_batch(self, loaded: Any) -> Batch:
+        samples, labels = loaded if isinstance(loaded, list | tuple) else (loaded, None)
+        moved = samples.to(self.device, non_blocking=True)
+        return Batch(moved, None if labels is None else labels.to(self.device, non_blocking=True))
+
+
+@frozen(eq=False)
+class SeededItems(Dataset[Any]):
+    """A data set whose items, random transforms included, are a function of seed, epoch and index alone."""
+
+    data: Dataset[Any]
+    seed: int
+    epoch: int
+
+    def __len__(self) -> int:
+        return len(cast("Sized", self.data))
+
+    def __getitem__(self, index: int) -> Any:
+        with own_randomness(derive_seed(self.seed, "item", self.epoch, index)):
+            return self.data[index]

@@ -1,0 +1,147 @@
+"""An experiment: parts that fit together, on one device. Assembled from a recipe, or composed by hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from attrs import field, frozen
+from torch import nn
+
+from ganfw.callback import Callback
+from ganfw.contract import check_fit
+from ganfw.data import Batches, Data
+from ganfw.device import choose_device
+from ganfw.protocols import Loss, Noise, Step
+from ganfw.randomness import derive_seed, own_randomness
+from ganfw.recipe.resolve import ResolvedRecipe
+from ganfw.registry import Offer
+from ganfw.settings import RunSettings
+
+
+@frozen(eq=False)
+class Experiment:
+    """Everything that training needs.
+
+    Creating one tries the parts on a small batch, and leaves them as they were.
+
+    Attributes:
+        data: real samples: `TensorData`, or a torch `Dataset`.
+        noise: the sampler of the generator's input.
+        generator: `(n, z_dim)` to `(n, *sample_shape)` float32; images in [0, 1].
+        discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
+        loss: scalars from logits.
+        optimizers: `"generator"` and `"discriminator"`, each with its own network's parameters.
+        step: does the updates; it was given the parts above.
+        callbacks: told of what happens, in this order, by name.
+        settings: the `[run]` table.
+        resolved: the recipe this was assembled from, or None if it was composed by hand.
+        batches: the data as it is served, on the device.
+
+    Raises:
+        PartError: parts do not fit together; the message names the part and its package.
+        DataError: the data is empty or has the wrong form.
+        InputError: the settings' device does not exist here.
+    """
+
+    data: Data
+    noise: Noise
+    generator: nn.Module
+    discriminator: nn.Module
+    loss: Loss
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    step: Step
+    callbacks: Mapping[str, Callback] = field(factory=dict)
+    settings: RunSettings = field(factory=RunSettings)
+    resolved: ResolvedRecipe | None = None
+    batches: Batches = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        batches = open_batches(self.data, self.settings, choose_device(self.settings.device))
+        object.__setattr__(self, "batches", batches)
+        object.__setattr__(self, "data", batches.data)  # the copy on the device is the only one kept
+        labels = {
+            name: str(self.offers[name]) if name in self.offers else f"{name} {type(getattr(self, name)).__name__}"
+            for name in ("data", "noise", "generator", "discriminator", "loss")
+        }
+        check_fit(batches, self.noise, self.generator, self.discriminator, self.loss, labels)
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the experiment is on."""
+        return self.batches.device
+
+    @property
+    def offers(self) -> Mapping[str, Offer]:
+        """The registered parts by their recipe table, empty where the experiment was composed by hand."""
+        return self.resolved.offers if self.resolved else {}
+
+    def stateful_parts(self) -> dict[str, Any]:
+        """Return every part that has state to save, by its name."""
+        parts: dict[str, Any] = {
+            "data": self.data,
+            "noise": self.noise,
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "loss": self.loss,
+            "step": self.step,
+            **{f"optimizer.{name}": optimizer for name, optimizer in self.optimizers.items()},
+            **{f"callbacks.{name}": callback for name, callback in self.callbacks.items()},
+        }
+        return {name: part for name, part in parts.items() if hasattr(part, "state_dict")}
+
+
+def open_batches(data: Data, settings: RunSettings, device: torch.device) -> Batches:
+    """Serve `data` on `device` as the settings say."""
+    return Batches(data, settings.batch_size, settings.seed, device, settings.workers)
+
+
+def assemble(resolved: ResolvedRecipe) -> Experiment:
+    """Build every part that a recipe names, in order: data, noise, networks, loss, optimizers, step, callbacks.
+
+    Each network is initialised from a random stream of its own, so that changing one leaves the other's start
+    as it was. torch's global random state is left as it was.
+
+    Raises:
+        PartError: a part cannot be built, asks for a fact that is not known yet, or does not fit.
+        DataError: data is missing or damaged.
+        InputError: a part refuses a parameter, or the device does not exist here.
+    """
+    settings = resolved.settings
+    device = choose_device(settings.device)
+    facts: dict[str, Any] = {"seed": settings.seed, "device": device}
+
+    def build(address: str) -> Any:
+        with own_randomness(derive_seed(settings.seed, "build", address), device):
+            return resolved.offers[address].build(facts, resolved.parameters(address))
+
+    data = build("data")
+    batches = open_batches(data, settings, device)
+    facts["sample_shape"], facts["num_classes"] = batches.sample_shape, batches.num_classes
+    facts["noise"] = build("noise")
+    facts["z_dim"] = facts["noise"].z_dim
+    for name in ("generator", "discriminator"):
+        facts[name] = build(name).to(device)
+    facts["loss"] = build("loss")
+    optimizers = {}
+    for name in ("generator", "discriminator"):
+        facts["parameters"] = list(facts[name].parameters())
+        optimizers[name] = facts[f"{name}_optimizer"] = build(f"optimizer.{name}")
+    del facts["parameters"]
+    step = build("step")
+    callbacks = {
+        address.removeprefix("callbacks."): build(address)
+        for address in resolved.offers
+        if address.startswith("callbacks.")
+    }
+    return Experiment(
+        data=batches.data,
+        noise=facts["noise"],
+        generator=facts["generator"],
+        discriminator=facts["discriminator"],
+        loss=facts["loss"],
+        optimizers=optimizers,
+        step=step,
+        callbacks=callbacks,
+        settings=settings,
+        resolved=resolved,
+    )

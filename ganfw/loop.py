@@ -1,0 +1,208 @@
+"""The training loop. It owns when things happen; the step part owns what, and callbacks own telling."""
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ganfw.errors import RunError
+from ganfw.experiment import Experiment
+from ganfw.lock import locked
+from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
+from ganfw.window import Window
+
+
+class Training:
+    """One experiment being trained: where it stands, and what callbacks may see.
+
+    Attributes:
+        experiment: what is trained.
+        directory: the run directory, or None if nothing is to be written.
+        step: steps done.
+        total_steps: steps to do.
+        means: the statistics of the last window that ended.
+        warnings: names of what callbacks found wrong in that window.
+        stop_reason: why training was asked to stop, or `""`.
+    """
+
+    def __init__(self, experiment: Experiment, directory: Path | None = None, *, steps: int | None = None) -> None:
+        """Prepare training.
+
+        Args:
+            experiment: what to train.
+            directory: the run directory that callbacks write to.
+            steps: how long to train, whatever the settings' `epochs` and `max_steps` say.
+        """
+        self.experiment = experiment
+        self.directory = directory
+        settings = experiment.settings
+        self.total_steps = settings.epochs * experiment.batches.per_epoch
+        if settings.max_steps is not None:
+            self.total_steps = min(self.total_steps, settings.max_steps)
+        if steps is not None:
+            self.total_steps = steps
+        self.step = 0
+        self.means: dict[str, float] = {}
+        self.warnings: list[str] = []
+        self.stop_reason = ""
+        self._window = Window()
+        self._random = seeded_generator(experiment.device, settings.seed, "training")
+        self._global_state: dict[str, Any] | None = None
+        self._seconds_before = 0.0
+        self._started: float | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that `step` belongs to, counted from 1."""
+        return max(self.step - 1, 0) // self.experiment.batches.per_epoch + 1
+
+    @property
+    def images(self) -> int:
+        """Real samples seen."""
+        batches = self.experiment.batches
+        epochs, steps = divmod(self.step, batches.per_epoch)
+        return epochs * batches.size + steps * batches.batch_size
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training since step 0, pauses left out."""
+        running = 0.0 if self._started is None else time.perf_counter() - self._started
+        return self._seconds_before + running
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.step >= self.total_steps
+
+    @property
+    def window_is_partial(self) -> bool:
+        """Whether `means` are of a window that the end of training cut short."""
+        return self.step % self.experiment.settings.log_every_steps != 0
+
+    def stop(self, reason: str) -> None:
+        """Ask training to stop after the step that is under way."""
+        self.stop_reason = self.stop_reason or reason
+
+    def say(self, text: str) -> None:
+        """Print a line on standard error, above the progress bar if there is one."""
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+
+    def require_directory(self, who: str) -> Path:
+        """Return the run directory, for a callback that writes.
+
+        Raises:
+            RunError: there is none.
+        """
+        if self.directory is None:
+            raise RunError(f"callback '{who}' writes files: give the training a directory")
+        return self.directory
+
+    def run(self) -> None:
+        """Train until all steps are done or something asks to stop.
+
+        While it runs, the run directory is locked, and the global random state of torch, Python and NumPy is this
+        training's own.
+
+        Raises:
+            RunError: another process is training this run, or a callback cannot write.
+            TrainingError: a callback found a value that is not finite.
+        """
+        with locked(self.directory) if self.directory else contextlib.nullcontext():
+            self._run()
+
+    def _run(self) -> None:
+        device = self.experiment.device
+        outside = global_state(device)
+        if self._global_state is None:
+            seed_global(derive_seed(self.experiment.settings.seed, "global"))
+        else:
+            set_global_state(self._global_state, device)
+        self._started = time.perf_counter()
+        try:
+            self._tell("on_start")
+            while not self.finished and not self.stop_reason:
+                self._run_epoch()
+            if self.finished and self.window_is_partial:
+                self._log()  # and leave the window open: a resume with more epochs goes on with it
+            self._tell("on_end")
+        finally:
+            self._seconds_before = self.seconds
+            self._started = None
+            self._global_state = global_state(device)
+            set_global_state(outside, device)
+
+    def _run_epoch(self) -> None:
+        """Run what is left of an epoch."""
+        epoch, first_batch = divmod(self.step, self.experiment.batches.per_epoch)
+        for batch in self.experiment.batches.epoch(epoch, first_batch):
+            self._window.add(self.experiment.step(batch, self._random))
+            self.step += 1
+            if self.step % self.experiment.settings.log_every_steps == 0:
+                self._log()
+                self._window.clear()
+            self._tell("on_step")
+            self._tell("on_settled")
+            if self.finished or self.stop_reason:
+                return
+
+    def _log(self) -> None:
+        self.means = self._window.means()
+        self.warnings = []
+        self._tell("on_log")
+
+    def _tell(self, event: str) -> None:
+        for callback in self.experiment.callbacks.values():
+            getattr(callback, event)(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resume needs to go on bit for bit; asking changes nothing."""
+        running = self._started is not None
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "means": self.means,
+            "window": self._window.state_dict(),
+            "random": {
+                "training": self._random.get_state(),
+                "global": global_state(self.experiment.device) if running else self._global_state,
+            },
+            "parts": {name: part.state_dict() for name, part in self.experiment.stateful_parts().items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned.
+
+        Raises:
+            RunError: the state is of an experiment with other parts.
+        """
+        parts = self.experiment.stateful_parts()
+        for name in sorted(state["parts"].keys() ^ parts.keys()):
+            if not name.startswith("callbacks."):
+                raise RunError(f"the checkpoint is of an experiment with another part '{name}'")
+        for name in parts.keys() & state["parts"].keys():
+            parts[name].load_state_dict(state["parts"][name])
+        self.step = state["step"]
+        self.means = state["means"]
+        self._seconds_before = state["seconds"]
+        self._window.load_state_dict(state["window"], self.experiment.device)
+        self._random.set_state(state["random"]["training"])
+        self._global_state = state["random"]["global"]
+
+
+def train(experiment: Experiment, *, steps: int | None = None, directory: Path | None = None) -> Training:
+    """Train an experiment.
+
+    Args:
+        experiment: what to train, in place.
+        steps: how long, whatever the settings' `epochs` and `max_steps` say.
+        directory: where callbacks write, if any do.
+
+    Returns:
+        The training as it ended: its `step`, `seconds` and last `means`.
+    """
+    training = Training(experiment, directory, steps=steps)
+    training.run()
+    return training

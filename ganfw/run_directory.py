@@ -1,0 +1,135 @@
+"""The run directory: made once, never reused, with what was run and on what."""
+
+import json
+import platform
+import shlex
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganfw.atomic import write_atomically
+from ganfw.data import TensorData
+from ganfw.errors import RunError
+from ganfw.experiment import Experiment
+
+
+def create_run_directory(out: Path, experiment: Experiment, command: Sequence[str] = ()) -> Path:
+    """Make `out/<name>-<n>` with the first free n from 1, and write `recipe.toml` and `environment.json` into it.
+
+    Args:
+        out: the folder of runs; made if it is missing.
+        experiment: what will be run; it must come from a recipe.
+        command: the command line, for the record.
+
+    Raises:
+        RunError: the folder cannot be made or written.
+    """
+    if experiment.resolved is None:
+        raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
+    directory = _make_numbered(out, experiment.resolved.recipe.name)
+    write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
+    write_json(directory / "environment.json", {**describe_environment(experiment, command), "resumed": []})
+    return directory
+
+
+def check_run_directory(directory: Path) -> None:
+    """Make sure that a directory is one that `create_run_directory` made.
+
+    Raises:
+        RunError: it is not.
+    """
+    if not directory.is_dir():
+        raise RunError(f"{directory}: no such run directory")
+    if not (directory / "environment.json").is_file():
+        raise RunError(f"{directory}: no run directory: it has no environment.json; name the run, not a checkpoint")
+
+
+def record_resume(directory: Path, experiment: Experiment, step: int, command: Sequence[str] = ()) -> None:
+    """Note in a run directory that a run goes on: the recipe as it is now, and from which step on what.
+
+    Raises:
+        RunError: the directory cannot be read or written.
+    """
+    path = directory / "environment.json"
+    try:
+        environment = json.loads(path.read_bytes())
+        environment["resumed"].append({"step": step, **describe_environment(experiment, command)})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None
+    write_json(path, environment)
+    if experiment.resolved is not None:
+        write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
+
+
+def _make_numbered(out: Path, name: str) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        taken = [path.name.removeprefix(f"{name}-") for path in out.glob(f"{name}-*")]
+        number = max((int(suffix) for suffix in taken if suffix.isdecimal()), default=0)
+        while True:
+            number += 1
+            try:
+                directory = out / f"{name}-{number}"
+                directory.mkdir()  # exclusive: of two runs that start at once, each gets its own
+                return directory
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise RunError(f"{out}: runs cannot be written here: {error.strerror}; choose another with --out") from None
+
+
+def describe_environment(experiment: Experiment, command: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a reader needs to run this again: versions, device, parts, data, seed, code."""
+    device = experiment.device
+    return {
+        "command": shlex.join(command),
+        "ganfw": version("ganfw"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "seed": experiment.settings.seed,
+        "data_sha256": experiment.data.sha256() if isinstance(experiment.data, TensorData) else None,
+        "git_commit": _git_commit(),
+        "parts": describe_parts(experiment),
+    }
+
+
+def describe_parts(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """Return, for each recipe table, which part of which package in which version was used."""
+    return {
+        address: {
+            "kind": offer.part.kind,
+            "name": offer.part.name,
+            "distribution": offer.plugin.distribution,
+            "version": offer.plugin.version,
+            "target": offer.part.target,
+        }
+        for address, offer in experiment.offers.items()
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, atomically."""
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the working directory, with `-dirty` if it was changed, or None outside a checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()

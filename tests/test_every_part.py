@@ -1,0 +1,120 @@
+"""One visit to every part and every recipe that ganfw ships."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+
+import ganfw
+from ganfw import Recipe, Registry
+from ganfw.parts import FACTS
+from ganfw.registry import Offer
+
+OFFERS = list(ganfw.discover(allowed=()).offers())
+PARTS = [offer for offer in OFFERS if offer.part.kind != "recipe"]
+RECIPES = [offer for offer in OFFERS if offer.part.kind == "recipe"]
+
+
+def test_every_kind_is_visited() -> None:
+    counts = {kind: sum(offer.part.kind == kind for offer in OFFERS) for kind in ganfw.discover(allowed=()).kinds()}
+
+    assert counts == {
+        "data": 1,
+        "noise": 3,
+        "generator": 1,
+        "discriminator": 1,
+        "loss": 2,
+        "optimizer": 4,
+        "step": 1,
+        "callback": 5,
+        "recipe": 1,
+    }
+
+
+@pytest.mark.parametrize("offer", PARTS, ids=str)
+def test_part_is_documented_and_typed(offer: Offer) -> None:
+    signature = offer.signature()
+    target = offer.load()
+
+    assert offer.part.help
+    assert len(inspect.getdoc(target) or "") > 30
+    assert set(signature.facts) <= FACTS.keys()
+    for key in signature.keys.values():
+        assert key.help, f"{offer}: key '{key.name}' has no help"
+        assert not key.required, f"{offer}: key '{key.name}' has no default"
+        if key.default is not None:
+            assert key.complaint(key.default) is None
+
+
+def recipe_using(offer: Offer, tiny: Recipe) -> Recipe:
+    """Return the tiny recipe with one part exchanged for `offer`."""
+    table = {"use": offer.part.name}
+    changes = {
+        "optimizer": {"optimizer": {"generator": table, "discriminator": table}},
+        "callback": {"callbacks": {"visited": table}},
+    }
+    return Recipe(name="tiny", extends=tiny, **changes.get(offer.part.kind, {offer.part.kind: table}))
+
+
+@pytest.mark.parametrize("offer", PARTS, ids=str)
+def test_part_trains_with_its_defaults(offer: Offer, registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    resolved = ganfw.resolve(recipe_using(offer, tiny), registry)
+    experiment = ganfw.assemble(resolved)
+    before = [weight.clone() for weight in experiment.generator.parameters()]
+    training = ganfw.train(experiment, directory=ganfw.create_run_directory(tmp_path, experiment))
+
+    assert offer in resolved.offers.values()
+    assert training.finished
+    assert all(torch.isfinite(torch.tensor(value)) for value in training.means.values())
+    assert any(not torch.equal(old, new) for old, new in zip(before, experiment.generator.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("offer", RECIPES, ids=str)
+def test_recipe_runs_in_a_shortened_form(offer: Offer, registry: Registry, tmp_path: Path) -> None:
+    recipe = Recipe.load(offer.part.name, registry).with_overrides(["run.max_steps=3"])
+    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+    directory = ganfw.create_run_directory(tmp_path, experiment)
+
+    assert ganfw.train(experiment, directory=directory).finished
+    assert (directory / "samples" / "step-000003.png").exists()
+
+
+@pytest.mark.parametrize("offer", RECIPES, ids=str)
+def test_recipe_header_tells_what_a_reader_wants_to_know(offer: Offer) -> None:
+    package, _, name = offer.part.target.partition(":")
+    folder = Path(ganfw.__file__).parent / package.removeprefix("ganfw.")
+    header = [line for line in (folder / name).read_text().splitlines() if line.startswith("#")]
+
+    assert header[0].endswith(".")
+    for word in ("command", "short", "expect", "takes"):
+        assert any(line.startswith(f"#   {word} ") for line in header), word
+
+
+def test_the_reference_recipe_is_the_reference_gan(registry: Registry) -> None:
+    resolved = ganfw.resolve(Recipe.load("mnist_mlp", registry), registry)
+    tables = resolved.recipe.tables
+
+    assert tables["run"] == {
+        "seed": 0,
+        "epochs": 200,
+        "batch_size": 128,
+        "device": "auto",
+        "precision": "fp32",
+        "log_every_steps": 500,
+    }
+    assert {name: tables[name]["use"] for name in ("data", "noise", "generator", "discriminator", "loss", "step")} == {
+        "data": "mnist",
+        "noise": "normal",
+        "generator": "mlp",
+        "discriminator": "mlp",
+        "loss": "bce",
+        "step": "alternating",
+    }
+    assert tables["noise"]["z_dim"] == 64
+    assert tables["generator"]["hidden_dim"] == tables["discriminator"]["hidden_dim"] == 128
+    adam = {"use": "adam", "lr": 1e-5, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False}
+    assert tables["optimizer"] == {"generator": adam, "discriminator": adam}
+    samples = tables["callbacks"]["samples"]
+    assert (samples["use"], samples["every_steps"], samples["count"], samples["columns"]) == ("sample_grid", 500, 25, 5)
+    assert ganfw.Training(ganfw.assemble(resolved)).total_steps == 93_800

@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from ganfw.window import Window
+
+CPU = torch.device("cpu")
+
+
+def test_means_are_exact_over_many_steps() -> None:
+    window = Window()
+    values = torch.rand(5000, generator=torch.Generator().manual_seed(0))
+    for value in values:
+        window.add({"a": value, "b": -value})
+
+    assert window.means() == {
+        "a": pytest.approx(float(values.double().mean()), rel=1e-12),
+        "b": pytest.approx(-float(values.double().mean()), rel=1e-12),
+    }
+
+
+def test_a_cleared_window_begins_anew() -> None:
+    window = Window()
+    window.add({"a": torch.tensor(5.0)})
+    window.clear()
+    window.add({"a": torch.tensor(1.0)})
+
+    assert (window.means(), window.steps) == ({"a": 1.0}, 1)
+
+
+def test_added_statistics_stay_as_they_were() -> None:
+    window = Window()
+    value = torch.tensor(1.0)
+    window.add({"a": value})
+    window.add({"a": value})
+
+    assert float(value) == 1
+
+
+def test_state_goes_on_in_another_window() -> None:
+    window, other = Window(), Window()
+    window.add({"a": torch.tensor(1.0)})
+    other.load_state_dict(window.state_dict(), CPU)
+    for each in (window, other):
+        each.add({"a": torch.tensor(4.0)})
+
+    assert other.means() == window.means() == {"a": 2.5}
