@@ -1,0 +1,50 @@
+"""The built-in parts: a plugin like any other, found through its entry point and using only public names."""
+
+from collections.abc import Iterator
+
+from ganfw import Part, hookimpl
+
+
+@hookimpl
+def ganfw_parts() -> Iterator[Part]:
+    """Offer the built-in parts."""
+
+    def part(kind: str, name: str, target: str, help: str) -> Part:  # noqa: A002 - the field's name
+        return Part(kind=kind, name=name, target=f"ganfw.builtin.{target}", help=help)
+
+    yield part("data", "mnist", "mnist:mnist", "70,000 handwritten digits, 28 x 28; shipped with ganfw")
+
+    yield part("noise", "normal", "normal:Normal", "N(0, I)")
+    yield part("noise", "truncated", "truncated:Truncated", "N(0, I) with every coordinate in [-t, t]")
+    yield part("noise", "uniform", "uniform:Uniform", "uniform on [-1, 1] in every coordinate")
+
+    yield part("generator", "mlp", "mlp:MLPGenerator", "multilayer perceptron with BatchNorm")
+    yield part("discriminator", "mlp", "mlp:MLPDiscriminator", "multilayer perceptron with LeakyReLU")
+
+    yield part("loss", "bce", "bce:BCE", "binary cross-entropy, non-saturating generator")
+    yield part("loss", "minimax", "minimax:Minimax", "binary cross-entropy, the saturating original")
+
+    yield part("optimizer", "adam", "optimizers:adam", "Adam")
+    yield part("optimizer", "adamw", "optimizers:adamw", "Adam with decoupled weight decay")
+    yield part("optimizer", "rmsprop", "optimizers:rmsprop", "RMSprop")
+    yield part("optimizer", "sgd", "optimizers:sgd", "stochastic gradient descent, with momentum if wished")
+
+    yield part("step", "alternating", "alternating:Alternating", "discriminator updates, then generator updates")
+
+    yield part("callback", "health", "health:Health", "stops on values that are not finite, warns of collapse")
+    yield part(
+        "callback",
+        "progress",
+        "progress:Progress",
+        "a progress bar, or plain lines where there is no terminal",
+    )
+    yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
+    yield part("callback", "sample_grid", "sample_grid:SampleGrid", "pictures of samples of a fixed noise")
+    yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
+
+    yield Part(
+        kind="recipe",
+        name="mnist_mlp",
+        target="ganfw.recipes:mnist_mlp.toml",
+        help="the classic first GAN on MNIST: two MLPs, 200 epochs",
+    )

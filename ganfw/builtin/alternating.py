@@ -1,0 +1,72 @@
+"""The GAN update: the discriminator, then the generator."""
+
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganfw import Batch, Loss, Noise
+
+
+class Alternating:
+    """For each batch, updates the discriminator, then the generator, each a given number of times.
+
+    Source: Goodfellow et al., "Generative Adversarial Nets", 2014, algorithm 1; but all discriminator updates of a
+    step see the same real batch, with fresh noise each.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: Loss,
+        noise: Noise,
+        generator_optimizer: Optimizer,
+        discriminator_optimizer: Optimizer,
+        /,
+        *,
+        discriminator_steps: Annotated[int, Ge(1), "discriminator updates for each batch"] = 1,
+        generator_steps: Annotated[int, Ge(1), "generator updates for each batch"] = 1,
+    ) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.loss = loss
+        self.noise = noise
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+        self.discriminator_steps = discriminator_steps
+        self.generator_steps = generator_steps
+
+    def __call__(self, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
+        """Update both networks; return the mean loss of each over its updates, scalars on the device."""
+        real = batch.samples
+        discriminator_losses = [self._update_discriminator(real, random) for _ in range(self.discriminator_steps)]
+        generator_losses = [self._update_generator(len(real), random) for _ in range(self.generator_steps)]
+        return {
+            "loss/discriminator": torch.stack(discriminator_losses).mean(),
+            "loss/generator": torch.stack(generator_losses).mean(),
+        }
+
+    def _update_discriminator(self, real: Tensor, random: torch.Generator) -> Tensor:
+        with torch.no_grad():
+            fake = self.generator(self.noise(len(real), random))
+        loss = self.loss.discriminator(self.discriminator(real), self.discriminator(fake))
+        self.discriminator_optimizer.zero_grad()
+        loss.backward()
+        self.discriminator_optimizer.step()
+        return loss.detach()
+
+    def _update_generator(self, count: int, random: torch.Generator) -> Tensor:
+        weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
+        fake = self.generator(self.noise(count, random))
+        for weight in weights:  # gradients pass through the discriminator; its own are not computed
+            weight.requires_grad_(False)
+        loss = self.loss.generator(self.discriminator(fake))
+        self.generator_optimizer.zero_grad()
+        loss.backward()
+        self.generator_optimizer.step()
+        for weight in weights:
+            weight.requires_grad_(True)
+        return loss.detach()

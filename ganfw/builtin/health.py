@@ -1,0 +1,97 @@
+"""Whether training is still sane."""
+
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+
+from ganfw import Callback, Training, TrainingError, sample
+
+LOSS_LIMIT = 1e-3
+"""A discriminator loss nearer to 0 than this means: all told apart (cross-entropy), or nothing (a critic's score)."""
+
+
+class Health(Callback):
+    """Stops training on a value that is not finite, and warns of collapse and of a dead discriminator.
+
+    It looks when a window ends: at the losses, at every gradient and weight, and at the spread of samples of a fixed
+    noise against that of real samples. Warnings go to the terminal and to the line of `metrics.jsonl`.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        /,
+        *,
+        count: Annotated[int, Ge(2), "samples whose spread is measured"] = 64,
+        min_diversity: Annotated[float, Ge(0), "warn below this share of the spread of real samples"] = 0.05,
+    ) -> None:
+        self.seed = seed
+        self.count = count
+        self.min_diversity = min_diversity
+        self._real_spread = 0.0
+        self._warned: set[str] = set()
+
+    def on_start(self, training: Training) -> None:
+        """Measure the real samples."""
+        self._real_spread = _spread(training.experiment.batches.first(self.count).samples)
+
+    def on_log(self, training: Training) -> None:
+        """Look at everything.
+
+        Raises:
+            TrainingError: a value is not finite.
+        """
+        for name, value in training.means.items():
+            if not torch.isfinite(torch.tensor(value)):
+                raise TrainingError(f"{name} is {value} in the window that ends at step {training.step}")
+        for name, network in (
+            ("generator", training.experiment.generator),
+            ("discriminator", training.experiment.discriminator),
+        ):
+            _require_finite(name, network, training.step)
+        self._warn(training, "dead_discriminator", self._dead_discriminator(training))
+        self._warn(training, "collapse", self._collapse(training))
+
+    def _dead_discriminator(self, training: Training) -> str:
+        loss = training.means.get("loss/discriminator", 1.0)
+        if abs(loss) >= LOSS_LIMIT:
+            return ""
+        return f"the discriminator's loss is {loss:.2g}: the generator learns next to nothing from it"
+
+    def _collapse(self, training: Training) -> str:
+        experiment = training.experiment
+        spread = _spread(sample(experiment.generator, experiment.noise, self.count, seed=self.seed))
+        if spread >= self.min_diversity * self._real_spread:
+            return ""
+        share = spread / self._real_spread
+        return f"samples of different noise are nearly the same: their spread is {share:.1%} of the real samples'"
+
+    def _warn(self, training: Training, name: str, text: str) -> None:
+        """Put a warning into the window's line, and say it when it is new."""
+        if text:
+            training.warnings.append(name)
+            if name not in self._warned:
+                training.say(f"warning at step {training.step}: {text}")
+                self._warned.add(name)
+        else:
+            self._warned.discard(name)
+
+
+def _spread(samples: Tensor) -> float:
+    """Return the mean over all coordinates of the standard deviation over `(n, *sample_shape)`."""
+    return float(samples.std(0).mean())
+
+
+def _require_finite(owner: str, network: nn.Module, step: int) -> None:
+    """Look at all weights and gradients of a network, reading from the device once."""
+    tensors = {f"weight '{name}'": weight.detach() for name, weight in network.named_parameters()}
+    tensors |= {
+        f"gradient of '{name}'": weight.grad for name, weight in network.named_parameters() if weight.grad is not None
+    }
+    tensors |= {f"buffer '{name}'": value for name, value in network.named_buffers() if value.is_floating_point()}
+    finite = torch.stack([torch.isfinite(tensor).all() for tensor in tensors.values()]).tolist() if tensors else []
+    for name, is_finite in zip(tensors, finite, strict=True):
+        if not is_finite:
+            raise TrainingError(f"{name} of the {owner} is not finite at step {step}")

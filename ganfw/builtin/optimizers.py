@@ -1,0 +1,118 @@
+"""The optimizers of torch.optim, with torch's own defaults."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from annotated_types import Ge, Lt
+from torch import optim
+from torch.nn import Parameter
+
+LearningRate = Annotated[float, Ge(0), "learning rate"]
+Epsilon = Annotated[float, Ge(0), "added to the denominator"]
+Decay = Annotated[float, Ge(0), "weight decay"]
+Betas = Annotated[
+    tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]],
+    "decay rates of the running means of the gradient and its square",
+]
+Momentum = Annotated[float, Ge(0), "momentum"]
+
+
+def adam(
+    parameters: Sequence[Parameter],
+    /,
+    *,
+    lr: LearningRate = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+    amsgrad: Annotated[bool, "use the largest second moment so far"] = False,
+) -> optim.Adam:
+    """Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1."""
+    parameters = list(parameters)
+    return optim.Adam(
+        parameters,
+        lr=lr,
+        betas=betas,
+        eps=eps,
+        weight_decay=weight_decay,
+        amsgrad=amsgrad,
+        fused=_can_fuse(parameters),
+    )
+
+
+def adamw(
+    parameters: Sequence[Parameter],
+    /,
+    *,
+    lr: LearningRate = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 1e-2,
+    amsgrad: Annotated[bool, "use the largest second moment so far"] = False,
+) -> optim.AdamW:
+    """AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2."""
+    parameters = list(parameters)
+    return optim.AdamW(
+        parameters,
+        lr=lr,
+        betas=betas,
+        eps=eps,
+        weight_decay=weight_decay,
+        amsgrad=amsgrad,
+        fused=_can_fuse(parameters),
+    )
+
+
+def rmsprop(
+    parameters: Sequence[Parameter],
+    /,
+    *,
+    lr: LearningRate = 1e-2,
+    alpha: Annotated[float, Ge(0), Lt(1), "decay rate of the running mean of the squared gradient"] = 0.99,
+    eps: Epsilon = 1e-8,
+    weight_decay: Decay = 0.0,
+    momentum: Momentum = 0.0,
+    centered: Annotated[bool, "divide by the estimated variance"] = False,
+) -> optim.RMSprop:
+    """RMSprop: Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012."""
+    return optim.RMSprop(
+        list(parameters),
+        lr=lr,
+        alpha=alpha,
+        eps=eps,
+        weight_decay=weight_decay,
+        momentum=momentum,
+        centered=centered,
+    )
+
+
+def sgd(
+    parameters: Sequence[Parameter],
+    /,
+    *,
+    lr: LearningRate = 1e-3,
+    momentum: Momentum = 0.0,
+    dampening: Annotated[float, "dampening of the momentum"] = 0.0,
+    weight_decay: Decay = 0.0,
+    nesterov: Annotated[bool, "Nesterov's momentum"] = False,
+) -> optim.SGD:
+    """Stochastic gradient descent: Robbins and Monro, 1951; with momentum: Sutskever et al., 2013, section 2."""
+    parameters = list(parameters)
+    return optim.SGD(
+        parameters,
+        lr=lr,
+        momentum=momentum,
+        dampening=dampening,
+        weight_decay=weight_decay,
+        nesterov=nesterov,
+        fused=_can_fuse(parameters),
+    )
+
+
+def _can_fuse(parameters: Sequence[Parameter]) -> bool:
+    """Whether torch can update all parameters in one kernel; on a CPU that is several times faster."""
+    return bool(parameters) and all(
+        parameter.device.type in ("cpu", "cuda", "mps") and torch.is_floating_point(parameter)
+        for parameter in parameters
+    )

@@ -1,0 +1,150 @@
+"""The step against the same GAN update written in plain PyTorch, from the definition and without ganfw."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ganfw
+from ganfw import Batch, Registry
+from ganfw.randomness import seeded_generator
+
+HIDDEN = 128
+LR = 1e-5
+
+
+def reference_generator() -> nn.Module:
+    def block(n_in: int, n_out: int) -> list[nn.Module]:
+        return [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU(inplace=True)]
+
+    h = HIDDEN
+    return nn.Sequential(
+        *block(64, h), *block(h, 2 * h), *block(2 * h, 4 * h), *block(4 * h, 8 * h), nn.Linear(8 * h, 784), nn.Sigmoid()
+    )
+
+
+def reference_discriminator() -> nn.Module:
+    def block(n_in: int, n_out: int) -> list[nn.Module]:
+        return [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2)]
+
+    h = HIDDEN
+    return nn.Sequential(*block(784, 4 * h), *block(4 * h, 2 * h), *block(2 * h, h), nn.Linear(h, 1))
+
+
+class ReferenceStep:
+    """The textbook update: whole graphs, both networks' gradients computed, nothing shared or skipped."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, d_steps: int, g_steps: int) -> None:
+        self.generator, self.discriminator = generator, discriminator
+        self.generator_optimizer = torch.optim.Adam(generator.parameters(), lr=LR, fused=False, foreach=False)
+        self.discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=LR, fused=False, foreach=False)
+        self.d_steps, self.g_steps = d_steps, g_steps
+        self.criterion = nn.BCEWithLogitsLoss()
+
+    def __call__(self, images: Tensor, noises: list[Tensor]) -> tuple[float, float]:
+        real = images.reshape(len(images), 784)
+        noises = list(noises)
+        d_losses, g_losses = [], []
+        for _ in range(self.d_steps):
+            self.discriminator_optimizer.zero_grad()
+            fake_logits = self.discriminator(self.generator(noises.pop(0)).detach())
+            real_logits = self.discriminator(real)
+            fake_loss = self.criterion(fake_logits, torch.zeros(len(real), 1))
+            real_loss = self.criterion(real_logits, torch.ones(len(real), 1))
+            loss = (fake_loss + real_loss) / 2
+            loss.backward()
+            self.discriminator_optimizer.step()
+            d_losses.append(loss.item())
+        for _ in range(self.g_steps):
+            self.generator_optimizer.zero_grad()
+            logits = self.discriminator(self.generator(noises.pop(0)))
+            loss = self.criterion(logits, torch.ones(len(real), 1))
+            loss.backward()
+            self.generator_optimizer.step()
+            g_losses.append(loss.item())
+        return sum(d_losses) / len(d_losses), sum(g_losses) / len(g_losses)
+
+
+@pytest.mark.parametrize(("d_steps", "g_steps"), [(1, 1), (1, 3), (3, 1)])
+@pytest.mark.parametrize("batch_size", [128, 96])
+def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: int, batch_size: int) -> None:
+    torch.manual_seed(0)
+    noise = registry.load("noise", "normal")("cpu", z_dim=64)
+    generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
+    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
+    loss = registry.load("loss", "bce")()
+    adam = registry.load("optimizer", "adam")
+    step = registry.load("step", "alternating")(
+        generator,
+        discriminator,
+        loss,
+        noise,
+        adam(generator.parameters(), lr=LR),
+        adam(discriminator.parameters(), lr=LR),
+        discriminator_steps=d_steps,
+        generator_steps=g_steps,
+    )
+    reference = ReferenceStep(reference_generator(), reference_discriminator(), d_steps, g_steps)
+    random = seeded_generator("cpu", 0, "test")
+    for _ in range(3):  # each time from the same weights and moments: rounding would grow from step to step
+        for theirs, ours in ((reference.generator, generator), (reference.discriminator, discriminator)):
+            values = list(ours.state_dict().values())
+            assert [value.shape for value in values] == [value.shape for value in theirs.state_dict().values()]
+            theirs.load_state_dict(dict(zip(theirs.state_dict(), values, strict=True)))
+        for theirs, ours in (
+            (reference.generator_optimizer, step.generator_optimizer),
+            (reference.discriminator_optimizer, step.discriminator_optimizer),
+        ):
+            theirs.load_state_dict({**theirs.state_dict(), "state": copy.deepcopy(ours.state_dict()["state"])})
+        images = torch.rand(batch_size, 1, 28, 28)
+        replay = torch.Generator().set_state(random.get_state())
+        noises = [noise(batch_size, replay) for _ in range(d_steps + g_steps)]
+
+        statistics = step(Batch(images), random)
+        d_loss, g_loss = reference(images, noises)
+
+        assert float(statistics["loss/discriminator"]) == pytest.approx(d_loss, abs=1e-6)
+        assert float(statistics["loss/generator"]) == pytest.approx(g_loss, abs=1e-6)
+        for theirs, ours in ((reference.generator, generator), (reference.discriminator, discriminator)):
+            for expected, actual in zip(theirs.state_dict().values(), ours.state_dict().values(), strict=True):
+                torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
+
+
+def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Registry, tiny: ganfw.Recipe) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    before = copy.deepcopy([experiment.generator.state_dict(), experiment.discriminator.state_dict()])
+    batch = next(experiment.batches.epoch(0))
+
+    statistics = experiment.step(batch, seeded_generator("cpu", 0))
+
+    after = [experiment.generator.state_dict(), experiment.discriminator.state_dict()]
+    for old, new in zip(before, after, strict=True):
+        assert any(not torch.equal(old[name], new[name]) for name in old)
+    assert all(weight.requires_grad for weight in experiment.discriminator.parameters())
+    assert {name: (value.shape, value.requires_grad) for name, value in statistics.items()} == {
+        "loss/discriminator": ((), False),
+        "loss/generator": ((), False),
+    }
+
+
+def test_generator_update_computes_no_gradient_of_the_discriminator(registry: Registry, tiny: ganfw.Recipe) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    step = experiment.step
+    experiment.step(next(experiment.batches.epoch(0)), seeded_generator("cpu", 0))
+    gradients = [weight.grad.clone() for weight in experiment.discriminator.parameters()]
+
+    step._update_generator(8, seeded_generator("cpu", 1))
+
+    for before, weight in zip(gradients, experiment.discriminator.parameters(), strict=True):
+        torch.testing.assert_close(weight.grad, before, rtol=0, atol=0)
+
+
+def test_frozen_weights_of_the_discriminator_stay_frozen(registry: Registry, tiny: ganfw.Recipe) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    frozen = next(experiment.discriminator.parameters()).requires_grad_(False)
+
+    experiment.step(next(experiment.batches.epoch(0)), seeded_generator("cpu", 0))
+
+    assert not frozen.requires_grad
+    assert frozen.grad is None
