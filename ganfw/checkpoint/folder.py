@@ -1,0 +1,61 @@
+"""Where the checkpoints of a run are, which is the newest, and which are kept."""
+
+import re
+import shutil
+from pathlib import Path
+
+from ganfw.atomic import write_atomically
+
+LATEST = "latest"
+"""The file that names the checkpoint saved last."""
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the name of a checkpoint's directory: `"step-000500"`."""
+    return f"step-{step:06d}"
+
+
+def checkpoints_in(run: Path) -> list[Path]:
+    """Return the checkpoints of a run, the one to go on from first: that saved last, then by falling step."""
+    found = {_step(path): path for path in (run / "checkpoints").glob("step-*") if _step(path) >= 0}
+    ordered = [found[step] for step in sorted(found, reverse=True)]
+    try:
+        latest = (run / "checkpoints" / LATEST).read_text(errors="replace").strip()
+    except OSError:
+        latest = ""
+    return sorted(ordered, key=lambda path: path.name != latest)
+
+
+def point_to(checkpoint: Path) -> None:
+    """Note that this checkpoint was saved last."""
+    write_atomically(checkpoint.parent / LATEST, f"{checkpoint.name}\n".encode())
+
+
+def prune(checkpoint: Path, keep: int) -> None:
+    """Remove what is older than the `keep` newest up to this checkpoint, and what is newer.
+
+    A newer one is damaged, or of a course that a resume from further back has left.
+    """
+    step = _step(checkpoint)
+    past = sorted((path for path in checkpoints_in(checkpoint.parent.parent) if _step(path) <= step), key=_step)
+    for path in checkpoints_in(checkpoint.parent.parent):
+        if path not in past[-keep:]:
+            # Under a name that no reader takes for a checkpoint: a removal cut short leaves no half of one.
+            leftover = path.rename(path.with_name(f".{path.name}.old"))
+            shutil.rmtree(leftover)
+
+
+def remove_leftovers(run: Path) -> None:
+    """Remove what writes that were cut short have left in a run directory."""
+    for folder in (run, run / "samples", run / "checkpoints"):
+        for path in [*folder.glob(".*.tmp"), *folder.glob(".*.old")]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _step(path: Path) -> int:
+    """Return the step in a checkpoint's name, or -1."""
+    match = re.fullmatch(r"step-([0-9]{6,15})", path.name)
+    return int(match.group(1)) if match and path.is_dir() and not path.is_symlink() else -1

@@ -1,0 +1,167 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import ganfw
+from ganfw import Experiment, Recipe, Registry, RunError, Training, open_checkpoint, resume_training, save_checkpoint
+
+Run = Callable[..., Path]
+
+
+def metrics(directory: Path) -> list[dict[str, Any]]:
+    """Return the lines of metrics without their timings."""
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+def assert_same_run(actual: Path, expected: Path) -> None:
+    """Assert that two runs ended with the same bits, timings aside."""
+    assert metrics(actual) == metrics(expected)
+    pictures = {path.name for path in (expected / "samples").iterdir()}
+    assert {path.name for path in (actual / "samples").iterdir()} == pictures
+    for picture in (expected / "samples").iterdir():
+        assert (actual / "samples" / picture.name).read_bytes() == picture.read_bytes()
+    newest = open_checkpoint(expected).path.name
+    for file in (expected / "checkpoints" / newest).glob("*.safetensors"):
+        assert (actual / "checkpoints" / newest / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+VARIANTS = {
+    "reference": {},
+    "dropout": {"discriminator": {"use": "dropout_mlp"}},
+    "torch data set": {"data": {"use": "noisy_digits"}, "run": {"batch_size": 5, "workers": 0}},
+    "sgd": {"optimizer": {"generator": {"use": "sgd", "momentum": 0.9}, "discriminator": {"use": "rmsprop"}}},
+    "adamw": {"optimizer": {"generator": {"use": "adamw"}, "discriminator": {"use": "adamw", "amsgrad": True}}},
+    "truncated": {"noise": {"use": "truncated"}, "loss": {"use": "minimax"}, "step": {"discriminator_steps": 2}},
+    "uniform": {"noise": {"use": "uniform"}, "run": {"batch_size": 4096, "epochs": 9}},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("stop_at", [1, 4, 7])
+def test_resume_goes_on_bit_for_bit(
+    run: Run, scripted_registry: Registry, tiny: Recipe, tmp_path: Path, variant: str, stop_at: int
+) -> None:
+    registry = scripted_registry
+    recipe = Recipe(name="tiny", extends=tiny, **VARIANTS[variant])
+    undisturbed = run(recipe, tmp_path / "undisturbed")
+    stopped = run(recipe, tmp_path / "stopped", stop_at=stop_at)
+    assert open_checkpoint(stopped).manifest.step == stop_at
+
+    resume_training(stopped, registry)[0].run()
+
+    assert_same_run(stopped, undisturbed)
+
+
+def test_resume_in_the_middle_of_a_later_epoch(run: Run, registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    recipe = Recipe(name="tiny", extends=tiny, run={"batch_size": 3000, "epochs": 3, "max_steps": 99})
+    undisturbed = run(recipe, tmp_path / "undisturbed")
+    stopped = run(recipe, tmp_path / "stopped", stop_at=6)
+
+    resume_training(stopped, registry)[0].run()
+
+    assert open_checkpoint(stopped).manifest.step == 12
+    assert_same_run(stopped, undisturbed)
+
+
+def test_a_finished_run_goes_on_as_if_it_had_been_longer(
+    run: Run, registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    longer = run(Recipe(name="tiny", extends=tiny, run={"max_steps": 15}), tmp_path / "longer")
+    shorter = run(tiny, tmp_path / "shorter")
+    assert [line["step"] for line in metrics(shorter)] == [4, 8, 10]
+
+    resume_training(shorter, registry, ["run.max_steps=15"])[0].run()
+
+    assert metrics(shorter) == metrics(longer)
+    for file in open_checkpoint(longer).path.glob("*.safetensors"):
+        assert (open_checkpoint(shorter).path / file.name).read_bytes() == file.read_bytes()
+
+
+def test_metrics_after_the_checkpoint_are_dropped_on_resume(
+    run: Run, registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    undisturbed = run(tiny, tmp_path / "undisturbed")
+    killed = run(tiny, tmp_path / "killed")
+    shutil.rmtree(killed / "checkpoints" / "step-000010")
+    with (killed / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 11, "torn')
+
+    resume_training(killed, registry)[0].run()
+
+    assert_same_run(killed, undisturbed)
+
+
+def test_lost_metrics_are_told(registry: Registry, trained: Path) -> None:
+    (trained / "metrics.jsonl").write_text("")
+
+    with pytest.raises(RunError) as caught:
+        resume_training(trained, registry)[0].run()
+    expected = f"{trained}/metrics.jsonl: shorter than the checkpoint says; lines of metrics are lost"
+    assert str(caught.value) == expected
+
+
+def test_seconds_leave_pauses_out(run: Run, registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    stopped = run(tiny, tmp_path, stop_at=5)
+    before = open_checkpoint(stopped).state_dict()["seconds"]
+    training = resume_training(stopped, registry)[0]
+
+    assert training.seconds == before > 0
+
+
+@pytest.mark.parametrize("override", ["run.seed=3", "generator.hidden_dim=5", "run.batch_size=9", "noise.use=uniform"])
+def test_resume_refuses_to_change_what_the_run_is(registry: Registry, trained: Path, override: str) -> None:
+    with pytest.raises(RunError) as caught:
+        resume_training(trained, registry, [override])
+    assert str(caught.value) == (
+        f"--set {override}: a resume may change run.epochs, run.max_steps and callbacks; for anything "
+        f"else start a new run: ganfw run {trained}/recipe.toml --set {override}"
+    )
+
+
+def test_resume_may_change_callbacks(registry: Registry, trained: Path) -> None:
+    overrides = ["callbacks.more.use=sample_grid", "callbacks.samples.enabled=false", "run.max_steps=11"]
+
+    training = resume_training(trained, registry, overrides)[0]
+    training.run()
+
+    assert list(training.experiment.callbacks) == ["health", "progress", "metrics", "checkpoint", "more"]
+    assert (trained / "samples" / "step-000011.png").exists()
+
+
+def test_state_of_another_experiment_is_refused(registry: Registry, tiny: Recipe, trained: Path) -> None:
+    state = open_checkpoint(trained).state_dict()
+    state["parts"]["loss"] = {}
+
+    with pytest.raises(RunError) as caught:
+        Training(ganfw.assemble(ganfw.resolve(tiny, registry))).load_state_dict(state)
+    assert str(caught.value) == "the checkpoint is of an experiment with another part 'loss'"
+
+
+def test_an_experiment_composed_by_hand_is_saved_and_goes_on(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    def compose() -> Experiment:
+        built = ganfw.assemble(ganfw.resolve(tiny, registry))
+        return Experiment(
+            built.data, built.noise, built.generator, built.discriminator, built.loss, built.optimizers, built.step
+        )
+
+    whole = ganfw.train(compose(), steps=8)
+    first = ganfw.train(compose(), steps=5, directory=tmp_path)
+    checkpoint = open_checkpoint(save_checkpoint(first))
+    second = Training(compose(), steps=8)
+    second.load_state_dict(checkpoint.state_dict())
+    second.run()
+
+    for left, right in zip(
+        whole.experiment.generator.parameters(), second.experiment.generator.parameters(), strict=True
+    ):
+        assert torch.equal(left, right)
+    with pytest.raises(RunError) as caught:
+        checkpoint.recipe()
+    expected = f"{checkpoint.path}: saved from parts composed by hand, without a recipe to build them from"
+    assert str(caught.value) == expected
