@@ -1,0 +1,154 @@
+"""`ganfw parts`, `ganfw plugins`, `ganfw recipes`: what is there, and from which package."""
+
+import inspect
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from ganfw.cli.options import json_option, with_registry
+from ganfw.errors import PartError, did_you_mean
+from ganfw.parts import FACTS, KINDS
+from ganfw.registry import Offer, Registry
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.argument("name", required=False)
+@json_option
+@with_registry
+def parts(kind: str | None, name: str | None, as_json: bool, registry: Registry) -> None:
+    """List parts, or describe one.
+
+    Without arguments, all parts; with KIND, those of one kind; with KIND NAME, one part with its recipe keys.
+    """
+    if kind is not None and kind not in registry.kinds():
+        hint = did_you_mean(kind, registry.kinds())
+        raise PartError("; ".join(filter(None, [f"unknown kind '{kind}'", hint, "see: ganfw parts"])))
+    if kind is not None and name is not None:
+        _describe(registry.find(kind, name), as_json)
+        return
+    offers = list(registry.offers(kind))
+    if as_json:
+        click.echo(json.dumps([_offer_values(offer) for offer in offers], indent=2))
+        return
+    for each in registry.kinds() if kind is None else [kind]:
+        rows = [
+            (_unambiguous(offer, registry), offer.part.help, offer.plugin.distribution, offer.plugin.version)
+            for offer in offers
+            if offer.part.kind == each
+        ]
+        if rows:
+            click.echo(f"{click.style(each, bold=True)}  {KINDS.get(each, 'not used by this version of ganfw')}")
+            click.echo(table(rows))
+    _warn_of_failures(registry)
+
+
+@click.command(short_help="List plugins, and what is wrong with those that failed.")
+@json_option
+@with_registry
+def plugins(as_json: bool, registry: Registry) -> None:
+    """List plugins: installed packages and scripts that bring parts, and those that failed to load."""
+    if as_json:
+        values = [
+            {
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "source": plugin.source,
+                "status": plugin.status,
+                "reason": plugin.reason,
+                "parts": [f"{part.kind} {part.name}" for part in plugin.parts],
+            }
+            for plugin in registry.plugins
+        ]
+        click.echo(json.dumps(values, indent=2))
+        return
+    rows = [("plugin", "version", "parts", "status")]
+    for plugin in registry.plugins:
+        status = f"{plugin.status}: {plugin.reason}" if plugin.reason else plugin.status
+        rows.append((plugin.distribution, plugin.version[:17], str(len(plugin.parts)), status))
+    click.echo(table(rows))
+
+
+@click.command(short_help="List the recipes that can be run by name.")
+@json_option
+@with_registry
+def recipes(as_json: bool, registry: Registry) -> None:
+    """List the recipes that came with ganfw and with plugins; run one by its name."""
+    offers = list(registry.offers("recipe"))
+    if as_json:
+        click.echo(json.dumps([_offer_values(offer) for offer in offers], indent=2))
+        return
+    click.echo(
+        table(
+            (_unambiguous(offer, registry), offer.part.help, offer.plugin.distribution, offer.plugin.version)
+            for offer in offers
+        )
+    )
+    _warn_of_failures(registry)
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Lay rows out in columns, two spaces in from the left."""
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"  {line}".rstrip() for line in lines)
+
+
+def _unambiguous(offer: Offer, registry: Registry) -> str:
+    """Return the shortest name that means this offer alone."""
+    same = [other for other in registry.offers(offer.part.kind) if other.part.name == offer.part.name]
+    return offer.part.name if len(same) == 1 else offer.qualified_name
+
+
+def _offer_values(offer: Offer) -> dict[str, Any]:
+    return {
+        "kind": offer.part.kind,
+        "name": offer.part.name,
+        "help": offer.part.help,
+        "target": offer.part.target,
+        "distribution": offer.plugin.distribution,
+        "version": offer.plugin.version,
+    }
+
+
+def _describe(offer: Offer, as_json: bool) -> None:
+    """Describe one part; this imports it, for its signature is its schema."""
+    if offer.part.kind == "recipe":
+        raise PartError(f"a recipe has no keys; see: ganfw show {offer.part.name}")
+    signature = offer.signature()
+    if as_json:
+        keys = [
+            {
+                "name": key.name,
+                "type": key.type_name,
+                "required": key.required,
+                "default": None if key.required else key.default,
+                "help": key.help,
+            }
+            for key in signature.keys.values()
+        ]
+        click.echo(json.dumps({**_offer_values(offer), "facts": signature.facts, "keys": keys}, indent=2))
+        return
+    click.echo(f"{click.style(f'{offer.part.kind} {offer.part.name}', bold=True)}  {offer.part.help}")
+    click.echo(table([("from", f"{offer.plugin.distribution} {offer.plugin.version}"), ("target", offer.part.target)]))
+    if documentation := inspect.getdoc(offer.load()):
+        click.echo(f"\n{click.wrap_text(documentation, 98, '  ', '  ', preserve_paragraphs=True)}")
+    if signature.facts:
+        click.echo("\nFacts, given by ganfw")
+        click.echo(table((fact, FACTS[fact]) for fact in signature.facts))
+    if signature.keys:
+        click.echo("\nKeys, set by a recipe")
+        rows = [("key", "type", "default", "")]
+        for key in signature.keys.values():
+            default = "required" if key.required else "not set" if key.default is None else json.dumps(key.default)
+            rows.append((key.name, key.type_name, default, key.help))
+        click.echo(table(rows))
+
+
+def _warn_of_failures(registry: Registry) -> None:
+    for plugin in registry.plugins:
+        if plugin.status == "failed":
+            click.echo(f"\nplugin '{plugin.distribution}' failed: {plugin.reason}", err=True)

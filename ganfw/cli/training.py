@@ -1,0 +1,147 @@
+"""`ganfw run` and `ganfw resume`: train, and go on."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganfw.cli.inspect import table
+from ganfw.cli.options import overrides_option, with_registry
+from ganfw.errors import RunError, TrainingError
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.resolve import resolve
+from ganfw.registry import Registry
+
+if TYPE_CHECKING:
+    from ganfw.loop import Training
+
+
+@click.command(short_help="Train the experiment of a recipe.")
+@click.argument("recipe")
+@overrides_option
+@click.option("--device", metavar="D", help="auto, cpu, cuda, cuda:1 or mps; the same as --set run.device=D.")
+@click.option("--seed", type=int, metavar="S", help="The same as --set run.seed=S.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="runs",
+    show_default=True,
+    help="The folder of run directories.",
+)
+@with_registry
+def run(
+    recipe: str,
+    overrides: tuple[str, ...],
+    device: str | None,
+    seed: int | None,
+    out: Path,
+    registry: Registry,
+) -> None:
+    """Train the experiment of a RECIPE, a file or a name that `ganfw recipes` lists.
+
+    Leaves a new directory in the folder of runs and prints its path. Ctrl-C stops after the step under way; go on
+    with `ganfw resume`.
+    """
+    if device is not None:
+        overrides = (*overrides, f'run.device="{device}"')
+    if seed is not None:
+        overrides = (*overrides, f"run.seed={seed}")
+    resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
+
+    from ganfw.experiment import assemble
+    from ganfw.loop import Training
+    from ganfw.run_directory import create_run_directory
+
+    experiment = assemble(resolved)
+    directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]])
+    _train(Training(experiment, directory))
+
+
+@click.command(short_help="Go on with a run as if it had never stopped.")
+@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change run.epochs, run.max_steps or a callback; all else is what the run is. Repeatable.",
+)
+@with_registry
+def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) -> None:
+    """Go on with a RUN from its newest checkpoint, bit for bit as if it had never stopped.
+
+    With --set run.epochs=N a finished run goes on for longer.
+    """
+    from ganfw.checkpoint.resume import resume_training
+    from ganfw.run_directory import record_resume
+
+    training, skipped = resume_training(run_directory, registry, overrides)
+    for reason in skipped:
+        click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
+    record_resume(run_directory, training.experiment, training.step, ["ganfw", *sys.argv[1:]])
+    click.echo(f"going on from step {training.step}", err=True)
+    if training.finished:
+        click.echo(
+            f"all {training.total_steps} steps are done; for more: --set run.epochs=N, or run.max_steps", err=True
+        )
+    _train(training)
+
+
+def _train(training: "Training") -> None:
+    """Train until the end or a signal; print the run directory, and how to go on if there is more to do."""
+    from ganfw.signals import stop_on_signals
+
+    directory = training.require_directory("progress")
+    click.echo(_summary(training), err=True)
+    with stop_on_signals(training) as received:
+        try:
+            training.run()
+        except (RunError, TrainingError) as error:
+            raise type(error)(f"{error}\n{_last_good(directory)}") from error
+    click.echo(directory)
+    if training.finished:
+        click.echo(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
+        click.echo(f"look at it: ganfw sample {shlex.quote(str(directory))}", err=True)
+    else:
+        left = training.total_steps - training.step
+        click.echo(f"stopped by {training.stop_reason} after step {training.step}; {left} steps are left", err=True)
+        click.echo(_last_good(directory), err=True)
+    if received:
+        sys.exit(128 + received[0])
+
+
+def _last_good(directory: Path) -> str:
+    """Say what there is to go on from."""
+    from ganfw.checkpoint.folder import checkpoints_in
+
+    checkpoints = checkpoints_in(directory)
+    if not checkpoints:
+        return "there is no checkpoint to go on from"
+    return f"the last good checkpoint is {checkpoints[0]}; go on with: ganfw resume {shlex.quote(str(directory))}"
+
+
+def _summary(training: "Training") -> str:
+    """Say in a few lines what is about to be trained."""
+    experiment = training.experiment
+    assert experiment.resolved is not None
+    batches = experiment.batches
+    details = {
+        "data": f"{batches.size:,} samples of {' x '.join(map(str, batches.sample_shape))}",
+        "noise": f"{experiment.noise.z_dim} dimensions",
+        "generator": f"{_count(experiment.generator):,} parameters",
+        "discriminator": f"{_count(experiment.discriminator):,} parameters",
+        "step": f"{training.total_steps:,} steps, {batches.per_epoch:,} an epoch, batch {batches.batch_size}",
+    }
+    rows = [
+        (address, offer.part.name, details.get(address, ""))
+        for address, offer in experiment.offers.items()
+        if not address.startswith("callbacks.")
+    ]
+    head = f"{experiment.resolved.recipe.name} on {experiment.device}, seed {experiment.settings.seed}"
+    return f"{click.style(head, bold=True)} -> {training.directory}\n{table(rows)}\n"
+
+
+def _count(network: Any) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,327 @@
+"""`ganfw run` and `ganfw resume`, in this process and as real ones."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from ganfw import Recipe, Registry, resolve
+from ganfw.cli import main
+
+SMALL = ["--set", "generator.hidden_dim=4", "--set", "discriminator.hidden_dim=4", "--set", "data.split=test"]
+no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_run_leaves_everything_in_a_new_directory(tmp_path: Path, registry: Registry) -> None:
+    arguments = ["run", "mnist_mlp", *SMALL, "--set", "run.max_steps=6", "--set", "run.log_every_steps=4"]
+
+    result = invoke(*arguments, "--seed", "3", "--device", "cpu", "--out", "out")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "out/mnist_mlp-1\n"
+    directory = tmp_path / "out" / "mnist_mlp-1"
+    found = sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+    assert found == [
+        ".lock",
+        "checkpoints/latest",
+        "checkpoints/step-000006/discriminator.safetensors",
+        "checkpoints/step-000006/generator.safetensors",
+        "checkpoints/step-000006/manifest.json",
+        "checkpoints/step-000006/optimizer.discriminator.safetensors",
+        "checkpoints/step-000006/optimizer.generator.safetensors",
+        "checkpoints/step-000006/recipe.toml",
+        "checkpoints/step-000006/state.json",
+        "checkpoints/step-000006/training.safetensors",
+        "environment.json",
+        "metrics.jsonl",
+        "recipe.toml",
+        "samples/real.png",
+        "samples/step-000006.png",
+    ]
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["epoch"], line["images"]) for line in lines] == [(4, 1, 512), (6, 1, 768)]
+    assert list(lines[0]) == ["step", "epoch", "images", "seconds", "warnings", "loss/discriminator", "loss/generator"]
+    assert lines[0]["warnings"] == ["collapse"]  # what networks as small as these make of any noise is all alike
+    environment = json.loads((directory / "environment.json").read_text())
+    assert (environment["seed"], environment["device"], environment["torch"]) == (3, "cpu", torch.__version__)
+    assert environment["parts"]["generator"]["target"] == "ganfw.builtin.mlp:MLPGenerator"
+    assert len(environment["data_sha256"]) == 64
+    recipe = Recipe.load(directory / "recipe.toml", registry)
+    assert recipe.tables["generator"] == {"use": "ganfw:mlp", "hidden_dim": 4}
+    assert resolve(recipe, registry).recipe == recipe
+    assert "step 4  epoch 1/1  loss/discriminator " in result.stderr
+    assert result.stderr.endswith("look at it: ganfw sample out/mnist_mlp-1\n")
+
+
+def test_a_second_run_gets_a_directory_of_its_own() -> None:
+    arguments = ["run", "mnist_mlp", *SMALL, "--set", "run.max_steps=1"]
+
+    assert [invoke(*arguments).stdout for _ in range(2)] == ["runs/mnist_mlp-1\n", "runs/mnist_mlp-2\n"]
+
+
+def test_resume_of_a_finished_run_says_how_to_go_on() -> None:
+    invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=3")
+
+    done = invoke("resume", "runs/mnist_mlp-1")
+    more = invoke("resume", "runs/mnist_mlp-1", "--set", "run.max_steps=5")
+
+    assert (done.exit_code, more.exit_code) == (0, 0)
+    assert done.stderr.startswith(
+        "going on from step 3\nall 3 steps are done; for more: --set run.epochs=N, or run.max_steps\n"
+    )
+    assert "done: 5 steps in " in more.stderr
+    environment = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())
+    assert [(resumed["step"], resumed["seed"]) for resumed in environment["resumed"]] == [(3, 0), (3, 0)]
+    assert "max_steps = 5\n" in Path("runs/mnist_mlp-1/recipe.toml").read_text()
+    steps = [json.loads(line)["step"] for line in Path("runs/mnist_mlp-1/metrics.jsonl").read_text().splitlines()]
+    assert steps == [5]
+
+
+def test_a_run_of_a_script_records_its_hash_and_needs_it_to_resume(tmp_path: Path) -> None:
+    Path("script_losses.py").write_text(
+        "from ganfw import Part, hookimpl\n"
+        "@hookimpl\n"
+        "def ganfw_parts():\n"
+        "    yield Part(kind='loss', name='plain', target='script_losses:Plain')\n"
+        "class Plain:\n"
+        "    def discriminator(self, real_logits, fake_logits):\n"
+        "        return (fake_logits - real_logits).mean()\n"
+        "    def generator(self, fake_logits):\n"
+        "        return -fake_logits.mean()\n"
+    )
+    arguments = [*SMALL, "--set", "run.max_steps=2", "--set", "loss.use=plain"]
+
+    first = invoke("run", "mnist_mlp", *arguments, "--plugin", "script_losses.py")
+    without = invoke("resume", "runs/mnist_mlp-1", "--set", "run.max_steps=3")
+    with_it = invoke("resume", "runs/mnist_mlp-1", "--set", "run.max_steps=3", "--plugin", "script_losses.py")
+
+    assert first.exit_code == 0, first.stderr
+    environment = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())
+    assert environment["parts"]["loss"]["distribution"] == "script_losses.py"
+    assert environment["parts"]["loss"]["version"].startswith("sha256:")
+    assert without.exit_code == 2
+    assert "it is of a script: give it with --plugin script_losses.py" in without.stderr
+    assert with_it.exit_code == 0, with_it.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("gone", "gone: no such run directory"),
+        (
+            "runs/mnist_mlp-1/checkpoints/step-000001",
+            "runs/mnist_mlp-1/checkpoints/step-000001: no run directory: it has no environment.json; name the run, "
+            "not a checkpoint",
+        ),
+    ],
+)
+def test_resume_of_what_is_no_run_is_told(path: str, message: str) -> None:
+    invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=1")
+
+    result = invoke("resume", path)
+
+    assert (result.exit_code, result.stderr) == (2, f"Error: {message}\n")
+
+
+def test_resume_of_a_run_with_a_damaged_record_is_told() -> None:
+    invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=1")
+    Path("runs/mnist_mlp-1/environment.json").write_text("{}")
+
+    result = invoke("resume", "runs/mnist_mlp-1")
+
+    expected = "Error: runs/mnist_mlp-1/environment.json: cannot be read: 'resumed'\n"
+    assert (result.exit_code, result.stderr) == (2, expected)
+
+
+def bad_input(*arguments: str) -> str:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert not Path("runs").exists()
+    return result.stderr
+
+
+def test_missing_recipe_is_told() -> None:
+    assert bad_input("run", "gone.toml") == "Error: gone.toml: no such recipe; see: ganfw recipes\n"
+    assert bad_input("run", "mnist_mpl") == (
+        "Error: no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp'?; see: ganfw recipes\n"
+    )
+
+
+def test_all_problems_of_a_recipe_are_told_at_once() -> None:
+    Path("mine.toml").write_text(
+        'extends = "mnist_mlp"\n[generator]\nhiden_dim = 3\n[noise]\nz_dim = 0\n[optimizer.generator]\nlr = -1\n'
+        "[run]\nbatch_size = 0\n"
+    )
+
+    assert bad_input("run", "mine.toml", "--set", "loss.use=bec") == (
+        "Error: 5 problems in recipe 'mine'\n\n"
+        "mine.toml:9: run.batch_size must be >= 1, not 0\n    batch_size = 0\n"
+        "  its keys are seed, epochs, batch_size, max_steps, device, precision, log_every_steps, workers\n\n"
+        "mine.toml:5: noise.z_dim must be >= 1, not 0\n    z_dim = 0\n  see: ganfw parts noise normal\n\n"
+        "mine.toml:3: unknown key 'hiden_dim' of generator 'mlp'\n    hiden_dim = 3\n"
+        "  did you mean 'hidden_dim'?\n  see: ganfw parts generator mlp\n\n"
+        "--set loss.use=bec: no loss is named 'bec'\n  did you mean 'bce'?\n  see: ganfw parts loss\n\n"
+        "mine.toml:7: optimizer.generator.lr must be >= 0, not -1\n    lr = -1\n  see: ganfw parts optimizer adam\n"
+    )
+
+
+@no_cuda
+def test_cuda_where_there_is_none_is_told() -> None:
+    expected = "Error: device 'cuda': this machine has none that torch can use; use auto or cpu\n"
+
+    assert bad_input("run", "mnist_mlp", "--device", "cuda") == expected
+
+
+def test_missing_data_is_told_with_the_part() -> None:
+    assert bad_input("run", "mnist_mlp", "--set", "data.root=nowhere") == (
+        "Error: data 'mnist' (ganfw 0.1.0): nowhere/MNIST/raw/train-images-idx3-ubyte: no such file, zipped or not; "
+        "data.root must hold MNIST/raw/train-images-idx3-ubyte\n"
+    )
+
+
+def test_an_output_path_that_cannot_be_written_is_told() -> None:
+    Path("file").write_text("")
+
+    assert bad_input("run", "mnist_mlp", *SMALL, "--out", "file/runs") == (
+        "Error: file/runs: runs cannot be written here: Not a directory; choose another with --out\n"
+    )
+
+
+def test_a_programming_error_keeps_its_traceback(tmp_path: Path) -> None:
+    Path("broken_step.py").write_text(
+        "from ganfw import Part, hookimpl\n"
+        "@hookimpl\n"
+        "def ganfw_parts():\n"
+        "    yield Part(kind='step', name='broken', target='broken_step:Broken')\n"
+        "class Broken:\n"
+        "    def __call__(self, batch, random):\n"
+        "        return 1 / 0\n"
+    )
+    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "broken_step.py", "--set", "step.use=broken")
+
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]", seconds: float = 60) -> None:
+    """Wait until a file exists."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    arguments = ["run", "mnist_mlp", *SMALL, "--set", "callbacks.samples.every_steps=20", "--set", "run.epochs=999"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganfw", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(tmp_path / "runs" / "mnist_mlp-1" / "samples" / "step-000020.png", process)
+
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+
+    (checkpoint,) = (tmp_path / "runs" / "mnist_mlp-1" / "checkpoints").glob("step-*")
+    step = int(checkpoint.name.removeprefix("step-"))
+    assert process.returncode == status
+    assert stdout == "runs/mnist_mlp-1\n"
+    assert stderr.endswith(
+        f"stopped by {number.name} after step {step}; {999 * 79 - step} steps are left\n"
+        f"the last good checkpoint is runs/mnist_mlp-1/checkpoints/{checkpoint.name}; "
+        "go on with: ganfw resume runs/mnist_mlp-1\n"
+    )
+    result = invoke("resume", "runs/mnist_mlp-1", "--set", f"run.max_steps={step + 3}")
+    assert result.exit_code == 0, result.stderr
+    assert f"done: {step + 3} steps in " in result.stderr
+
+
+def test_a_stopped_run_without_checkpoints_says_that_it_cannot_go_on(tmp_path: Path) -> None:
+    Path("stopper.py").write_text(
+        "from ganfw import Callback, Part, hookimpl\n"
+        "@hookimpl\n"
+        "def ganfw_parts():\n"
+        "    yield Part(kind='callback', name='stopper', target='stopper:Stopper')\n"
+        "class Stopper(Callback):\n"
+        "    def on_step(self, training):\n"
+        "        training.stop('the stopper')\n"
+    )
+    arguments = ["--set", "callbacks.checkpoint.enabled=false", "--set", "callbacks.stop.use=stopper"]
+
+    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "stopper.py", *arguments)
+
+    assert result.exit_code == 0
+    assert result.stderr.endswith(
+        "stopped by the stopper after step 1; 15799 steps are left\nthere is no checkpoint to go on from\n"
+    )
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    Path("slow_step.py").write_text(
+        "import time\n"
+        "from pathlib import Path\n"
+        "from ganfw import Part, hookimpl\n"
+        "@hookimpl\n"
+        "def ganfw_parts():\n"
+        "    yield Part(kind='step', name='slow', target='slow_step:Slow')\n"
+        "class Slow:\n"
+        "    def __call__(self, batch, random):\n"
+        "        Path('started').touch()\n"
+        "        time.sleep(300)\n"
+    )
+    arguments = ["run", "mnist_mlp", *SMALL, "--plugin", "slow_step.py", "--set", "step.use=slow"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganfw", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(tmp_path / "started", process)
+
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert stderr.endswith("ganfw: interrupted\n")
+
+
+@pytest.mark.slow
+def test_the_reference_recipe_learns_as_the_reference_does(tmp_path: Path) -> None:
+    """Two epochs on real MNIST: window means at step 500, twice the same bits, first display within 25 s."""
+    finals = []
+    for run in (1, 2):
+        directory = tmp_path / "runs" / f"mnist_mlp-{run}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ganfw", "run", "mnist_mlp", "--set", "run.epochs=2"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        _, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+        lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+        assert [line["step"] for line in lines] == [500, 938]
+        assert 1.25 <= lines[0]["loss/generator"] <= 1.7
+        assert 0.38 <= lines[0]["loss/discriminator"] <= 0.44
+        for line in lines:
+            del line["seconds"]
+        weights = (directory / "checkpoints" / "step-000938" / "generator.safetensors").read_bytes()
+        finals.append((lines, weights, (directory / "samples" / "step-000938.png").read_bytes()))
+
+    assert finals[0] == finals[1]
