@@ -1,0 +1,39 @@
+"""Write docs/command-line.md from the `--help` of every command: `python docs/generate_command_line.py`."""
+
+from pathlib import Path
+
+import click
+
+from ganfw.cli import main
+
+PAGE = Path(__file__).with_name("command-line.md")
+WIDTH = 100
+
+HEAD = """\
+# The command line
+
+Written by `python docs/generate_command_line.py` from the `--help` of every command.
+
+Results go to standard output, everything else to standard error. The exit status is 0 when all went well, 2 for an
+error that you can mend (told in a message), and 130 or 143 when Ctrl-C or SIGTERM stopped a run.
+
+Two environment variables act on every command: `GANFW_PLUGINS`, a list with commas, names the only installed plugins
+to load (empty: none but the built-in one); `GANFW_STRICT_PLUGINS=1` makes a plugin that fails to load an error.
+"""
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    root = click.Context(main, info_name="ganfw", terminal_width=WIDTH, **main.context_settings)
+    sections = [HEAD, _section(root)]
+    for name, command in main.commands.items():
+        sections.append(_section(click.Context(command, parent=root, info_name=name)))
+    return "\n".join(sections)
+
+
+def _section(context: click.Context) -> str:
+    return f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,512 @@
+"""The documentation is true: its packages work, its tables are those of the code, its commands and links exist."""
+
+import ast
+import inspect
+import json
+import math
+import re
+import runpy
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner
+
+import ganfw
+from ganfw.cli import main
+from ganfw.parts import FACTS, KINDS
+from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
+from ganfw.settings import RunSettings
+from ganfw.signature import read_signature
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PACKAGE = Path(ganfw.__file__).parent
+
+
+TINY = (
+    *("--set", "data.split=test"),
+    *("--set", "generator.hidden_dim=4"),
+    *("--set", "discriminator.hidden_dim=4"),
+    *("--set", "run.max_steps=3"),
+    *("--device", "cpu"),
+)
+"""Options that make a run of `mnist_mlp` short."""
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(name: str, title: str) -> str:
+    """Return what stands under a heading of the second level."""
+    return re.split(r"^## ", page(name).partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def files(text: str) -> dict[str, str]:
+    """Return the fenced blocks that a line with nothing but a file's name precedes, by that name."""
+    return dict(re.findall(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def table(text: str) -> list[list[str]]:
+    """Return the rows of the first table, without its head."""
+    lines = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert lines, "a table is expected here"
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines.group().splitlines()[2:]]
+
+
+def code(cell: str) -> str:
+    """Return what a cell has between backquotes."""
+    assert cell.startswith("`"), cell
+    assert cell.endswith("`"), cell
+    return cell.strip("`")
+
+
+# Links and commands of every page
+
+
+def test_every_relative_link_leads_to_a_file() -> None:
+    visited = 0
+    for path in PAGES:
+        text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if not re.match(r"[a-z]+:", link) and not link.startswith("#"):
+                visited += 1
+                assert (path.parent / link.partition("#")[0]).exists(), f"{path.name}: {link}"
+    assert visited >= 20
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Yield the page and the arguments of each `ganfw` command in a fenced sh block."""
+    for path in PAGES:
+        for block in blocks(path.read_text(encoding="utf-8"), "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                while words and re.fullmatch(r"\w+=.*", words[0]):
+                    words.pop(0)
+                if words[:1] == ["ganfw"]:
+                    yield path.name, words[1:]
+
+
+def test_every_command_has_a_verb_and_options_that_exist() -> None:
+    visited = list(commands())
+    group = click.Context(main, info_name="ganfw", **main.context_settings)
+    for name, words in visited:
+        if words != ["--version"]:
+            command = main.commands.get(words[0])
+            assert command, f"{name}: ganfw {shlex.join(words)}"
+            try:
+                command.make_context(words[0], words[1:], parent=group)
+            except click.UsageError as error:
+                pytest.fail(f"{name}: ganfw {shlex.join(words)}: {error}")
+    assert len(visited) >= 20
+
+
+def test_the_command_line_page_is_what_help_says() -> None:
+    generated = runpy.run_path(str(DOCS / "generate_command_line.py"))["page"]()
+
+    assert page("command-line.md") == generated, "run: python docs/generate_command_line.py"
+
+
+def test_every_command_is_on_the_command_line_page() -> None:
+    titles = re.findall(r"^## (.*)$", page("command-line.md"), re.MULTILINE)
+
+    assert titles == ["ganfw", *(f"ganfw {name}" for name in main.commands)]
+
+
+# quickstart.md
+
+
+def test_every_command_of_the_quickstart_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    verbs = []
+    for name, words in commands():
+        if name == "quickstart.md":
+            verbs.append(words[0])
+            result = CliRunner().invoke(main, [*words, *(TINY if words[0] == "run" else ())])
+            assert result.exit_code == 0, f"ganfw {shlex.join(words)}\n{result.output}"
+
+    assert {"run", "resume", "sample", "interpolate"} < set(verbs)
+    assert Path("more.png").is_file()
+    assert Path("numbers.npy").is_file()
+
+
+# recipes.md
+
+
+def test_the_error_message_on_the_recipes_page_is_what_check_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    text = section("recipes.md", "Errors")
+    Path("mistakes.toml").write_text(files(text)["mistakes.toml"])
+
+    result = CliRunner().invoke(main, ["check", "mistakes.toml"])
+
+    assert (result.exit_code, result.output) == (2, blocks(text, "text")[0])
+
+
+def test_the_lines_of_show_on_the_recipes_page_are_what_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    lines = blocks(section("recipes.md", "Check and show"), "text")[0]
+
+    result = CliRunner().invoke(main, ["show", "mnist_mlp", "--set", "generator.hidden_dim=256"])
+
+    assert lines.startswith("[generator]\n")
+    assert lines in result.output
+
+
+def test_default_callbacks_on_the_recipes_page_are_those_of_the_code() -> None:
+    written = tomllib.loads(blocks(section("recipes.md", "Callbacks that are always there"), "toml")[0])
+
+    assert written == {"callbacks": DEFAULT_TABLES["callbacks"]}
+
+
+def test_the_tables_on_the_recipes_page_are_those_of_the_code() -> None:
+    rows = dict(table(section("recipes.md", "Tables")))
+    expected = [f"[{t.name}.{entry}]" for t in TABLES for entry in (t.entries or ("NAME",)) if t.entries is not None]
+    expected += [f"[{t.name}]" for t in TABLES if t.entries is None]
+
+    assert sorted(re.findall(r"`(.*?)`", " ".join(rows))) == sorted(["[run]", *expected])
+    assert re.findall(r"`(\w+)`", rows["`[run]`"]) == list(read_signature(RunSettings, "[run]").keys)
+
+
+def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+
+    exec(blocks(section("recipes.md", "In Python"), "python")[0], names)
+
+    assert names["training"].step == 20
+    assert (tmp_path / "runs" / "narrow-1" / "checkpoints" / "step-000020").is_dir()
+
+
+# run-directory.md
+
+
+def test_keys_of_the_files_are_those_on_the_page(trained: Path) -> None:
+    checkpoint = trained / "checkpoints" / "step-000010"
+    text = "run-directory.md"
+
+    def keys(title: str) -> list[str]:
+        return [name for row in table(section(text, title)) for name in re.findall(r"`(\w+)`", row[0])]
+
+    line = json.loads((trained / "metrics.jsonl").read_text().splitlines()[0])
+    assert [*keys("metrics.jsonl"), "loss/discriminator", "loss/generator"] == list(line)
+    environment = json.loads((trained / "environment.json").read_text())
+    assert keys("environment.json") == list(environment)
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    manifest_table = section(text, "checkpoints/").partition("The keys of `manifest.json`")[2]
+    assert [code(row[0]) for row in table(manifest_table)] == list(manifest)
+    for part in environment["parts"].values():
+        described = next(row[1] for row in table(section(text, "environment.json")) if row[0] == "`parts`")
+        assert [key for key in part if f"`{key}`" not in described] == []
+
+
+def test_files_of_a_run_are_those_on_the_page(trained: Path) -> None:
+    page_text = page("run-directory.md")
+    named = set(
+        re.findall(r"`([\w.]+)`", " ".join(row[0] for row in table(section("run-directory.md", "checkpoints/"))))
+    )
+
+    assert {path.name for path in (trained / "checkpoints" / "step-000010").iterdir()} == named
+    tree = blocks(page_text, "text")[0]
+    assert {path.name for path in trained.iterdir()} == set(re.findall(r"^    ([\w.]+)", tree, re.MULTILINE))
+
+
+def test_weights_can_be_read_as_the_page_says(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (trained.parent / "mnist_mlp-1").symlink_to(trained, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    source = blocks(section("run-directory.md", "Reading the weights without ganfw"), "python")[0]
+    names: dict[str, torch.Tensor] = {}
+
+    exec(source, names)
+
+    imported = [name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for name in node.names]
+    assert [name.name for name in imported] == ["torch"]
+    generator, _ = ganfw.open_checkpoint(trained).load_sampler(ganfw.discover(), "cpu")
+    torch.testing.assert_close(names["images"], ganfw.generate(generator, names["z"]))
+
+
+# writing-a-plugin.md
+
+
+def install(folder: Path, sources: Mapping[str, str]) -> Path:
+    """Write a package, with the metadata that pip would make of its pyproject.toml."""
+    for name, source in sources.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    project = tomllib.loads(sources["pyproject.toml"])["project"]
+    metadata = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    entries = "".join(f"{name} = {value}\n" for name, value in project["entry-points"]["ganfw"].items())
+    (metadata / "entry_points.txt").write_text(f"[ganfw]\n{entries}")
+    return folder
+
+
+@pytest.fixture
+def clean_modules() -> Iterator[None]:
+    """Forget the modules that a test imports from the page."""
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("ganfw_lsgan", "my_parts")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def package() -> dict[str, str]:
+    """Return the package on the page, by file."""
+    found = files(section("writing-a-plugin.md", "A package with one loss"))
+    tree = blocks(section("writing-a-plugin.md", "A package with one loss"), "text")[0]
+    assert sorted(Path(name).name for name in found) == sorted(re.findall(r"[\w.]+\.(?:py|toml)", tree))
+    return found
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_tests_of_the_package_on_the_page_pass(
+    package: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(install(tmp_path / "site", package))
+    names: dict[str, Any] = {}
+
+    exec(package["tests/test_least_squares.py"], names)
+
+    tests = [names[name] for name in names if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        test(**({"tmp_path": tmp_path} if "tmp_path" in inspect.signature(test).parameters else {}))
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_package_on_the_page_is_listed_and_trains(
+    package: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(install(tmp_path / "site", package))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "ganfw-lsgan")
+    use = ("--set", "loss.use=lsgan", "--set", "loss.real_label=0.9")
+
+    listed = CliRunner().invoke(main, ["parts", "loss", "--json"])
+    done = CliRunner().invoke(main, ["run", "mnist_mlp", *use, *TINY])
+
+    assert ("ganfw-lsgan", "lsgan") in [(part["distribution"], part["name"]) for part in json.loads(listed.stdout)]
+    assert (done.exit_code, done.stdout) == (0, "runs/mnist_mlp-1\n"), done.output
+    recorded = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())["parts"]["loss"]
+    assert (recorded["distribution"], recorded["version"]) == ("ganfw-lsgan", "0.1.0")
+    line = json.loads(Path("runs/mnist_mlp-1/metrics.jsonl").read_text())
+    assert math.isfinite(line["loss/generator"])
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_script_on_the_page_trains_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    text = section("writing-a-plugin.md", "Without a package: a script")
+    Path("my_parts.py").write_text(files(text)["my_parts.py"])
+    use = ("--plugin", "my_parts.py", "--set", "callbacks.peak.use=loss_peak", "--set", "run.log_every_steps=1")
+
+    done = CliRunner().invoke(main, ["run", "mnist_mlp", *use, *TINY])
+    assert done.exit_code == 0, done.output
+    resumed = ["resume", "runs/mnist_mlp-1", "--plugin", "my_parts.py", "--set", "run.max_steps=5"]
+    again = CliRunner().invoke(main, resumed)
+    assert again.exit_code == 0, again.output
+
+    lines = [json.loads(line) for line in Path("runs/mnist_mlp-1/metrics.jsonl").read_text().splitlines()]
+    for output, steps in ((done.output, 3), (again.output, 5)):
+        highest = max(lines[:steps], key=lambda line: line["loss/generator"])
+        told = f"the generator's loss was highest at step {highest['step']}: {highest['loss/generator']:.4f}\n"
+        assert told in output
+
+
+def test_the_tables_of_facts_and_kinds_are_those_of_the_code() -> None:
+    assert [[f"`{name}`", text] for name, text in FACTS.items()] == table(
+        section("writing-a-plugin.md", "Facts and keys")
+    )
+    assert [[f"`{name}`", text] for name, text in KINDS.items()] == table(section("writing-a-plugin.md", "Kinds"))
+
+
+def test_every_kind_says_what_its_parts_must_do() -> None:
+    described = re.findall(r"^- \*\*(\w+)\*\* ", section("writing-a-plugin.md", "Kinds"), re.MULTILINE)
+
+    assert described == list(KINDS)
+
+
+MISTAKES = {
+    "a parameter that is neither before `/` nor after `*`": ("least_squares.py", "        *,\n", ""),
+    "a key without annotation": (
+        "least_squares.py",
+        'fake_label: Annotated[float, "what the discriminator should give for fakes"]',
+        "fake_label",
+    ),
+    "a fact that does not exist": ("least_squares.py", "        *,\n", "        zdim,\n        /,\n        *,\n"),
+    "a fact that is not known yet": (
+        "least_squares.py",
+        "        *,\n",
+        "        generator_optimizer,\n        /,\n        *,\n",
+    ),
+    "a target that does not exist": ("__init__.py", "least_squares:LeastSquares", "least_squares:LeastSquare"),
+    "a loss for each sample instead of their mean": (
+        "least_squares.py",
+        "(fake_logits - self.real_label).square().mean() / 2",
+        "(fake_logits - self.real_label).square() / 2",
+    ),
+    "a parameter that the part refuses": ("least_squares.py", "] = 0.0", "] = 1.0"),
+    "a package that the hook's module imports is missing": (
+        "__init__.py",
+        "\n\nfrom coll",
+        "\n\nimport missing\nfrom coll",
+    ),
+}
+
+
+def test_every_error_on_the_page_is_tried() -> None:
+    assert [row[0] for row in table(section("writing-a-plugin.md", "Errors that authors see"))] == list(MISTAKES)
+
+
+@pytest.mark.usefixtures("clean_modules")
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_gives_the_error_on_the_page(
+    mistake: str, package: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = dict(table(section("writing-a-plugin.md", "Errors that authors see")))[mistake]
+    name, right, wrong = MISTAKES[mistake]
+    assert package[f"ganfw_lsgan/{name}"].count(right) == 1
+    package[f"ganfw_lsgan/{name}"] = package[f"ganfw_lsgan/{name}"].replace(right, wrong)
+    monkeypatch.syspath_prepend(install(tmp_path, package))
+
+    with pytest.raises(ganfw.GanfwError) as caught:
+        build_and_try()
+
+    assert str(caught.value) == code(expected)
+
+
+def build_and_try() -> None:
+    """Do with the loss on the page what `ganfw run` does before it trains."""
+    registry = ganfw.discover(allowed=["ganfw-lsgan"], strict=True)
+    registry.find("loss", "lsgan").signature()
+    recipe = ganfw.Recipe(
+        extends="mnist_mlp",
+        registry=registry,
+        run={"device": "cpu"},
+        data={"split": "test"},
+        generator={"hidden_dim": 4},
+        discriminator={"hidden_dim": 4},
+        loss={"use": "lsgan"},
+    )
+    ganfw.assemble(ganfw.resolve(recipe, registry))
+
+
+# architecture.md
+
+
+def python_files() -> set[str]:
+    """Return the Python files of the package, built-in parts left out."""
+    found = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    return {name for name in found if not name.startswith("builtin/") and name != "__init__.py"}
+
+
+def test_every_file_is_in_the_tables_of_rooms_and_files() -> None:
+    rooms = [name for row in table(section("architecture.md", "Rooms")) for name in re.findall(r"`(.*?)`", row[1])]
+    described = [code(row[0]) for row in table(section("architecture.md", "Files"))]
+
+    assert sorted(rooms) == sorted(python_files())
+    assert sorted(described) == sorted(
+        name for name in python_files() if not name.endswith(("__init__.py", "__main__.py"))
+    )
+
+
+def test_rooms_import_only_from_rooms_above() -> None:
+    rooms = [re.findall(r"`(.*?)`", row[1]) for row in table(section("architecture.md", "Rooms"))]
+    floor = {name: number for number, names in enumerate(rooms) for name in names}
+    visited = 0
+    for name in floor:
+        for module in re.findall(r"^from ganfw\.(\S+) import", (PACKAGE / name).read_text(), re.MULTILINE):
+            path = module.replace(".", "/")
+            visited += 1
+            assert floor[f"{path}.py" if f"{path}.py" in floor else f"{path}/__init__.py"] <= floor[name], name
+    assert visited >= 80
+
+
+def test_the_streams_of_random_numbers_are_those_of_the_code() -> None:
+    derived = set()
+    for name in python_files() - {"randomness.py"}:
+        for node in ast.walk(ast.parse((PACKAGE / name).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("derive_seed", "seeded_generator"):
+                stream = next(
+                    argument.value
+                    for argument in node.args[1:]
+                    if isinstance(argument, ast.Constant) and argument.value != 0
+                )
+                derived.add((stream, name))
+
+    rows = table(section("architecture.md", "Streams of random numbers"))
+    assert {(re.findall(r"^`(\w+)`", row[0])[0], code(row[1])) for row in rows} == derived
+
+
+def test_the_order_of_events_is_that_of_the_loop(tiny: ganfw.Recipe, registry: ganfw.Registry) -> None:
+    told: list[str] = []
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    step = experiment.step
+
+    class Teller(ganfw.Callback):
+        def __getattribute__(self, name: str) -> object:
+            if name.startswith("on_"):
+                told.append(name)
+            return super().__getattribute__(name)
+
+    def spied(batch: ganfw.Batch, random: torch.Generator) -> Mapping[str, torch.Tensor]:
+        told.append("step")
+        return step(batch, random)
+
+    composed = ganfw.Experiment(
+        data=experiment.data,
+        noise=experiment.noise,
+        generator=experiment.generator,
+        discriminator=experiment.discriminator,
+        loss=experiment.loss,
+        optimizers=experiment.optimizers,
+        step=spied,
+        callbacks={"teller": Teller()},
+        settings=ganfw.RunSettings(batch_size=32, log_every_steps=2, device="cpu"),
+    )
+    ganfw.train(composed, steps=3)
+
+    quiet = ["step", "on_step", "on_settled"]
+    loud = ["step", "on_log", "on_step", "on_settled"]
+    assert told == ["on_start", *quiet, *loud, *quiet, "on_log", "on_end"]
+    events = re.findall(r"`(on_\w+)` of every", section("architecture.md", "The order of events in a step"))
+    assert ["step", *events] == loud
+
+
+def test_every_decision_is_listed_and_has_its_four_parts() -> None:
+    decisions = sorted((DOCS / "decisions").glob("*.md"))
+    listed = re.findall(r"\(decisions/(.*?)\)", section("architecture.md", "Decisions"))
+
+    assert [path.name for path in decisions] == listed
+    for number, path in enumerate(decisions, 1):
+        text = path.read_text(encoding="utf-8")
+        assert path.name.startswith(f"{number:04d}-")
+        assert text.startswith(f"# {number}. ")
+        assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE) == [
+            "Context",
+            "Decision",
+            "Alternatives",
+            "Consequence",
+        ]
