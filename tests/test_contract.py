@@ -102,8 +102,8 @@ def test_parts_that_fit_are_accepted_and_left_as_they_were(registry: Registry) -
         ),
         ({"generator": lambda part: Wrapped(part, lambda x: [x])}, "generator Wrapped gives list, not a tensor"),
         (
-            {"generator": lambda part: Wrapped(part, lambda x: 1 // 0)},
-            "generator Wrapped fails on (2, 4): integer division or modulo by zero",
+            {"generator": lambda part: Wrapped(part, lambda x: int("two"))},
+            "generator Wrapped fails on (2, 4): invalid literal for int() with base 10: 'two'",
         ),
         (
             {"generator": lambda part: part.to("meta")},
