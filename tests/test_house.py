@@ -88,6 +88,13 @@ def test_every_room_is_known() -> None:
     assert sorted(modules()) == sorted(ROOMS)
 
 
+def test_the_recipes_at_the_top_are_those_in_the_package() -> None:
+    top = {path.name: path.read_text() for path in (Path(__file__).parents[1] / "recipes").iterdir()}
+    shipped = {path.name: path.read_text() for path in (PACKAGE / "recipes").iterdir()}
+
+    assert top == shipped
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_run_one_way(room: str) -> None:
     floor = ROOMS.index(room)
