@@ -17,14 +17,26 @@ from ganfw.recipe.origin import KeyPath, Locate, Origin, excerpt, locate_in
 from ganfw.registry import Registry, describe
 from ganfw.signature import INTEGERS
 
-MAX_BYTES = 1 << 20
-"""A recipe file larger than this (1 MiB) is refused."""
+MAX_BYTES = 1 << 16
+"""A recipe larger than this (64 KiB) is refused."""
 
 MAX_DEPTH = 32
 """Tables and arrays nested deeper than this are refused."""
 
 _TOO_DEEP = f"tables or arrays nested more than {MAX_DEPTH} deep"
 _TOO_LONG = "an integer of more than 64 bits"
+
+_STRING_OR_COMMENT = re.compile(
+    r"""
+      \"{3}(?:\\.|.)*?(?:\"{3}|\Z)
+    | '{3}.*?(?:'{3}|\Z)
+    | "(?:\\.|[^"\\\n])*+"?
+    | '[^'\n]*+'?
+    | \#[^\n]*+
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
 
 
 class BareWord(str):
@@ -99,6 +111,8 @@ def parse_recipe(
     alone: bool = False,
 ) -> Layers:
     """Read a recipe from TOML text that came from `file`, and all it extends, which is nothing if it is `alone`."""
+    if len(text) > MAX_BYTES:
+        raise _too_large(file)
     text = text.replace("\r\n", "\n")
     try:
         tables = _parse(text)
@@ -185,8 +199,12 @@ def _read_file(path: Path) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RecipeError(f"{path}: cannot be read: {reason}") from None
     if len(content) > MAX_BYTES:
-        raise RecipeError(f"{path}: larger than {MAX_BYTES} bytes, which is no recipe")
+        raise _too_large(str(path))
     return content
+
+
+def _too_large(file: str) -> RecipeError:
+    return RecipeError(f"{file}: larger than {MAX_BYTES} bytes, which is no recipe")
 
 
 def _decode(file: str, content: bytes) -> str:
@@ -203,6 +221,8 @@ def _parse(text: str) -> dict[str, Any]:
     Raises:
         ValueError: the text is no TOML, or is nested deeper.
     """
+    if _LONG_KEY.search(_STRING_OR_COMMENT.sub("s", text)):  # tomllib would take time by the square of its length
+        raise ValueError(_TOO_DEEP)
     try:
         tables = tomllib.loads(text)
     except RecursionError:

@@ -100,5 +100,6 @@ def is_bare(name: str) -> bool:
 
 def excerpt(line: str) -> str:
     """Show a line of a file in a message: trimmed, without characters that a terminal would obey."""
-    text = "".join(character if character.isprintable() else " " for character in line.strip())
-    return text if len(text) <= 200 else f"{text[:199]}…"
+    line = line.strip()
+    shown = line if len(line) <= 200 else f"{line[:199]}…"
+    return "".join(character if character.isprintable() else " " for character in shown)

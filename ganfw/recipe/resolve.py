@@ -15,6 +15,8 @@ from ganfw.settings import RunSettings
 from ganfw.signature import Signature, convert, read_signature, show, takes_string, with_article
 
 DEFAULT = Origin("default")
+MAX_SHOWN = 50
+"""A message tells this many problems at most: what is no recipe at all can have thousands."""
 
 
 @frozen
@@ -66,15 +68,16 @@ def resolve(recipe: Recipe, registry: Registry, *, only: Collection[str] | None 
         only: the part tables to look at, such as `["noise", "generator"]`; None for all.
 
     Raises:
-        RecipeError: anything is missing, unknown, of a wrong type or out of range; the message lists all of it,
-            each with file and line, the offending text and what to do.
+        RecipeError: anything is missing, unknown, of a wrong type or out of range; the message lists all of it (up
+            to 50 problems), each with file and line, the offending text and what to do.
     """
     check = _Check(recipe, registry)
     resolved = check.run([table for table in TABLES if only is None or table.name in only])
     if check.problems:
         count = len(check.problems)
-        head = f"{count} problems in recipe '{recipe.name}'\n\n" if count > 1 else ""
-        raise RecipeError(head + "\n\n".join(check.problems))
+        first = f"; the first {MAX_SHOWN}" if count > MAX_SHOWN else ""
+        head = f"{count} problems in recipe '{recipe.name}'{first}\n\n" if count > 1 else ""
+        raise RecipeError(head + "\n\n".join(check.problems[:MAX_SHOWN]))
     return resolved
 
 

@@ -178,10 +178,10 @@ class TestFiles:
         folder.write("a.toml", "#" * MAX_BYTES)
         assert folder.read("a.toml").tables == {}
         folder.write("a.toml", "#" * (MAX_BYTES + 1))
-        assert folder.refusal("a.toml") == "FOLDER/a.toml: larger than 1048576 bytes, which is no recipe"
+        assert folder.refusal("a.toml") == "FOLDER/a.toml: larger than 65536 bytes, which is no recipe"
 
     def test_a_file_that_never_ends_is_too_large(self, folder: Folder) -> None:
-        assert folder.refusal("/dev/zero") == "/dev/zero: larger than 1048576 bytes, which is no recipe"
+        assert folder.refusal("/dev/zero") == "/dev/zero: larger than 65536 bytes, which is no recipe"
 
     def test_a_file_that_is_no_utf_8_is_an_error_with_its_line(self, folder: Folder) -> None:
         (folder.path / "a.toml").write_bytes(b"format = 1\n# caf\xe9\n")
@@ -224,11 +224,19 @@ class TestFiles:
             (f"a = {'{b = ' * 40}1{'}' * 40}", "tables or arrays nested more than 32 deep"),
             (f"a{'.a' * 1000} = 1", "tables or arrays nested more than 32 deep"),
             (f"[a{'.a' * 1000}]", "tables or arrays nested more than 32 deep"),
+            ("a." * 32_700 + "a = 1", "tables or arrays nested more than 32 deep"),
+            (r'"\"" . ' * 8_000 + "a = 1", "tables or arrays nested more than 32 deep"),
         ],
     )
     def test_toml_beyond_all_measure_is_an_error(self, folder: Folder, text: str, message: str) -> None:
         folder.write("a.toml", text)
         assert folder.refusal("a.toml") == f"FOLDER/a.toml: no valid TOML: {message}"
+
+    @pytest.mark.parametrize("quotes", ["'", '"', "'''", '"""', "# ' "])
+    def test_dots_in_strings_and_comments_are_no_tables(self, folder: Folder, quotes: str) -> None:
+        text = f"a = 1 # '\nb = [0, {quotes}{'a.' * 99}{quotes}\n]"
+        folder.write("a.toml", text)
+        assert folder.read("a.toml").tables == tomllib.loads(text)
 
     def test_tables_may_be_nested_as_deep_as_the_limit(self, folder: Folder) -> None:
         text = f"a{'.a' * (MAX_DEPTH - 1)} = 1"

@@ -519,6 +519,14 @@ class TestProblems:
             "  see: ganfw parts loss"
         )
 
+    def test_of_thousands_of_problems_the_first_are_told(self) -> None:
+        text = TEXT + "".join(f"\n[unknown{number}]" for number in range(1000))
+        told = refusal(Recipe.parse(text, name="toy")).split("\n\n")
+        assert told[0] == "1000 problems in recipe 'toy'; the first 50"
+        assert [line.partition(": ")[2].partition("\n")[0] for line in told[1:]] == [
+            f"unknown table [unknown{number}]" for number in range(50)
+        ]
+
     def test_a_missing_part_names_the_plugins_that_failed(self) -> None:
         failed = Plugin("ganfw-x", "1.0", "ganfw_x", status="failed", reason="RuntimeError: no licence (ganfw_x.py:3)")
         with pytest.raises(RecipeError) as caught:
