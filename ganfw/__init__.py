@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ganfw.images import write_png as write_png
     from ganfw.loop import Training as Training
     from ganfw.loop import train as train
+    from ganfw.networks import treats_rows_alone as treats_rows_alone
     from ganfw.parts import Part as Part
     from ganfw.parts import hookimpl as hookimpl
     from ganfw.plugins import discover as discover
@@ -91,6 +92,7 @@ _HOMES = {
     "save_checkpoint": "checkpoint.write",
     "terminal_preview": "images",
     "train": "loop",
+    "treats_rows_alone": "networks",
     "write_atomically": "atomic",
     "write_png": "images",
 }

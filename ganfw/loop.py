@@ -8,6 +8,7 @@ from typing import Any
 
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
+from ganfw.kernels import fast_kernels
 from ganfw.lock import locked
 from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
 from ganfw.window import Window
@@ -110,7 +111,10 @@ class Training:
             RunError: another process is training this run, or a callback cannot write.
             TrainingError: a callback found a value that is not finite.
         """
-        with locked(self.directory) if self.directory else contextlib.nullcontext():
+        with (
+            locked(self.directory) if self.directory else contextlib.nullcontext(),
+            fast_kernels(self.experiment.device),
+        ):
             self._run()
 
     def _run(self) -> None:

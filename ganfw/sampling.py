@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.errors import InputError
+from ganfw.kernels import fast_kernels
 from ganfw.protocols import Noise, TruncatableNoise
 from ganfw.randomness import seeded_generator
 
@@ -90,7 +91,7 @@ def generate(generator: nn.Module, z: Tensor, *, batch_size: int = 512) -> Tenso
     if batch_size < 1:
         raise InputError(f"the batch size must be >= 1, not {batch_size}")
     samples = []
-    with evaluation_mode(generator):
+    with evaluation_mode(generator), fast_kernels(z.device):
         for chunk in z.split(math.ceil(batch_size / ROWS) * ROWS):
             padding = chunk.new_zeros(-len(chunk) % ROWS, chunk.shape[1])
             samples.append(generator(torch.cat([chunk, padding]))[: len(chunk)].float().cpu())

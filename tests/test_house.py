@@ -28,6 +28,8 @@ ROOMS = (
     "atomic",
     "randomness",
     "device",
+    "kernels",
+    "networks",
     "data",
     "protocols",
     "callback",

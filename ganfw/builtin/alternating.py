@@ -1,13 +1,13 @@
 """The GAN update: the discriminator, then the generator."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganfw import Batch, Loss, Noise
+from ganfw import Batch, Loss, Noise, treats_rows_alone
 
 
 class Alternating:
@@ -38,6 +38,7 @@ class Alternating:
         self.discriminator_optimizer = discriminator_optimizer
         self.discriminator_steps = discriminator_steps
         self.generator_steps = generator_steps
+        self._one_pass: bool | None = None  # not known before the first batch
 
     def __call__(self, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
         """Update both networks; return the mean loss of each over its updates, scalars on the device."""
@@ -49,14 +50,31 @@ class Alternating:
             "loss/generator": torch.stack(generator_losses).mean(),
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was found out about the discriminator."""
+        return {"one_pass": self._one_pass}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+        self._one_pass = state["one_pass"]
+
     def _update_discriminator(self, real: Tensor, random: torch.Generator) -> Tensor:
         with torch.no_grad():
             fake = self.generator(self.noise(len(real), random))
-        loss = self.loss.discriminator(self.discriminator(real), self.discriminator(fake))
+        loss = self.loss.discriminator(*self._judge(real, fake))
         self.discriminator_optimizer.zero_grad()
         loss.backward()
         self.discriminator_optimizer.step()
         return loss.detach()
+
+    def _judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both, from one pass where that gives the same."""
+        if self._one_pass is None:
+            self._one_pass = treats_rows_alone(self.discriminator, real)
+        if not self._one_pass:
+            return self.discriminator(real), self.discriminator(fake)
+        real_logits, fake_logits = self.discriminator(torch.cat([real, fake])).split(len(real))
+        return real_logits, fake_logits
 
     def _update_generator(self, count: int, random: torch.Generator) -> Tensor:
         weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]

@@ -111,6 +111,52 @@ def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: in
                 torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
+class Judge(nn.Module):
+    """A discriminator that counts its passes."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), norm, nn.LeakyReLU(0.2), nn.Linear(8, 1))
+        self.rows: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            self.rows.append(len(x))
+        return self.layers(x)
+
+
+@pytest.mark.parametrize(
+    ("norm", "rows"), [(nn.Identity(), [16, 8]), (nn.BatchNorm1d(8), [8, 8, 8])], ids=["without", "with batch norm"]
+)
+def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
+    registry: Registry, norm: nn.Module, rows: list[int]
+) -> None:
+    torch.manual_seed(0)
+    noise = registry.load("noise", "normal")("cpu", z_dim=4)
+    generator = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2)
+    discriminator = Judge(norm)
+    apart = copy.deepcopy(discriminator)
+    sgd = registry.load("optimizer", "sgd")
+    step = registry.load("step", "alternating")(
+        generator,
+        discriminator,
+        registry.load("loss", "bce")(),
+        noise,
+        sgd(generator.parameters(), lr=0.0),
+        sgd(discriminator.parameters(), lr=0.0),
+    )
+    images = torch.rand(8, 1, 28, 28)
+    z = noise(8, seeded_generator("cpu", 0))
+
+    statistics = step(Batch(images), seeded_generator("cpu", 0))
+
+    assert discriminator.rows == rows
+    with torch.no_grad():
+        real_logits, fake_logits = apart(images), apart(generator(z))
+    expected = (nn.functional.softplus(-real_logits) + nn.functional.softplus(fake_logits)).mean() / 2
+    torch.testing.assert_close(statistics["loss/discriminator"], expected, rtol=0, atol=1e-6)
+
+
 def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Registry, tiny: ganfw.Recipe) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
     before = copy.deepcopy([experiment.generator.state_dict(), experiment.discriminator.state_dict()])
