@@ -11,6 +11,7 @@ from ganfw.callback import Callback
 from ganfw.contract import check_fit
 from ganfw.data import Batches, Data
 from ganfw.device import choose_device
+from ganfw.precision import require_precision
 from ganfw.protocols import Loss, Noise, Step
 from ganfw.randomness import derive_seed, own_randomness
 from ganfw.recipe.resolve import ResolvedRecipe
@@ -40,7 +41,7 @@ class Experiment:
     Raises:
         PartError: parts do not fit together; the message names the part and its package.
         DataError: the data is empty or has the wrong form.
-        InputError: the settings' device does not exist here.
+        InputError: the settings' device does not exist here, or lacks the precision.
     """
 
     data: Data
@@ -56,7 +57,9 @@ class Experiment:
     batches: Batches = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        batches = open_batches(self.data, self.settings, choose_device(self.settings.device))
+        device = choose_device(self.settings.device)
+        require_precision(self.settings.precision, device)
+        batches = open_batches(self.data, self.settings, device)
         object.__setattr__(self, "batches", batches)
         object.__setattr__(self, "data", batches.data)  # the copy on the device is the only one kept
         labels = {

@@ -10,6 +10,7 @@ from ganfw.errors import RunError
 from ganfw.experiment import Experiment
 from ganfw.kernels import fast_kernels
 from ganfw.lock import locked
+from ganfw.precision import computing_in
 from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
 from ganfw.window import Window
 
@@ -111,9 +112,11 @@ class Training:
             RunError: another process is training this run, or a callback cannot write.
             TrainingError: a callback found a value that is not finite.
         """
+        experiment = self.experiment
         with (
             locked(self.directory) if self.directory else contextlib.nullcontext(),
-            fast_kernels(self.experiment.device),
+            fast_kernels(experiment.device),
+            computing_in(experiment.settings.precision, experiment.generator, experiment.discriminator),
         ):
             self._run()
 

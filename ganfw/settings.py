@@ -16,7 +16,7 @@ class RunSettings:
         batch_size: samples in a batch; the last batch of an epoch may be shorter and is kept.
         max_steps: stop after so many steps even if epochs are left; None for no limit.
         device: `"auto"` (CUDA, then MPS, then CPU), or a torch device such as `"cpu"` or `"cuda:1"`.
-        precision: number format of the training step.
+        precision: `"fp32"`, or `"bf16"`: training passes in bfloat16, weights, losses and samples in float32.
         log_every_steps: steps in a window; losses are read from the device once a window.
         workers: processes that load data which is not in memory; None to choose by the number of cores.
     """
@@ -26,6 +26,6 @@ class RunSettings:
     batch_size: Annotated[int, Ge(1), "samples in a batch; the last of an epoch may be shorter"] = 128
     max_steps: Annotated[Annotated[int, Ge(1)] | None, "stop after so many steps even if epochs are left"] = None
     device: Annotated[str, "'auto', 'cpu', 'cuda', 'cuda:1' or 'mps'"] = "auto"
-    precision: Annotated[Literal["fp32"], "number format of the training step"] = "fp32"
+    precision: Annotated[Literal["fp32", "bf16"], "number format of the training passes"] = "fp32"
     log_every_steps: Annotated[int, Ge(1), "steps between two lines of metrics"] = 500
     workers: Annotated[Annotated[int, Ge(0)] | None, "processes that load data which is not in memory"] = None

@@ -29,6 +29,7 @@ ROOMS = (
     "randomness",
     "device",
     "kernels",
+    "precision",
     "networks",
     "data",
     "protocols",

@@ -1,0 +1,158 @@
+"""Number formats of the training step: float32, or bfloat16 products with float32 weights and losses."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ganfw.errors import InputError
+
+Precision = Literal["fp32", "bf16"]
+
+
+def require_precision(precision: Precision, device: torch.device) -> None:
+    """Make sure that a device computes in a precision by itself; an emulation would be slower than float32.
+
+    Raises:
+        InputError: it does not.
+    """
+    if precision == "fp32":
+        return
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        able = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    else:
+        able = False
+    if not able:
+        raise InputError(f'run.precision = "bf16": {device} has no bfloat16 arithmetic of its own; use "fp32"')
+
+
+@contextlib.contextmanager
+def computing_in(precision: Precision, *networks: nn.Module) -> Iterator[None]:
+    """Within the block, let training passes of networks compute in a precision.
+
+    With `"bf16"` each forward pass in training mode runs under autocast: matrix products and convolutions in
+    bfloat16, reductions such as batch statistics in float32. Weights stay in float32 and get float32 gradients, and
+    outputs are float32, so that losses and updates are as they were. Evaluation mode stays in float32: samples are
+    those that a checkpoint gives anywhere. Source: Micikevicius et al., "Mixed Precision Training", 2018, section 3.
+    """
+    if precision == "fp32":
+        yield
+        return
+    passes = [_MixedPasses(network) for network in networks]
+    try:
+        yield
+    finally:
+        for each in passes:
+            each.remove()
+
+
+class _MixedPasses:
+    """Hooks that let one network's training passes compute in bfloat16.
+
+    Autocast alone would round every weight again in every pass. The first pass shows which weights it rounds; later
+    ones are given roundings, remade only after an optimizer's step or a write that autograd knows of.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = None
+        self._rounded: dict[nn.Parameter, Tensor] = {}
+        self._versions: dict[nn.Parameter, int] = {}  # of weights whose rounding is up to date
+        self._open: list[tuple[contextlib.ExitStack, _Watch | None]] = []
+        self._handles = [
+            network.register_forward_pre_hook(self._enter),
+            network.register_forward_hook(self._leave, always_call=True),
+            register_optimizer_step_post_hook(self._forget),
+        ]
+
+    def remove(self) -> None:
+        """Take the hooks away."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _enter(self, network: nn.Module, inputs: Any) -> None:
+        if not network.training:
+            return
+        for parameters, name, weight in self._slots or ():
+            parameters[name] = self._round(weight)
+        stack = contextlib.ExitStack()
+        device_type = next((weight.device.type for weight in network.parameters()), "cpu")
+        stack.enter_context(torch.autocast(device_type, torch.bfloat16))
+        watch = stack.enter_context(_Watch()) if self._slots is None else None
+        self._open.append((stack, watch))
+
+    def _leave(self, network: nn.Module, inputs: Any, output: Any) -> Any:
+        if not network.training:
+            return None
+        stack, watch = self._open.pop()
+        stack.close()
+        for parameters, name, weight in self._slots or ():
+            parameters[name] = weight
+        if not isinstance(output, Tensor):  # the pass has failed
+            return None
+        if watch is not None:
+            rounded = watch.weights()
+            self._slots = [
+                (module._parameters, name, weight)
+                for module in network.modules()
+                for name, weight in module._parameters.items()
+                if weight is not None and id(weight) in rounded
+            ]
+        return output.float()
+
+    def _round(self, weight: nn.Parameter) -> Tensor:
+        """Return the weight in bfloat16, through which gradients pass to it."""
+        if self._versions.get(weight) != weight._version:
+            if weight not in self._rounded:
+                self._rounded[weight] = torch.empty_like(weight, dtype=torch.bfloat16, requires_grad=False)
+            self._rounded[weight].copy_(weight.detach())
+            self._versions[weight] = weight._version
+        rounded = self._rounded[weight]
+        if not (weight.requires_grad and torch.is_grad_enabled()):
+            return rounded
+        return _Rounded.apply(weight, rounded)  # type: ignore[no-any-return]
+
+    def _forget(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Note that an optimizer has changed its weights; fused ones do so unknown to autograd."""
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                self._versions.pop(weight, None)
+
+
+class _Rounded(torch.autograd.Function):
+    """A rounding that was made before: its gradient is the weight's."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, rounded: Tensor) -> Tensor:
+        return rounded.view_as(rounded)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient.float(), None
+
+
+class _Watch(TorchDispatchMode):
+    """Notes which tensors are rounded to bfloat16, and which are used in any other way."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rounded: list[Tensor] = []
+        self.otherwise: list[Tensor] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        is_rounding = func is torch.ops.aten._to_copy.default and kwargs.get("dtype") == torch.bfloat16
+        used = self.rounded if is_rounding else self.otherwise
+        used.extend(leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
+        return func(*args, **kwargs)
+
+    def weights(self) -> set[int]:
+        """Return the identities of the tensors that were rounded and not used otherwise."""
+        return {id(tensor) for tensor in self.rounded} - {id(tensor) for tensor in self.otherwise}
