@@ -3,9 +3,11 @@
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ganfw.compilation import compiled, why_not_compile
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
 from ganfw.kernels import fast_kernels
@@ -112,13 +114,24 @@ class Training:
             RunError: another process is training this run, or a callback cannot write.
             TrainingError: a callback found a value that is not finite.
         """
-        experiment = self.experiment
-        with (
-            locked(self.directory) if self.directory else contextlib.nullcontext(),
-            fast_kernels(experiment.device),
-            computing_in(experiment.settings.precision, experiment.generator, experiment.discriminator),
-        ):
+        with locked(self.directory) if self.directory else contextlib.nullcontext(), self._engine():
             self._run()
+
+    @contextlib.contextmanager
+    def _engine(self) -> Iterator[None]:
+        """Within the block, compute as the settings say."""
+        experiment = self.experiment
+        networks = (experiment.generator, experiment.discriminator)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(fast_kernels(experiment.device))
+            if experiment.settings.compile:
+                reason = why_not_compile(experiment.device)
+                if reason:
+                    self.say(f"run.compile: not compiled, for torch.compile fails here: {reason}")
+                else:
+                    stack.enter_context(compiled(experiment.device, *networks))
+            stack.enter_context(computing_in(experiment.settings.precision, *networks))
+            yield
 
     def _run(self) -> None:
         device = self.experiment.device

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ganfw.compilation import as_written
 from ganfw.randomness import own_randomness
 
 _ROWS = 4
@@ -24,7 +25,7 @@ def treats_rows_alone(network: nn.Module, samples: Tensor) -> bool:
     outputs = []
     before = [(buffer, buffer.clone(), buffer._version) for buffer in network.buffers()]
     for neighbours in (torch.zeros_like(rows), torch.ones_like(rows)):
-        with own_randomness(0, samples.device):
+        with own_randomness(0, samples.device), as_written(network):
             outputs.append(network(torch.cat([rows, neighbours]))[: len(rows)])
     left_a_trace = False
     for buffer, value, version in before:

@@ -10,6 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ganfw.compilation import is_compiled
 from ganfw.errors import InputError
 
 Precision = Literal["fp32", "bf16"]
@@ -58,11 +59,12 @@ class _MixedPasses:
     """Hooks that let one network's training passes compute in bfloat16.
 
     Autocast alone would round every weight again in every pass. The first pass shows which weights it rounds; later
-    ones are given roundings, remade only after an optimizer's step or a write that autograd knows of.
+    ones are given roundings, remade only after an optimizer's step or a write that autograd knows of. A compiled
+    network is left to autocast, for its roundings are part of its kernels.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = None
+        self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = [] if is_compiled(network) else None
         self._rounded: dict[nn.Parameter, Tensor] = {}
         self._versions: dict[nn.Parameter, int] = {}  # of weights whose rounding is up to date
         self._open: list[tuple[contextlib.ExitStack, _Watch | None]] = []

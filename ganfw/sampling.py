@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ganfw.compilation import as_written
 from ganfw.errors import InputError
 from ganfw.kernels import fast_kernels
 from ganfw.protocols import Noise, TruncatableNoise
@@ -91,7 +92,7 @@ def generate(generator: nn.Module, z: Tensor, *, batch_size: int = 512) -> Tenso
     if batch_size < 1:
         raise InputError(f"the batch size must be >= 1, not {batch_size}")
     samples = []
-    with evaluation_mode(generator), fast_kernels(z.device):
+    with evaluation_mode(generator), fast_kernels(z.device), as_written(generator):
         for chunk in z.split(math.ceil(batch_size / ROWS) * ROWS):
             padding = chunk.new_zeros(-len(chunk) % ROWS, chunk.shape[1])
             samples.append(generator(torch.cat([chunk, padding]))[: len(chunk)].float().cpu())

@@ -28,6 +28,7 @@ ROOMS = (
     "atomic",
     "randomness",
     "device",
+    "compilation",
     "kernels",
     "precision",
     "networks",
