@@ -111,6 +111,45 @@ def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: in
                 torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
+def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(registry: Registry) -> None:
+    torch.manual_seed(0)
+    noise = registry.load("noise", "normal")("cpu", z_dim=64)
+    generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
+    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
+    sgd = registry.load("optimizer", "sgd")
+    networks = [copy.deepcopy(generator), copy.deepcopy(discriminator)]
+    step = registry.load("step", "alternating")(
+        generator,
+        discriminator,
+        registry.load("loss", "bce")(),
+        noise,
+        sgd(generator.parameters(), lr=0.1),
+        sgd(discriminator.parameters(), lr=0.1),
+        reuse_fakes=True,
+    )
+    images = torch.rand(8, 1, 28, 28)
+    step(Batch(images), seeded_generator("cpu", 0))
+
+    optimizers = [torch.optim.SGD(network.parameters(), lr=0.1) for network in networks]
+    fake = networks[0](noise(8, seeded_generator("cpu", 0)))
+    loss = (nn.functional.softplus(networks[1](fake.detach())) + nn.functional.softplus(-networks[1](images))).mean()
+    (loss / 2).backward()
+    optimizers[1].step()
+    nn.functional.softplus(-networks[1](fake)).mean().backward()
+    optimizers[0].step()
+
+    for theirs, ours in zip(networks, (generator, discriminator), strict=True):
+        for expected, actual in zip(theirs.state_dict().values(), ours.state_dict().values(), strict=True):
+            torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
+
+
+def test_reused_fakes_go_with_one_update_each(registry: Registry, tiny: ganfw.Recipe) -> None:
+    recipe = tiny.with_overrides(["step.reuse_fakes=true", "step.generator_steps=2"])
+    with pytest.raises(ganfw.InputError) as caught:
+        ganfw.assemble(ganfw.resolve(recipe, registry))
+    assert "reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only" in str(caught.value)
+
+
 class Judge(nn.Module):
     """A discriminator that counts its passes."""
 
@@ -180,7 +219,7 @@ def test_generator_update_computes_no_gradient_of_the_discriminator(registry: Re
     experiment.step(next(experiment.batches.epoch(0)), seeded_generator("cpu", 0))
     gradients = [weight.grad.clone() for weight in experiment.discriminator.parameters()]
 
-    step._update_generator(8, seeded_generator("cpu", 1))
+    step._update_generator(step._generate(8, seeded_generator("cpu", 1)))
 
     for before, weight in zip(gradients, experiment.discriminator.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, before, rtol=0, atol=0)
