@@ -4,6 +4,7 @@ import copy
 import importlib.resources
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -71,7 +72,9 @@ class Layers:
                 base[key] = copy.deepcopy(value)
 
 
-def read_recipe(source: str, registry: Registry | None, folder: Path, below: tuple[str, ...] = ()) -> Layers:
+def read_recipe(
+    source: str, registry: Registry | None, folder: Path, below: tuple[str, ...] = (), *, alone: bool = False
+) -> Layers:
     """Read a recipe and all it extends.
 
     Args:
@@ -79,10 +82,11 @@ def read_recipe(source: str, registry: Registry | None, folder: Path, below: tup
         registry: where names are looked up; None to discover plugins when a name is met.
         folder: what relative paths start from.
         below: the files that led here through `extends`.
+        alone: whether it may extend nothing.
     """
     if _is_path(source, folder):
         path = Path(os.path.normpath(folder / source))
-        file, text = str(path), _decode(str(path), _read_file(path))
+        file, text = str(path), _decode(str(path), _read_file(path, special=not below))
     else:
         registry = registry or discover()
         offer = registry.find("recipe", source)
@@ -98,7 +102,7 @@ def read_recipe(source: str, registry: Registry | None, folder: Path, below: tup
         file, text = offer.qualified_name, _decode(offer.qualified_name, content)
     if file in below:
         raise RecipeError(f"recipes extend each other in a circle: {' -> '.join([*below, file])}")
-    return parse_recipe(text, file, registry, path.parent, (*below, file))
+    return parse_recipe(text, file, registry, path.parent, (*below, file), alone=alone)
 
 
 def parse_recipe(
@@ -189,8 +193,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, *, special: bool) -> bytes:
+    """Read a file, which may be a pipe or the like if it is `special`: one would wait for what comes out of it."""
     try:
+        if not special and not stat.S_ISREG(path.stat().st_mode):
+            raise RecipeError(f"{path}: no ordinary file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:

@@ -131,7 +131,8 @@ class _Check:
         origin = self.origins.get(at, Origin(f"recipe '{self.name}'"))
         text = f"\n    {origin.text}" if origin.text else ""
         hint = "".join(f"\n  {hint}" for hint in hints if hint)
-        self.problems.append(f"{origin.label}: {what}{text}{hint}")
+        shown = what if len(what) <= 1000 else f"{what[:999]}…"  # a key may be as long as a file
+        self.problems.append(f"{origin.label}: {shown}{text}{hint}")
 
     def _is_table(self, path: KeyPath, value: object) -> bool:
         if not isinstance(value, dict):

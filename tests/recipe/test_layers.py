@@ -268,6 +268,19 @@ class TestExtends:
         folder.write("c.toml", 'extends = "./b.toml"\nz = 3')
         assert folder.read("c.toml").tables == {"x": 1, "y": 2, "z": 3}
 
+    def test_a_base_must_be_an_ordinary_file(self, folder: Folder) -> None:
+        os.mkfifo(folder.path / "pipe.toml")
+        for base in ("pipe.toml", "/dev/zero", "../"):
+            folder.write("a.toml", f'extends = "{base}"')
+            path = os.path.normpath(folder.path / base).replace(str(folder.path), "FOLDER")
+            assert folder.refusal("a.toml") == f"{path}: no ordinary file\n  extended at FOLDER/a.toml:1"
+
+    def test_a_base_of_a_name_that_no_file_can_have_is_an_error(self, folder: Folder) -> None:
+        folder.write("a.toml", f'extends = "{"x" * 999}.toml"')
+        assert folder.refusal("a.toml") == (
+            f"FOLDER/{'x' * 999}.toml: cannot be read: File name too long\n  extended at FOLDER/a.toml:1"
+        )
+
     def test_a_circle_is_an_error_that_names_the_files(self, folder: Folder) -> None:
         folder.write("a.toml", 'format = 1\nextends = "b.toml"')
         folder.write("b.toml", 'extends = "./deep/../a.toml"')

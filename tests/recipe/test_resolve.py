@@ -519,6 +519,11 @@ class TestProblems:
             "  see: ganfw parts loss"
         )
 
+    def test_a_long_key_is_shortened(self) -> None:
+        told = refusal(Recipe.parse(f"{TEXT}\n[{'x' * 50_000}]\n", name="toy", file="toy.toml"))
+        line = TEXT.count("\n") + 2
+        assert told.startswith(f"toy.toml:{line}: unknown table [{'x' * 984}…\n    [{'x' * 198}…\n")
+
     def test_of_thousands_of_problems_the_first_are_told(self) -> None:
         text = TEXT + "".join(f"\n[unknown{number}]" for number in range(1000))
         told = refusal(Recipe.parse(text, name="toy")).split("\n\n")
