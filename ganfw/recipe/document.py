@@ -1,16 +1,29 @@
 """The recipe as a value: loaded from TOML or written in Python, and written out again."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
 
+from ganfw.errors import RecipeError
 from ganfw.recipe.layers import Layers, parse_overrides, parse_recipe, read_recipe
 from ganfw.recipe.origin import KeyPath, Origin, excerpt
 from ganfw.recipe.tables import TABLES
 from ganfw.registry import Registry
+from ganfw.signature import show
+
+
+def check_name(_owner: Any, _attribute: Any, name: str) -> None:
+    """Make sure that a directory and a file can be called by a recipe's name, and a terminal can show it.
+
+    Raises:
+        RecipeError: they cannot.
+    """
+    if not re.fullmatch(r"[^/\\.][^/\\]*", name) or not name.isprintable():
+        raise RecipeError(f"a recipe cannot be called {show(name)}, for its runs are named after it")
 
 
 @frozen
@@ -27,7 +40,7 @@ class Recipe:
     """
 
     tables: Mapping[str, Any]
-    name: str = field(eq=False)
+    name: str = field(eq=False, validator=check_name)
     origins: Mapping[KeyPath, Origin] = field(eq=False, repr=False)
 
     def __init__(
@@ -47,7 +60,7 @@ class Recipe:
             **tables: the tables, as a TOML file would hold them: `run={"epochs": 2}`.
 
         Raises:
-            RecipeError: `extends` cannot be read.
+            RecipeError: `extends` cannot be read, or nothing can be called by the name.
             PartError: no recipe of that name is registered.
         """
         if extends is None:

@@ -61,6 +61,12 @@ class TestLoading:
             Recipe.load(tmp_path / "none.toml")
         assert str(caught.value) == f"{tmp_path}/none.toml: no such recipe; see: ganfw recipes"
 
+    @pytest.mark.parametrize("name", ["", ".hidden", "..", "a/b", "a\\\\b", "two\\nlines", "\\x1b[2J", "a\\0"])
+    def test_a_name_that_no_run_can_have_is_an_error(self, name: str) -> None:
+        with pytest.raises(RecipeError) as caught:
+            Recipe(name=name)
+        assert str(caught.value) == f"a recipe cannot be called {name!r}, for its runs are named after it"
+
     def test_a_name_that_is_not_registered_is_an_error(self) -> None:
         with pytest.raises(PartError) as caught:
             Recipe.load("mnist_mpl", Registry(()))
