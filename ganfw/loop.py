@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from torch.optim import Optimizer
+
 from ganfw.compilation import compiled, why_not_compile
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
 from ganfw.kernels import fast_kernels
 from ganfw.lock import locked
+from ganfw.optimizer_state import check_optimizer_state
 from ganfw.precision import computing_in
 from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
+from ganfw.signature import show
 from ganfw.window import Window
 
 
@@ -196,13 +200,15 @@ class Training:
         """Take back what `state_dict` returned.
 
         Raises:
-            RunError: the state is of an experiment with other parts.
+            RunError: the state is of an experiment with other parts, or of other optimizers.
         """
         parts = self.experiment.stateful_parts()
         for name in sorted(state["parts"].keys() ^ parts.keys()):
             if not name.startswith("callbacks."):
-                raise RunError(f"the checkpoint is of an experiment with another part '{name}'")
+                raise RunError(f"the checkpoint is of an experiment with another part {show(name)}")
         for name in parts.keys() & state["parts"].keys():
+            if isinstance(parts[name], Optimizer):
+                check_optimizer_state(name, parts[name], state["parts"][name])
             parts[name].load_state_dict(state["parts"][name])
         self.step = state["step"]
         self.means = state["means"]

@@ -43,11 +43,17 @@ def global_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_global_state(state: dict[str, Any], device: torch.device) -> None:
-    """Restore what `global_state` returned."""
+    """Restore what `global_state` returned.
+
+    Raises:
+        ValueError: NumPy's position is beyond its numbers; NumPy itself would read there.
+    """
     torch.set_rng_state(state["torch"])
     random.setstate(state["python"])
     numpy_state = state["numpy"]
     inner = numpy_state["state"]
+    if inner["pos"] not in range(len(inner["key"]) + 1):
+        raise ValueError(f"NumPy's generator has no position {inner['pos']}")
     np.random.set_state({**numpy_state, "state": {**inner, "key": inner["key"].numpy().astype(np.uint32)}})
     if device.type != "cpu" and "device" in state:
         torch.get_device_module(device).set_rng_state(state["device"])

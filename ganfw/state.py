@@ -67,3 +67,8 @@ def put_together(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     if any(key.startswith("$") for key in tree):
         raise RunError(f"the saved state has an entry that cannot be read: {str(tree)[:60]}")
     return {key: put_together(element, tensors) for key, element in tree.items()}
+
+
+def must_be_finite(name: str) -> bool:
+    """Whether the tensors of a part are saved, and read again, only if they are finite."""
+    return name in ("generator", "discriminator") or name.startswith("optimizer.")

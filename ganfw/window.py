@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganfw.errors import RunError
+
 
 class Window:
     """Sums of each statistic since the window began; adding never waits for the device."""
@@ -38,6 +40,20 @@ class Window:
         return {"steps": self.steps, "sums": {name: total.clone() for name, total in self._sums.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Take back what `state_dict` returned."""
-        self.steps = state["steps"]
-        self._sums = {name: total.to(device, copy=True) for name, total in state["sums"].items()}
+        """Take back what `state_dict` returned.
+
+        Raises:
+            RunError: no window has such state.
+        """
+        steps, sums = state["steps"], state["sums"]
+        if type(steps) is not int or steps < min(len(sums), 1) or not all(map(_is_sum, sums.items())):
+            raise RunError("the state of the window is none that a window has")
+        self.steps = steps
+        self._sums = {name: total.to(device, copy=True) for name, total in sums.items()}
+
+
+def _is_sum(item: tuple[Any, Any]) -> bool:
+    """Whether this is the name of a statistic, which terminals may show, and a number on a device."""
+    name, total = item
+    is_number = isinstance(total, Tensor) and total.shape == () and total.is_floating_point()
+    return isinstance(name, str) and name.isprintable() and is_number

@@ -1,6 +1,7 @@
 import random
 
 import numpy as np
+import pytest
 import torch
 
 from ganfw.randomness import derive_seed, global_state, own_randomness, seed_global, seeded_generator, set_global_state
@@ -62,3 +63,12 @@ def test_own_randomness_leaves_the_outside_as_it_was() -> None:
 
     assert draw_all() == expected
     assert inside[0] == inside[1]
+
+
+@pytest.mark.parametrize("position", [-1, 625, 10**9])
+def test_a_position_beyond_the_numbers_of_numpy_is_refused(position: int) -> None:
+    state = global_state(CPU)
+    state["numpy"]["state"]["pos"] = position
+
+    with own_randomness(0), pytest.raises(ValueError, match=f"NumPy's generator has no position {position}"):
+        set_global_state(state, CPU)

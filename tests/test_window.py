@@ -1,6 +1,9 @@
+from typing import Any
+
 import pytest
 import torch
 
+from ganfw import RunError
 from ganfw.window import Window
 
 CPU = torch.device("cpu")
@@ -44,3 +47,25 @@ def test_state_goes_on_in_another_window() -> None:
         each.add({"a": torch.tensor(4.0)})
 
     assert other.means() == window.means() == {"a": 2.5}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"steps": -1, "sums": {}},
+        {"steps": 1.0, "sums": {}},
+        {"steps": True, "sums": {}},
+        {"steps": 0, "sums": {"a": torch.tensor(1.0)}},
+        {"steps": 1, "sums": {"a": torch.ones(2)}},
+        {"steps": 1, "sums": {"a": torch.tensor(1)}},
+        {"steps": 1, "sums": {"a": 1.0}},
+        {"steps": 1, "sums": {"\x1b": torch.tensor(1.0)}},
+        {"steps": 1, "sums": {1: torch.tensor(1.0)}},
+    ],
+)
+def test_state_that_no_window_has_is_refused(state: dict[str, Any]) -> None:
+    window = Window()
+    with pytest.raises(RunError) as caught:
+        window.load_state_dict(state, CPU)
+    assert str(caught.value) == "the state of the window is none that a window has"
+    assert window.steps == 0

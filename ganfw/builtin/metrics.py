@@ -55,5 +55,11 @@ class Metrics(Callback):
         return {"bytes": self._bytes}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
+        """Take back what `state_dict` returned.
+
+        Raises:
+            RunError: it is no length of a file.
+        """
+        if type(state["bytes"]) is not int or state["bytes"] < 0:
+            raise RunError(f"metrics.jsonl cannot be {state['bytes']!r:.60} bytes long")
         self._bytes = state["bytes"]

@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 
 from ganfw.atomic import write_atomically
+from ganfw.bounded import read_bounded
+from ganfw.errors import RunError
 
 LATEST = "latest"
 """The file that names the checkpoint saved last."""
+MAX_LATEST_BYTES = 100
 
 
 def checkpoint_name(step: int) -> str:
@@ -20,8 +23,8 @@ def checkpoints_in(run: Path) -> list[Path]:
     found = {_step(path): path for path in (run / "checkpoints").glob("step-*") if _step(path) >= 0}
     ordered = [found[step] for step in sorted(found, reverse=True)]
     try:
-        latest = (run / "checkpoints" / LATEST).read_text(errors="replace").strip()
-    except OSError:
+        latest = read_bounded(run / "checkpoints" / LATEST, MAX_LATEST_BYTES).decode(errors="replace").strip()
+    except RunError:
         latest = ""
     return sorted(ordered, key=lambda path: path.name != latest)
 

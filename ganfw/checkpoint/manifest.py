@@ -3,16 +3,20 @@
 Nothing in it is believed before it is checked: types, ranges, names that stay inside the checkpoint, sizes.
 """
 
+import hashlib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, field, frozen
-from attrs.validators import and_, deep_iterable, deep_mapping, ge, in_, instance_of, le, matches_re, optional
+from attrs import Attribute, asdict, field, frozen
+from attrs.validators import and_, deep_iterable, deep_mapping, in_, instance_of, le, matches_re, max_len, optional
 
-from ganfw.errors import RunError
+from ganfw.bounded import read_bounded
+from ganfw.errors import RecipeError, RunError
+from ganfw.recipe.document import check_name
+from ganfw.recipe.origin import excerpt
+from ganfw.signature import INTEGERS, show
 
 FORMAT = 1
 """The version of the checkpoint format."""
@@ -20,9 +24,20 @@ FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 16 << 30
 """A checkpoint's file larger than this (16 GiB) is refused before it is read."""
+MAX_DIMENSIONS = 32
+"""A sample of more dimensions is refused; torch itself stops at 64."""
 
-_whole = and_(instance_of(int), ge(0))
-_positive = and_(instance_of(int), ge(1))
+
+def _integer(least: int) -> Callable[[Any, "Attribute[int]", object], None]:
+    def check(_owner: Any, attribute: "Attribute[int]", value: object) -> None:
+        if type(value) is not int or value < least or value not in INTEGERS:
+            raise ValueError(f"{attribute.name} must be an integer >= {least}, not {show(value)}")
+
+    return check
+
+
+_whole = _integer(0)
+_positive = _integer(1)
 _text = instance_of(str)
 
 
@@ -54,9 +69,11 @@ class Manifest:
     format: int = field(default=FORMAT, validator=in_([FORMAT]))
     ganfw: str = field(validator=_text)
     step: int = field(validator=_whole)
-    name: str = field(validator=matches_re(r"[^/\\\0.][^/\\\0]*"))
+    name: str = field(validator=[_text, check_name])
     seed: int = field(validator=_whole)
-    sample_shape: tuple[int, ...] = field(validator=deep_iterable(_positive, instance_of(tuple)))
+    sample_shape: tuple[int, ...] = field(
+        validator=deep_iterable(_positive, and_(instance_of(tuple), max_len(MAX_DIMENSIONS)))
+    )
     num_classes: int | None = field(validator=optional(_positive))
     z_dim: int = field(validator=_positive)
     parts: Mapping[str, Mapping[str, str]] = field(
@@ -67,8 +84,13 @@ class Manifest:
     )
 
     def to_json(self) -> bytes:
-        """Write the manifest as JSON."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False).encode()
+        """Write the manifest as JSON, with a hash of itself: no other file vouches for this one."""
+        values = asdict(self)
+        return json.dumps({**values, "sha256": _hash(values)}, indent=2, ensure_ascii=False).encode()
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def read_manifest(checkpoint: Path) -> Manifest:
@@ -86,26 +108,9 @@ def read_manifest(checkpoint: Path) -> Manifest:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise RunError(f"{path}: no manifest of format {FORMAT}, which this version of ganfw reads")
     try:
+        if values.pop("sha256", None) != _hash(values):
+            raise ValueError("it is not what was written")
         files = {name: FileEntry(**entry) for name, entry in values["files"].items()}
         return Manifest(**{**values, "files": files, "sample_shape": tuple(values["sample_shape"])})
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        reason = re.sub(r"\s+", " ", str(error.args[0] if error.args else error))[:200]
-        raise RunError(f"{path}: damaged: {reason}") from None
-
-
-def read_bounded(path: Path, limit: int) -> bytes:
-    """Read an ordinary file of at most `limit` bytes.
-
-    Raises:
-        RunError: it is missing, unreadable, larger, or no ordinary file.
-    """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise RunError(f"{path}: no ordinary file")
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(content) > limit:
-        raise RunError(f"{path}: larger than {limit} bytes")
-    return content
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError, RecipeError) as error:
+        raise RunError(f"{path}: damaged: {excerpt(str(error.args[0] if error.args else error))}") from None

@@ -2,25 +2,33 @@
 
 import hashlib
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from attrs import frozen
-from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from ganfw.bounded import read_bounded
 from ganfw.checkpoint.folder import checkpoints_in
-from ganfw.checkpoint.manifest import FILE_NAME, Manifest, read_bounded, read_manifest
+from ganfw.checkpoint.manifest import FILE_NAME, Manifest, read_manifest
 from ganfw.device import choose_device
-from ganfw.errors import RecipeError, RunError
+from ganfw.errors import GanfwError, RecipeError, RunError
 from ganfw.protocols import Noise
 from ganfw.randomness import own_randomness
 from ganfw.recipe.document import Recipe
+from ganfw.recipe.origin import excerpt
 from ganfw.recipe.resolve import ResolvedRecipe, resolve
-from ganfw.registry import Registry
-from ganfw.state import put_together
+from ganfw.registry import Registry, describe
+from ganfw.signature import show
+from ganfw.state import must_be_finite, put_together
+
+LARGE = 1 << 28
+"""Elements of a tensor (1 GiB of float32) that a network may use without having saved one as large."""
 
 
 @frozen
@@ -78,10 +86,16 @@ class Checkpoint:
             RunError: a file is missing or damaged.
         """
         states = {name: self._put_together(name, tree) for name, tree in self._trees().items()}
-        training = states.pop("training", None)
-        if not isinstance(training, dict):
-            raise RunError(f"{self.path}: holds no state of the training")
-        return {**training, "parts": states}
+        match states.pop("training", None):
+            case {
+                "step": self.manifest.step,
+                "seconds": int() | float() as seconds,
+                "means": dict(means),
+                "window": dict(),
+                "random": {"training": Tensor(), "global": dict() | None},
+            } as training if 0 <= seconds < math.inf and all(map(_is_mean, means.items())):
+                return {**training, "step": self.manifest.step, "parts": states}
+        raise RunError(f"{self.path}: holds no state of the training at step {self.manifest.step}")
 
     def load_sampler(self, registry: Registry, device: str = "auto") -> tuple[nn.Module, Noise]:
         """Build the generator with its saved weights, and its noise sampler; nothing else is needed or loaded.
@@ -93,62 +107,86 @@ class Checkpoint:
             InputError: the device does not exist here.
         """
         resolved = resolve(self.recipe(), registry, only=["noise", "generator"])
-        facts = self._facts(choose_device(device))
-        with own_randomness(self.manifest.seed, facts["device"]):
-            for name in ("noise", "generator"):
-                if name == "generator":
-                    self.check_weights(name, resolved, facts)
-                facts[name] = resolved.offers[name].build(facts, resolved.parameters(name))
-                if hasattr(facts[name], "load_state_dict"):
-                    self._load_state(name, facts[name])
-        return facts["generator"].to(facts["device"]).eval(), facts["noise"]
+        facts = self._facts(resolved, choose_device(device))
+        self._restore("noise", facts["noise"])
+        self._check_weights("generator", resolved, facts)
+        generator = self._build("generator", resolved, facts)
+        self._restore("generator", generator)
+        return generator.to(facts["device"]).eval(), facts["noise"]
 
     def check_networks(self, resolved: ResolvedRecipe, device: torch.device) -> None:
-        """Compare the sizes of both networks of a recipe with the saved weights, before anything is allocated.
+        """Compare both networks of a recipe with the saved weights, before anything is allocated.
 
         Raises:
             RunError: they do not fit.
         """
+        facts = self._facts(resolved, device)
         for name in ("generator", "discriminator"):
-            self.check_weights(name, resolved, self._facts(device))
+            self._check_weights(name, resolved, facts)
 
-    def check_weights(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> None:
-        """Build a network without memory and compare its shapes with the saved weights.
-
-        A part that cannot be built on the meta device, or asks for more facts, is not compared.
-
-        Raises:
-            RunError: the shapes differ.
-        """
-        try:
-            with torch.device("meta"):
-                skeleton = resolved.offers[name].build(facts, resolved.parameters(name))
-            expected = {key: value.shape for key, value in skeleton.state_dict().items() if isinstance(value, Tensor)}
-        except Exception:  # any part may fail here in its own way; building it for real will tell
-            return
-        saved = {key: value.shape for key, value in self.part_state(name).items() if isinstance(value, Tensor)}
-        for key in sorted(expected.keys() | saved.keys()):
-            if expected.get(key) != saved.get(key):
-                raise RunError(
-                    f"{self.path}: its weights do not fit the {name} of its recipe: '{key}' is "
-                    f"{_shape(saved.get(key))}, not {_shape(expected.get(key))}"
-                )
-
-    def _facts(self, device: torch.device) -> dict[str, Any]:
-        return {
+    def _facts(self, resolved: ResolvedRecipe, device: torch.device) -> dict[str, Any]:
+        """Return what the networks may ask for: what the manifest says, and the noise, if that agrees with it."""
+        facts: dict[str, Any] = {
             "seed": self.manifest.seed,
             "device": device,
             "sample_shape": self.manifest.sample_shape,
             "num_classes": self.manifest.num_classes,
             "z_dim": self.manifest.z_dim,
         }
+        noise = self._build("noise", resolved, facts)
+        if noise.z_dim != self.manifest.z_dim:
+            raise RunError(
+                f"{self.path}: the noise of its recipe has {noise.z_dim} dimensions, not {self.manifest.z_dim}"
+            )
+        return {**facts, "noise": noise}
 
-    def _load_state(self, name: str, part: Any) -> None:
+    def _check_weights(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> None:
+        """Build a network on the meta device, where there is no memory, and compare it with the saved weights.
+
+        A part that cannot be built there is not compared.
+
+        Raises:
+            RunError: shapes or dtypes differ.
+        """
+        state = self.part_state(name)
+        if not isinstance(state, dict):
+            raise RunError(f"{self.path}: holds no weights of the {name}")
+        saved = {key: _describe(value) for key, value in state.items() if isinstance(value, Tensor)}
+        largest = max((value.numel() for value in state.values() if isinstance(value, Tensor)), default=0)
+        try:
+            with torch.device("meta"), _TensorLimit(max(largest, LARGE)):
+                skeleton = resolved.offers[name].build(facts, resolved.parameters(name))
+            own = {key: _describe(value) for key, value in skeleton.state_dict().items() if isinstance(value, Tensor)}
+        except _TooLargeError as error:
+            raise RunError(f"{self.path}: its weights do not fit the {name} of its recipe, with {error}") from None
+        except Exception:  # any part may fail here in its own way; building it for real will tell
+            return
+        for key in sorted(own.keys() | saved.keys(), key=str):
+            if own.get(key) != saved.get(key):
+                raise RunError(
+                    f"{self.path}: its weights do not fit the {name} of its recipe: {show(key)} is "
+                    f"{saved.get(key, 'missing')}, not {own.get(key, 'missing')}"
+                )
+
+    def _build(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> Any:
+        try:
+            with own_randomness(self.manifest.seed, facts["device"]):
+                return resolved.offers[name].build(facts, resolved.parameters(name))
+        except GanfwError:
+            raise
+        except Exception as error:  # the recipe may ask for anything, and each part fails in its own way
+            reason = excerpt(describe(error))
+            raise RunError(f"{self.path}: the {name} of its recipe cannot be built: {reason}") from error
+
+    def _restore(self, name: str, part: Any) -> None:
+        if not hasattr(part, "load_state_dict"):
+            return
         state = self.part_state(name)
         try:
             part.load_state_dict(state)
-        except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
-            raise RunError(f"{self.path}: the state of '{name}' does not fit its part: {error}") from error
+        except Exception as error:  # the state may be anything, and each part fails in its own way
+            reason = excerpt(describe(error))
+            raise RunError(f"{self.path}: the state of '{name}' does not fit its part: {reason}") from error
 
     def _trees(self) -> dict[str, Any]:
         try:
@@ -162,14 +200,20 @@ class Checkpoint:
     def _put_together(self, name: str, tree: Any) -> Any:
         tensors = {}
         if f"{name}.safetensors" in self.manifest.files:
+            content = self._read(f"{name}.safetensors")
             try:
-                tensors = load(self._read(f"{name}.safetensors"))
-            except (SafetensorError, ValueError, KeyError) as error:
-                raise RunError(f"{self.path / name}.safetensors: no safetensors file: {error}") from error
+                tensors = load(content)
+            except Exception as error:  # safetensors and torch refuse in ways of their own what a header may claim
+                raise RunError(f"{self.path / name}.safetensors: no safetensors file: {excerpt(str(error))}") from error
+        for key, tensor in tensors.items():
+            if must_be_finite(name) and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise RunError(f"{self.path / name}.safetensors: {show(key)} is not finite")
         try:
             return put_together(tree, tensors)
         except RecursionError:
             raise RunError(f"{self.path / 'state.json'}: nested too deeply") from None
+        except RunError as error:
+            raise RunError(f"{self.path / 'state.json'}: {error}") from None
 
     def _read(self, name: str) -> bytes:
         """Read one of the checkpoint's files, of the size and with the hash that the manifest says."""
@@ -212,5 +256,31 @@ def _open(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def _shape(shape: torch.Size | None) -> str:
-    return "missing" if shape is None else str(tuple(shape))
+def _describe(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def _is_mean(item: tuple[Any, Any]) -> bool:
+    """Whether this is the name of a statistic, which terminals may show, and a number."""
+    name, mean = item
+    return isinstance(name, str) and name.isprintable() and isinstance(mean, int | float)
+
+
+class _TooLargeError(Exception):
+    """A tensor that no network of the saved weights has."""
+
+
+class _TensorLimit(TorchFunctionMode):
+    """While it is active, no tensor may have more elements than a limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.numel() > self.limit:
+            raise _TooLargeError(_describe(result))
+        return result

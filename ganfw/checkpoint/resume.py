@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from ganfw.checkpoint.folder import checkpoints_in
-from ganfw.checkpoint.read import open_checkpoint
+from ganfw.checkpoint.read import Checkpoint, open_checkpoint
 from ganfw.device import choose_device
 from ganfw.errors import GanfwError, RunError
 from ganfw.experiment import assemble
 from ganfw.loop import Training
+from ganfw.randomness import own_randomness, set_global_state
 from ganfw.recipe.document import Recipe
+from ganfw.recipe.layers import read_recipe
+from ganfw.recipe.origin import excerpt
 from ganfw.recipe.resolve import resolve
-from ganfw.registry import Registry
+from ganfw.registry import Registry, describe
 from ganfw.run_directory import check_run_directory
 
 
@@ -39,17 +45,35 @@ def resume_training(run: Path, registry: Registry, overrides: Sequence[str] = ()
                 f"else start a new run: ganfw run {run / 'recipe.toml'} --set {override}"
             )
     if not checkpoints_in(run):  # stopped before the first one: go on from step 0
-        recipe = Recipe.load(run / "recipe.toml", registry).with_overrides(overrides)
+        layers = read_recipe(str(run / "recipe.toml"), registry, Path(), alone=True)
+        recipe = Recipe.of_layers(layers, "recipe").with_overrides(overrides)
         return Training(assemble(resolve(recipe, registry)), run), ()
     checkpoint = open_checkpoint(run)
     resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry)
     checkpoint.check_networks(resolved, choose_device(resolved.settings.device))
-    training = Training(assemble(resolved), run)
     state = checkpoint.state_dict()
     try:
+        training = Training(assemble(resolved), run)
+        _check_samples(checkpoint, training)
         training.load_state_dict(state)
+        _try_randomness(state["random"]["global"], training.experiment.device)
+    except RunError as error:
+        raise RunError(f"{checkpoint.path}: {error}") from error
     except GanfwError:
         raise
-    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
-        raise RunError(f"{checkpoint.path}: its state does not fit its recipe: {error}") from error
+    except Exception as error:  # a stranger's checkpoint may hold anything, and each part fails in its own way
+        raise RunError(f"{checkpoint.path}: no run can go on from it: {excerpt(describe(error))}") from error
     return training, checkpoint.skipped
+
+
+def _check_samples(checkpoint: Checkpoint, training: Training) -> None:
+    saved, own = checkpoint.manifest.sample_shape, training.experiment.batches.sample_shape
+    if saved != own:
+        raise RunError(f"it was saved with samples of shape {saved}; the data has {own}")
+
+
+def _try_randomness(state: dict[str, Any] | None, device: torch.device) -> None:
+    """Set the global generators for a moment to what they will be set to when training goes on."""
+    if state is not None:
+        with own_randomness(0, device):
+            set_global_state(state, device)

@@ -17,7 +17,7 @@ from ganfw.checkpoint.manifest import FILE_NAME, FileEntry, Manifest
 from ganfw.errors import RunError, TrainingError
 from ganfw.loop import Training
 from ganfw.run_directory import describe_parts
-from ganfw.state import take_apart
+from ganfw.state import must_be_finite, take_apart
 
 
 def save_checkpoint(training: Training, *, keep: int = 2) -> Path:
@@ -91,7 +91,7 @@ def _serialise(training: Training) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for name, part in {**state.pop("parts"), "training": state}.items():
         trees[name], tensors = take_apart(part)
-        if name in ("generator", "discriminator") or name.startswith("optimizer."):
+        if must_be_finite(name):
             _require_finite(name, tensors, training.step)
         if tensors:
             files[f"{name}.safetensors"] = save(tensors)

@@ -1,7 +1,11 @@
 """Runs to stop, to resume and to compare."""
 
-from collections.abc import Callable
+import hashlib
+import json
+import resource
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +13,7 @@ import ganfw
 from ganfw import Callback, Recipe, Registry, Training
 
 Run = Callable[..., Path]
+Forge = Callable[..., None]
 
 
 class StopAt(Callback):
@@ -41,3 +46,30 @@ def run(scripted_registry: Registry) -> Run:
         return directory
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forge() -> Forge:
+    """Return a function that changes a checkpoint and makes its manifest vouch for it, as a forger would."""
+
+    def forge(checkpoint: Path, contents: Mapping[str, bytes] | None = None, /, **changes: Any) -> None:
+        path = checkpoint / "manifest.json"
+        manifest = {**json.loads(path.read_bytes()), **changes}
+        for name, content in (contents or {}).items():
+            (checkpoint / name).write_bytes(content)
+            manifest["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        del manifest["sha256"]
+        manifest["sha256"] = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+        path.write_text(json.dumps(manifest))
+
+    return forge
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """Let a test have at most 1 GiB of addresses more than are taken."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 30), limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, limits)
