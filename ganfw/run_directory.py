@@ -12,9 +12,13 @@ from typing import Any
 import torch
 
 from ganfw.atomic import write_atomically
+from ganfw.bounded import read_bounded
 from ganfw.data import TensorData
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
+
+MAX_ENVIRONMENT_BYTES = 16 << 20
+"""An `environment.json` larger than this (16 MiB, thousands of resumes) is refused."""
 
 
 def create_run_directory(out: Path, experiment: Experiment, command: Sequence[str] = ()) -> Path:
@@ -32,12 +36,13 @@ def create_run_directory(out: Path, experiment: Experiment, command: Sequence[st
         raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
     directory = _make_numbered(out, experiment.resolved.recipe.name)
     write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
-    write_json(directory / "environment.json", {**describe_environment(experiment, command), "resumed": []})
+    environment = {**describe_environment(experiment, command), "resumed": []}
+    write_atomically(directory / "environment.json", _to_json(environment))
     return directory
 
 
 def check_run_directory(directory: Path) -> None:
-    """Make sure that a directory is one that `create_run_directory` made.
+    """Make sure that a directory is one that `create_run_directory` made, and that nothing in it leads elsewhere.
 
     Raises:
         RunError: it is not.
@@ -46,6 +51,9 @@ def check_run_directory(directory: Path) -> None:
         raise RunError(f"{directory}: no such run directory")
     if not (directory / "environment.json").is_file():
         raise RunError(f"{directory}: no run directory: it has no environment.json; name the run, not a checkpoint")
+    for path in [*directory.glob("*"), *directory.glob("*/*")]:
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise RunError(f"{path}: neither a file nor a folder; a run would be written through it to elsewhere")
 
 
 def record_resume(directory: Path, experiment: Experiment, step: int, command: Sequence[str] = ()) -> None:
@@ -56,11 +64,12 @@ def record_resume(directory: Path, experiment: Experiment, step: int, command: S
     """
     path = directory / "environment.json"
     try:
-        environment = json.loads(path.read_bytes())
+        environment = json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))
         environment["resumed"].append({"step": step, **describe_environment(experiment, command)})
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        content = _to_json(environment)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read: {error}") from None
-    write_json(path, environment)
+    write_atomically(path, content)
     if experiment.resolved is not None:
         write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
 
@@ -115,16 +124,15 @@ def describe_parts(experiment: Experiment) -> dict[str, dict[str, str]]:
     }
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+def _to_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _git_commit() -> str | None:
     """Return the commit of the working directory, with `-dirty` if it was changed, or None outside a checkout."""
     try:
         described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            ["git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
             capture_output=True,
             text=True,
             timeout=10,

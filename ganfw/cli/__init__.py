@@ -17,6 +17,11 @@ class _Refusal(click.ClickException):
     exit_code = 2
 
 
+def _printable(text: str) -> str:
+    """Blank what a terminal would obey: an error may quote a stranger's file."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
+
+
 class _Group(click.Group):
     """Tells errors that a user can mend in one message, with exit status 2; all others keep their traceback."""
 
@@ -24,7 +29,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except GanfwError as error:
-            raise _Refusal(str(error)) from None
+            raise _Refusal(_printable(str(error))) from None
         except KeyboardInterrupt:
             click.echo("ganfw: interrupted", err=True)
             ctx.exit(130)
