@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ganfw import Noise, Part, hookimpl
+from ganfw import Noise, Part, TensorData, hookimpl
 
 
 @hookimpl
@@ -16,6 +16,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield Part(kind="noise", name="counting", target="scripted_parts:Counting")
     yield Part(kind="generator", name="asking", target="scripted_parts:Asking")
     yield Part(kind="data", name="noisy_digits", target="scripted_parts:NoisyDigits")
+    yield Part(kind="data", name="few_digits", target="scripted_parts:few_digits")
 
 
 class DropoutMLP(nn.Sequential):
@@ -52,3 +53,7 @@ class NoisyDigits(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return torch.rand(1, 28, 28), index
+
+
+def few_digits() -> TensorData:
+    return TensorData(torch.arange(64 * 784, dtype=torch.uint8).reshape(64, 1, 28, 28))
