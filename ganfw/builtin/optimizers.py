@@ -8,6 +8,8 @@ from annotated_types import Ge, Lt
 from torch import optim
 from torch.nn import Parameter
 
+from ganfw import InputError
+
 LearningRate = Annotated[float, Ge(0), "learning rate"]
 Epsilon = Annotated[float, Ge(0), "added to the denominator"]
 Decay = Annotated[float, Ge(0), "weight decay"]
@@ -97,7 +99,13 @@ def sgd(
     weight_decay: Decay = 0.0,
     nesterov: Annotated[bool, "Nesterov's momentum"] = False,
 ) -> optim.SGD:
-    """Stochastic gradient descent: Robbins and Monro, 1951; with momentum: Sutskever et al., 2013, section 2."""
+    """Stochastic gradient descent: Robbins and Monro, 1951; with momentum: Sutskever et al., 2013, section 2.
+
+    Raises:
+        InputError: Nesterov's momentum without momentum, or with dampening.
+    """
+    if nesterov and (momentum == 0 or dampening != 0):
+        raise InputError("nesterov needs a momentum above 0 and no dampening")
     parameters = list(parameters)
     return optim.SGD(
         parameters,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganfw import Registry
+from ganfw import InputError, Registry
 
 CLASSES = {
     "adam": torch.optim.Adam,
@@ -47,3 +47,10 @@ def test_optimizer_works_on_parameters_of_a_kind_no_fused_kernel_takes(registry:
     optimizer = registry.load("optimizer", "adam")([weight])
 
     assert optimizer.param_groups[0]["fused"] is False
+
+
+@pytest.mark.parametrize("keys", [{}, {"momentum": 0.9, "dampening": 0.5}])
+def test_nesterov_without_a_momentum_of_its_kind_is_refused(registry: Registry, keys: dict[str, float]) -> None:
+    with pytest.raises(InputError) as caught:
+        registry.load("optimizer", "sgd")(nn.Linear(2, 2).parameters(), nesterov=True, **keys)
+    assert str(caught.value) == "nesterov needs a momentum above 0 and no dampening"
