@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganfw.world import World
+
 
 class CompiledForward:
     """A network's compiled forward pass, in the place of its own.
@@ -24,12 +26,14 @@ class CompiledForward:
         return self._compiled(*inputs, **options)
 
 
-def why_not_compile(device: torch.device) -> str:
-    """Return why torch.compile cannot be used for a device, or `""`: tried on a sum."""
+def why_not_compile(device: torch.device, world: World) -> str:
+    """Return why torch.compile cannot be used, or `""`: on a device it is tried on a sum."""
+    if world.size > 1:
+        return "there are several processes"
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(1, device=device))
     except Exception as error:  # every backend has errors of its own
-        return str(error).strip().partition("\n")[0]
+        return f"torch.compile fails here: {error}".strip().partition("\n")[0]
     return ""
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ganfw.errors import DataError
 from ganfw.randomness import derive_seed, own_randomness, seeded_generator
+from ganfw.world import World
 
 
 @frozen(eq=False)
@@ -89,6 +90,7 @@ class Batches:
         seed: the run's seed.
         device: where batches are delivered.
         workers: processes that load a torch data set; None for one less than the cores, at most 4.
+        world: the processes that share each batch.
     """
 
     data: Data
@@ -96,6 +98,7 @@ class Batches:
     seed: int
     device: torch.device
     workers: int | None = None
+    world: World = field(factory=World)
     sample_shape: tuple[int, ...] = field(init=False)
     num_classes: int | None = field(init=False)
 
@@ -114,6 +117,8 @@ class Batches:
             object.__setattr__(self, "sample_shape", tuple(first.samples.shape[1:]))
             classes = getattr(data, "classes", None)
             object.__setattr__(self, "num_classes", len(classes) if isinstance(classes, list) else None)
+        if min(self.batch_size, (self.size - 1) % self.batch_size + 1) < self.world.size:
+            raise DataError(f"a batch of the run has fewer samples than there are processes, {self.world.size}")
 
     @property
     def size(self) -> int:
@@ -126,12 +131,17 @@ class Batches:
         return -(-self.size // self.batch_size)
 
     def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
-        """Yield the batches of an epoch, both counted from 0, from `first_batch` on."""
+        """Yield this process's rows of the batches of an epoch, both counted from 0, from `first_batch` on."""
         order = torch.randperm(self.size, generator=seeded_generator("cpu", self.seed, "order", epoch))
-        indices = order[first_batch * self.batch_size :].split(self.batch_size)
+        batches = order[first_batch * self.batch_size :].split(self.batch_size)
+        indices = [batch[self.world.rows_of(len(batch))] for batch in batches]
         if isinstance(self.data, TensorData):
-            return self._gather(self.data, [chunk.to(self.device) for chunk in indices])
-        return self._load(self.data, epoch, indices)
+            served = self._gather(self.data, [chunk.to(self.device) for chunk in indices])
+        else:
+            served = self._load(self.data, epoch, indices)
+        for batch, mine in zip(batches, served, strict=True):
+            self.world.begin_batch(len(batch))
+            yield mine
 
     def first(self, count: int) -> Batch:
         """Return the first `count` samples in the data's own order, or all if there are fewer."""
@@ -148,7 +158,7 @@ class Batches:
                 samples = samples.to(torch.float32).div_(255)
             yield Batch(samples, None if data.labels is None else data.labels.index_select(0, chunk))
 
-    def _load(self, data: Dataset[Any], epoch: int, indices: tuple[Tensor, ...]) -> Iterator[Batch]:
+    def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[Batch]:
         workers = min(4, (os.cpu_count() or 1) - 1) if self.workers is None else self.workers
         loader = DataLoader(
             SeededItems(data, self.seed, epoch),

@@ -17,6 +17,8 @@ from ganfw.randomness import derive_seed, own_randomness
 from ganfw.recipe.resolve import ResolvedRecipe
 from ganfw.registry import Offer
 from ganfw.settings import RunSettings
+from ganfw.shared_noise import SharedNoise
+from ganfw.world import World
 
 
 @frozen(eq=False)
@@ -36,6 +38,7 @@ class Experiment:
         callbacks: told of what happens, in this order, by name.
         settings: the `[run]` table.
         resolved: the recipe this was assembled from, or None if it was composed by hand.
+        world: the processes that train it together.
         batches: the data as it is served, on the device.
 
     Raises:
@@ -54,12 +57,14 @@ class Experiment:
     callbacks: Mapping[str, Callback] = field(factory=dict)
     settings: RunSettings = field(factory=RunSettings)
     resolved: ResolvedRecipe | None = None
+    world: World = field(factory=World)
     batches: Batches = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         device = choose_device(self.settings.device)
+        self.world.require_shareable(device)
         require_precision(self.settings.precision, device)
-        batches = open_batches(self.data, self.settings, device)
+        batches = open_batches(self.data, self.settings, device, self.world)
         object.__setattr__(self, "batches", batches)
         object.__setattr__(self, "data", batches.data)  # the copy on the device is the only one kept
         labels = {
@@ -93,16 +98,20 @@ class Experiment:
         return {name: part for name, part in parts.items() if hasattr(part, "state_dict")}
 
 
-def open_batches(data: Data, settings: RunSettings, device: torch.device) -> Batches:
-    """Serve `data` on `device` as the settings say."""
-    return Batches(data, settings.batch_size, settings.seed, device, settings.workers)
+def open_batches(data: Data, settings: RunSettings, device: torch.device, world: World) -> Batches:
+    """Serve a process's rows of `data` on `device` as the settings say."""
+    return Batches(data, settings.batch_size, settings.seed, device, settings.workers, world)
 
 
-def assemble(resolved: ResolvedRecipe) -> Experiment:
+def assemble(resolved: ResolvedRecipe, world: World | None = None) -> Experiment:
     """Build every part that a recipe names, in order: data, noise, networks, loss, optimizers, step, callbacks.
 
     Each network is initialised from a random stream of its own, so that changing one leaves the other's start
     as it was. torch's global random state is left as it was.
+
+    Args:
+        resolved: the recipe.
+        world: the processes that will train together; all but the leading one get no callbacks. None for this alone.
 
     Raises:
         PartError: a part cannot be built, asks for a fact that is not known yet, or does not fit.
@@ -110,15 +119,16 @@ def assemble(resolved: ResolvedRecipe) -> Experiment:
         InputError: a part refuses a parameter, or the device does not exist here.
     """
     settings = resolved.settings
+    world = world or World()
     device = choose_device(settings.device)
     facts: dict[str, Any] = {"seed": settings.seed, "device": device}
 
-    def build(address: str) -> Any:
+    def build(address: str, **changed: Any) -> Any:
         with own_randomness(derive_seed(settings.seed, "build", address), device):
-            return resolved.offers[address].build(facts, resolved.parameters(address))
+            return resolved.offers[address].build({**facts, **changed}, resolved.parameters(address))
 
     data = build("data")
-    batches = open_batches(data, settings, device)
+    batches = open_batches(data, settings, device, world)
     facts["sample_shape"], facts["num_classes"] = batches.sample_shape, batches.num_classes
     facts["noise"] = build("noise")
     facts["z_dim"] = facts["noise"].z_dim
@@ -130,11 +140,12 @@ def assemble(resolved: ResolvedRecipe) -> Experiment:
         facts["parameters"] = list(facts[name].parameters())
         optimizers[name] = facts[f"{name}_optimizer"] = build(f"optimizer.{name}")
     del facts["parameters"]
-    step = build("step")
+    step_noise = facts["noise"] if world.size == 1 else SharedNoise(facts["noise"], world)
+    step = build("step", noise=step_noise)
     callbacks = {
         address.removeprefix("callbacks."): build(address)
         for address in resolved.offers
-        if address.startswith("callbacks.")
+        if address.startswith("callbacks.") and world.leads
     }
     return Experiment(
         data=batches.data,
@@ -147,4 +158,5 @@ def assemble(resolved: ResolvedRecipe) -> Experiment:
         callbacks=callbacks,
         settings=settings,
         resolved=resolved,
+        world=world,
     )

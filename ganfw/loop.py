@@ -9,9 +9,11 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ganfw.batch_norm import synchronised_batch_norm
 from ganfw.compilation import compiled, why_not_compile
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
+from ganfw.gradients import averaged_gradients
 from ganfw.kernels import fast_kernels
 from ganfw.lock import locked
 from ganfw.optimizer_state import check_optimizer_state
@@ -19,6 +21,7 @@ from ganfw.precision import computing_in
 from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
 from ganfw.signature import show
 from ganfw.window import Window
+from ganfw.world import Word
 
 
 class Training:
@@ -54,7 +57,7 @@ class Training:
         self.means: dict[str, float] = {}
         self.warnings: list[str] = []
         self.stop_reason = ""
-        self._window = Window()
+        self._window = Window(experiment.world)
         self._random = seeded_generator(experiment.device, settings.seed, "training")
         self._global_state: dict[str, Any] | None = None
         self._seconds_before = 0.0
@@ -93,10 +96,11 @@ class Training:
         self.stop_reason = self.stop_reason or reason
 
     def say(self, text: str) -> None:
-        """Print a line on standard error, above the progress bar if there is one."""
+        """Print a line on standard error, above the progress bar if there is one; the leading process does."""
         from tqdm import tqdm
 
-        tqdm.write(text, file=sys.stderr)
+        if self.experiment.world.leads:
+            tqdm.write(text, file=sys.stderr)
 
     def require_directory(self, who: str) -> Path:
         """Return the run directory, for a callback that writes.
@@ -128,10 +132,13 @@ class Training:
         networks = (experiment.generator, experiment.discriminator)
         with contextlib.ExitStack() as stack:
             stack.enter_context(fast_kernels(experiment.device))
+            if experiment.settings.sync_batch_norm:
+                stack.enter_context(synchronised_batch_norm(experiment.world, *networks))
+            stack.enter_context(averaged_gradients(experiment.world, *experiment.optimizers.values()))
             if experiment.settings.compile:
-                reason = why_not_compile(experiment.device)
+                reason = why_not_compile(experiment.device, experiment.world)
                 if reason:
-                    self.say(f"run.compile: not compiled, for torch.compile fails here: {reason}")
+                    self.say(f"run.compile: not compiled: {reason}")
                 else:
                     stack.enter_context(compiled(experiment.device, *networks))
             stack.enter_context(computing_in(experiment.settings.precision, *networks))
@@ -147,11 +154,13 @@ class Training:
         self._started = time.perf_counter()
         try:
             self._tell("on_start")
+            self._agree()
             while not self.finished and not self.stop_reason:
                 self._run_epoch()
             if self.finished and self.window_is_partial:
                 self._log()  # and leave the window open: a resume with more epochs goes on with it
             self._tell("on_end")
+            self._agree()
         finally:
             self._seconds_before = self.seconds
             self._started = None
@@ -169,6 +178,7 @@ class Training:
                 self._window.clear()
             self._tell("on_step")
             self._tell("on_settled")
+            self._agree()
             if self.finished or self.stop_reason:
                 return
 
@@ -177,14 +187,30 @@ class Training:
         self.warnings = []
         self._tell("on_log")
 
+    def _agree(self) -> None:
+        """Let the leading process say how it goes on, and the others follow."""
+        world = self.experiment.world
+        if world.leads:
+            world.say(Word.STOP if self.stop_reason else Word.GO_ON)
+            return
+        while (word := world.hear()) is Word.GATHER:
+            self._window.state_dict()
+        self.stop_reason = "the leading process" if word is Word.STOP else ""
+
     def _tell(self, event: str) -> None:
         for callback in self.experiment.callbacks.values():
             getattr(callback, event)(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resume needs to go on bit for bit; asking changes nothing."""
+        """Return everything that a resume needs to go on bit for bit; asking changes nothing.
+
+        Of several processes only the leading one can be asked, and only while it trains.
+        """
         running = self._started is not None
+        world = self.experiment.world
+        world.say(Word.GATHER)
         return {
+            "processes": world.size,
             "step": self.step,
             "seconds": self.seconds,
             "means": self.means,
@@ -200,8 +226,15 @@ class Training:
         """Take back what `state_dict` returned.
 
         Raises:
-            RunError: the state is of an experiment with other parts, or of other optimizers.
+            RunError: the state is of an experiment with other parts, of other optimizers, or of another number of
+                processes.
         """
+        world = self.experiment.world
+        if state["processes"] != world.size:
+            raise RunError(
+                f"the run was trained by {state['processes']} processes and goes on exactly with as many only, "
+                f"not with {world.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume …"
+            )
         parts = self.experiment.stateful_parts()
         for name in sorted(state["parts"].keys() ^ parts.keys()):
             if not name.startswith("callbacks."):

@@ -36,7 +36,8 @@ def create_run_directory(out: Path, experiment: Experiment, command: Sequence[st
         raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
     directory = _make_numbered(out, experiment.resolved.recipe.name)
     write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
-    environment = {**describe_environment(experiment, command), "resumed": []}
+    name = experiment.resolved.recipe.name
+    environment = {"name": name, **describe_environment(experiment, command), "resumed": []}
     write_atomically(directory / "environment.json", _to_json(environment))
     return directory
 
@@ -54,6 +55,19 @@ def check_run_directory(directory: Path) -> None:
     for path in [*directory.glob("*"), *directory.glob("*/*")]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise RunError(f"{path}: neither a file nor a folder; a run would be written through it to elsewhere")
+
+
+def recorded_name(directory: Path) -> str:
+    """Return the name of the recipe that a run directory was made for.
+
+    Raises:
+        RunError: the record cannot be read.
+    """
+    path = directory / "environment.json"
+    try:
+        return str(json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))["name"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None
 
 
 def record_resume(directory: Path, experiment: Experiment, step: int, command: Sequence[str] = ()) -> None:
@@ -103,6 +117,7 @@ def describe_environment(experiment: Experiment, command: Sequence[str] = ()) ->
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "threads": torch.get_num_threads(),
+        "processes": experiment.world.size,
         "seed": experiment.settings.seed,
         "data_sha256": experiment.data.sha256() if isinstance(experiment.data, TensorData) else None,
         "git_commit": _git_commit(),

@@ -32,7 +32,7 @@ class Doubling(nn.Module):
 
 @pytest.mark.slow
 def test_a_missing_compiler_is_told_in_one_line(tmp_path: Path) -> None:
-    script = "import torch; from ganfw.compilation import why_not_compile; print(why_not_compile(torch.device('cpu')))"
+    script = "import torch; from ganfw.compilation import why_not_compile as why; from ganfw.world import World; print(why(torch.device('cpu'), World()))"
     environment = {**os.environ, "CXX": "/nonexistent", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
 
@@ -76,13 +76,13 @@ def test_training_compiled_gives_the_same(registry: Registry, tiny: Recipe) -> N
 def test_without_a_compiler_training_says_so_and_goes_on(
     registry: Registry, tiny: Recipe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ganfw.loop.why_not_compile", lambda device: "no compiler found")
+    monkeypatch.setattr("ganfw.loop.why_not_compile", lambda device, world: "no compiler found")
 
     was_compiled, means = train_noting(registry, tiny, "run.compile=true")
 
     assert not was_compiled
     assert set(means) == {"loss/discriminator", "loss/generator"}
-    assert "run.compile: not compiled, for torch.compile fails here: no compiler found\n" in capsys.readouterr().err
+    assert "run.compile: not compiled: no compiler found\n" in capsys.readouterr().err
 
 
 def test_within_the_block_the_forward_pass_is_compiled_and_can_be_had_as_written() -> None:

@@ -5,12 +5,13 @@ import torch
 
 from ganfw import RunError
 from ganfw.window import Window
+from ganfw.world import World
 
 CPU = torch.device("cpu")
 
 
 def test_means_are_exact_over_many_steps() -> None:
-    window = Window()
+    window = Window(World())
     values = torch.rand(5000, generator=torch.Generator().manual_seed(0))
     for value in values:
         window.add({"a": value, "b": -value})
@@ -22,7 +23,7 @@ def test_means_are_exact_over_many_steps() -> None:
 
 
 def test_a_cleared_window_begins_anew() -> None:
-    window = Window()
+    window = Window(World())
     window.add({"a": torch.tensor(5.0)})
     window.clear()
     window.add({"a": torch.tensor(1.0)})
@@ -31,7 +32,7 @@ def test_a_cleared_window_begins_anew() -> None:
 
 
 def test_added_statistics_stay_as_they_were() -> None:
-    window = Window()
+    window = Window(World())
     value = torch.tensor(1.0)
     window.add({"a": value})
     window.add({"a": value})
@@ -40,7 +41,7 @@ def test_added_statistics_stay_as_they_were() -> None:
 
 
 def test_state_goes_on_in_another_window() -> None:
-    window, other = Window(), Window()
+    window, other = Window(World()), Window(World())
     window.add({"a": torch.tensor(1.0)})
     other.load_state_dict(window.state_dict(), CPU)
     for each in (window, other):
@@ -55,16 +56,16 @@ def test_state_goes_on_in_another_window() -> None:
         {"steps": -1, "sums": {}},
         {"steps": 1.0, "sums": {}},
         {"steps": True, "sums": {}},
-        {"steps": 0, "sums": {"a": torch.tensor(1.0)}},
+        {"steps": 0, "sums": {"a": torch.ones(1)}},
         {"steps": 1, "sums": {"a": torch.ones(2)}},
-        {"steps": 1, "sums": {"a": torch.tensor(1)}},
+        {"steps": 1, "sums": {"a": torch.tensor([1])}},
         {"steps": 1, "sums": {"a": 1.0}},
-        {"steps": 1, "sums": {"\x1b": torch.tensor(1.0)}},
-        {"steps": 1, "sums": {1: torch.tensor(1.0)}},
+        {"steps": 1, "sums": {"\x1b": torch.ones(1)}},
+        {"steps": 1, "sums": {1: torch.ones(1)}},
     ],
 )
 def test_state_that_no_window_has_is_refused(state: dict[str, Any]) -> None:
-    window = Window()
+    window = Window(World())
     with pytest.raises(RunError) as caught:
         window.load_state_dict(state, CPU)
     assert str(caught.value) == "the state of the window is none that a window has"

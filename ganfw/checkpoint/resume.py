@@ -18,16 +18,20 @@ from ganfw.recipe.layers import read_recipe
 from ganfw.recipe.origin import excerpt
 from ganfw.recipe.resolve import resolve
 from ganfw.registry import Registry, describe
-from ganfw.run_directory import check_run_directory
+from ganfw.run_directory import check_run_directory, recorded_name
+from ganfw.world import World
 
 
-def resume_training(run: Path, registry: Registry, overrides: Sequence[str] = ()) -> tuple[Training, tuple[str, ...]]:
+def resume_training(
+    run: Path, registry: Registry, overrides: Sequence[str] = (), world: World | None = None
+) -> tuple[Training, tuple[str, ...]]:
     """Build a training that goes on with a run from its newest undamaged checkpoint, or from the start.
 
     Args:
         run: the run directory.
         registry: what the plugins offer.
         overrides: changes such as `"run.epochs=300"`, only of how long to train and of callbacks.
+        world: the processes that train together, as many as before. None for this alone.
 
     Returns:
         The training, and why newer checkpoints were passed over, a line each.
@@ -36,6 +40,8 @@ def resume_training(run: Path, registry: Registry, overrides: Sequence[str] = ()
         RunError: there is no such run, all of its checkpoints are damaged, or an override would change what it is.
         RecipeError: a package that supplied a part is missing.
     """
+    world = world or World()
+    directory = run if world.leads else None
     check_run_directory(run)
     for override in overrides:
         key = override.partition("=")[0].strip()
@@ -46,14 +52,14 @@ def resume_training(run: Path, registry: Registry, overrides: Sequence[str] = ()
             )
     if not checkpoints_in(run):  # stopped before the first one: go on from step 0
         layers = read_recipe(str(run / "recipe.toml"), registry, Path(), alone=True)
-        recipe = Recipe.of_layers(layers, "recipe").with_overrides(overrides)
-        return Training(assemble(resolve(recipe, registry)), run), ()
+        recipe = Recipe.of_layers(layers, recorded_name(run)).with_overrides(overrides)
+        return Training(assemble(resolve(recipe, registry), world), directory), ()
     checkpoint = open_checkpoint(run)
     resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry)
     checkpoint.check_networks(resolved, choose_device(resolved.settings.device))
     state = checkpoint.state_dict()
     try:
-        training = Training(assemble(resolved), run)
+        training = Training(assemble(resolved, world), directory)
         _check_samples(checkpoint, training)
         training.load_state_dict(state)
         _try_randomness(state["random"]["global"], training.experiment.device)

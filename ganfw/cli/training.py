@@ -1,7 +1,9 @@
 """`ganfw run` and `ganfw resume`: train, and go on."""
 
 import shlex
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +55,12 @@ def run(
     from ganfw.experiment import assemble
     from ganfw.loop import Training
     from ganfw.run_directory import create_run_directory
+    from ganfw.world import join_world
 
-    experiment = assemble(resolved)
-    directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]])
-    _train(Training(experiment, directory))
+    with join_world() as world:
+        experiment = assemble(resolved, world)
+        directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]]) if world.leads else None
+        _train(Training(experiment, directory))
 
 
 @click.command(short_help="Go on with a run as if it had never stopped.")
@@ -75,25 +79,34 @@ def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) 
     With --set run.epochs=N a finished run goes on for longer.
     """
     from ganfw.checkpoint.resume import resume_training
+    from ganfw.lock import locked
     from ganfw.run_directory import record_resume
+    from ganfw.world import join_world
 
-    training, skipped = resume_training(run_directory, registry, overrides)
-    for reason in skipped:
-        click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
-    record_resume(run_directory, training.experiment, training.step, ["ganfw", *sys.argv[1:]])
-    click.echo(f"going on from step {training.step}", err=True)
-    if training.finished:
-        click.echo(
-            f"all {training.total_steps} steps are done; for more: --set run.epochs=N, or run.max_steps", err=True
-        )
-    _train(training)
+    with join_world() as world:
+        training, skipped = resume_training(run_directory, registry, overrides, world)
+        if world.leads:
+            for reason in skipped:
+                click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
+            with locked(run_directory):
+                record_resume(run_directory, training.experiment, training.step, ["ganfw", *sys.argv[1:]])
+            click.echo(f"going on from step {training.step}", err=True)
+            if training.finished:
+                more = "for more: --set run.epochs=N, or run.max_steps"
+                click.echo(f"all {training.total_steps} steps are done; {more}", err=True)
+        _train(training)
 
 
 def _train(training: "Training") -> None:
     """Train until the end or a signal; print the run directory, and how to go on if there is more to do."""
     from ganfw.signals import stop_on_signals
 
-    directory = training.require_directory("progress")
+    directory = training.directory
+    if directory is None:  # another process leads, and speaks
+        with stop_on_signals(training) as received:
+            training.run()
+        _exit(received)
+        return
     click.echo(_summary(training), err=True)
     with stop_on_signals(training) as received:
         try:
@@ -108,18 +121,29 @@ def _train(training: "Training") -> None:
         left = training.total_steps - training.step
         click.echo(f"stopped by {training.stop_reason} after step {training.step}; {left} steps are left", err=True)
         click.echo(_last_good(directory), err=True)
+    _exit(received)
+
+
+def _exit(received: Sequence[signal.Signals]) -> None:
+    """Exit as a process does that a signal has stopped, if one has."""
     if received:
         sys.exit(128 + received[0])
 
 
 def _last_good(directory: Path) -> str:
-    """Say what there is to go on from."""
+    """Say what there is to go on from, and how."""
     from ganfw.checkpoint.folder import checkpoints_in
+    from ganfw.checkpoint.read import open_checkpoint
 
-    checkpoints = checkpoints_in(directory)
-    if not checkpoints:
-        return "there is no checkpoint to go on from"
-    return f"the last good checkpoint is {checkpoints[0]}; go on with: ganfw resume {shlex.quote(str(directory))}"
+    if not directory.is_dir():
+        return f"{directory} is gone; if it was moved, go on with: ganfw resume WHERE_IT_IS_NOW"
+    go_on = f"go on with: ganfw resume {shlex.quote(str(directory))}"
+    if not checkpoints_in(directory):
+        return f"there is no checkpoint yet, so it begins again at step 0; {go_on}"
+    try:
+        return f"the last good checkpoint is {open_checkpoint(directory).path}; {go_on}"
+    except RunError as error:
+        return str(error)
 
 
 def _summary(training: "Training") -> str:
