@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
 
-from ganfw.kernels import fast_kernels
+from ganfw.engine.kernels import fast_kernels
 
 TrainSteps = Callable[[int], None]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ganfw.data import Batch as Batch
     from ganfw.data import TensorData as TensorData
     from ganfw.device import choose_device as choose_device
+    from ganfw.engine.networks import treats_rows_alone as treats_rows_alone
     from ganfw.errors import DataError as DataError
     from ganfw.errors import GanfwError as GanfwError
     from ganfw.errors import InputError as InputError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ganfw.images import write_png as write_png
     from ganfw.loop import Training as Training
     from ganfw.loop import train as train
-    from ganfw.networks import treats_rows_alone as treats_rows_alone
     from ganfw.parts import Part as Part
     from ganfw.parts import hookimpl as hookimpl
     from ganfw.plugins import discover as discover
@@ -92,7 +92,7 @@ _HOMES = {
     "save_checkpoint": "checkpoint.write",
     "terminal_preview": "images",
     "train": "loop",
-    "treats_rows_alone": "networks",
+    "treats_rows_alone": "engine.networks",
     "write_atomically": "atomic",
     "write_png": "images",
 }

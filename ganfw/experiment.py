@@ -11,7 +11,7 @@ from ganfw.callback import Callback
 from ganfw.contract import check_fit
 from ganfw.data import Batches, Data
 from ganfw.device import choose_device
-from ganfw.precision import require_precision
+from ganfw.engine.precision import require_precision
 from ganfw.protocols import Loss, Noise, Step
 from ganfw.randomness import derive_seed, own_randomness
 from ganfw.recipe.resolve import ResolvedRecipe

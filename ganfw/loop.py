@@ -9,15 +9,15 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from ganfw.batch_norm import synchronised_batch_norm
-from ganfw.compilation import compiled, why_not_compile
+from ganfw.engine.batch_norm import synchronised_batch_norm
+from ganfw.engine.compilation import compiled, why_not_compile
+from ganfw.engine.gradients import averaged_gradients
+from ganfw.engine.kernels import fast_kernels
+from ganfw.engine.precision import computing_in
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
-from ganfw.gradients import averaged_gradients
-from ganfw.kernels import fast_kernels
 from ganfw.lock import locked
 from ganfw.optimizer_state import check_optimizer_state
-from ganfw.precision import computing_in
 from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
 from ganfw.signature import show
 from ganfw.window import Window

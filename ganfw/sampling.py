@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganfw.compilation import as_written
+from ganfw.engine.compilation import as_written
+from ganfw.engine.kernels import fast_kernels
 from ganfw.errors import InputError
-from ganfw.kernels import fast_kernels
 from ganfw.protocols import Noise, TruncatableNoise
 from ganfw.randomness import seeded_generator
 

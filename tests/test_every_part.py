@@ -101,6 +101,8 @@ def test_the_reference_recipe_is_the_reference_gan(registry: Registry) -> None:
         "batch_size": 128,
         "device": "auto",
         "precision": "fp32",
+        "compile": False,
+        "sync_batch_norm": True,
         "log_every_steps": 500,
     }
     assert {name: tables[name]["use"] for name in ("data", "noise", "generator", "discriminator", "loss", "step")} == {

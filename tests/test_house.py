@@ -30,15 +30,15 @@ ROOMS = (
     "randomness",
     "device",
     "world",
-    "compilation",
-    "kernels",
-    "precision",
-    "networks",
+    "engine.compilation",
+    "engine.kernels",
+    "engine.precision",
+    "engine.networks",
+    "engine.batch_norm",
+    "engine.gradients",
     "data",
     "protocols",
     "shared_noise",
-    "batch_norm",
-    "gradients",
     "callback",
     "sampling",
     "images",
@@ -71,7 +71,7 @@ def modules() -> dict[str, ast.Module]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        if name not in ("__init__", "recipe", "checkpoint") and not name.startswith("builtin"):
+        if name not in ("__init__", "recipe", "checkpoint", "engine") and not name.startswith("builtin"):
             found[name] = ast.parse(path.read_text())
     return found
 

@@ -45,7 +45,7 @@ def test_show_says_where_each_value_comes_from() -> None:
 
     lines = CliRunner().invoke(main, ["show", "mine.toml", "--set", "run.epochs=2"]).stdout.splitlines()
 
-    assert "epochs = 2             # --set run.epochs=2" in lines
+    assert "epochs = 2              # --set run.epochs=2" in lines
     start = lines.index("[noise]")
     assert lines[start : start + 4] == [
         "[noise]",

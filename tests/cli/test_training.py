@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from ganfw import Recipe, Registry, resolve
 from ganfw.cli import main
+from ganfw.lock import locked
 
 SMALL = ["--set", "generator.hidden_dim=4", "--set", "discriminator.hidden_dim=4", "--set", "data.split=test"]
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
@@ -148,6 +149,19 @@ def test_resume_of_a_run_with_a_damaged_record_is_told() -> None:
     assert (result.exit_code, result.stderr) == (2, expected)
 
 
+def test_resume_of_a_run_that_is_training_is_refused_and_changes_nothing() -> None:
+    invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=1")
+    run = Path("runs/mnist_mlp-1")
+    before = [(run / name).read_bytes() for name in ("environment.json", "recipe.toml")]
+
+    with locked(run):
+        result = invoke("resume", str(run), "--set", "run.max_steps=2")
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: runs/mnist_mlp-1: another process is training this run\n")
+    assert [(run / name).read_bytes() for name in ("environment.json", "recipe.toml")] == before
+
+
 def bad_input(*arguments: str) -> str:
     result = invoke(*arguments)
     assert result.exit_code == 2
@@ -172,7 +186,8 @@ def test_all_problems_of_a_recipe_are_told_at_once() -> None:
     assert bad_input("run", "mine.toml", "--set", "loss.use=bec") == (
         "Error: 5 problems in recipe 'mine'\n\n"
         "mine.toml:9: run.batch_size must be >= 1, not 0\n    batch_size = 0\n"
-        "  its keys are seed, epochs, batch_size, max_steps, device, precision, log_every_steps, workers\n\n"
+        "  its keys are seed, epochs, batch_size, max_steps, device, precision, compile, sync_batch_norm, "
+        "log_every_steps, workers\n\n"
         "mine.toml:5: noise.z_dim must be >= 1, not 0\n    z_dim = 0\n  see: ganfw parts noise normal\n\n"
         "mine.toml:3: unknown key 'hiden_dim' of generator 'mlp'\n    hiden_dim = 3\n"
         "  did you mean 'hidden_dim'?\n  see: ganfw parts generator mlp\n\n"
@@ -252,7 +267,7 @@ def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path: Path, numbe
     assert f"done: {step + 3} steps in " in result.stderr
 
 
-def test_a_stopped_run_without_checkpoints_says_that_it_cannot_go_on(tmp_path: Path) -> None:
+def test_a_stopped_run_without_checkpoints_says_how_it_goes_on(tmp_path: Path) -> None:
     Path("stopper.py").write_text(
         "from ganfw import Callback, Part, hookimpl\n"
         "@hookimpl\n"
@@ -268,7 +283,8 @@ def test_a_stopped_run_without_checkpoints_says_that_it_cannot_go_on(tmp_path: P
 
     assert result.exit_code == 0
     assert result.stderr.endswith(
-        "stopped by the stopper after step 1; 15799 steps are left\nthere is no checkpoint to go on from\n"
+        "stopped by the stopper after step 1; 15799 steps are left\n"
+        "there is no checkpoint yet, so it begins again at step 0; go on with: ganfw resume runs/mnist_mlp-1\n"
     )
 
 

@@ -147,6 +147,8 @@ class TestDefaults:
                 "batch_size": 128,
                 "device": "auto",
                 "precision": "fp32",
+                "compile": False,
+                "sync_batch_norm": True,
                 "log_every_steps": 500,
             },
             "data": {"use": "points", "count": 100, "spread": 1},
@@ -293,12 +295,14 @@ class TestValues:
 
     def test_a_wrong_value_in_the_run_table_lists_its_keys(self) -> None:
         assert refusal(edited("epochs = 2", "epochs = 0")) == (
-            "toy.toml:4: run.epochs must be >= 1, not 0\n    epochs = 0\n"
-            "  its keys are seed, epochs, batch_size, max_steps, device, precision, log_every_steps, workers"
+            f"toy.toml:4: run.epochs must be >= 1, not 0\n    epochs = 0\n  {RUN_KEYS}"
         )
 
 
-RUN_KEYS = "its keys are seed, epochs, batch_size, max_steps, device, precision, log_every_steps, workers"
+RUN_KEYS = (
+    "its keys are seed, epochs, batch_size, max_steps, device, precision, compile, sync_batch_norm, "
+    "log_every_steps, workers"
+)
 TABLE_NAMES = "tables are run, data, noise, generator, discriminator, loss, step, optimizer, callbacks"
 
 
@@ -572,12 +576,14 @@ class TestWriting:
 format = 1  # toy.toml:1
 
 [run]
-seed = 0               # default
-epochs = 2             # toy.toml:4
-batch_size = 128       # default
-device = "auto"        # default
-precision = "fp32"     # default
-log_every_steps = 500  # default
+seed = 0                # default
+epochs = 2              # toy.toml:4
+batch_size = 128        # default
+device = "auto"         # default
+precision = "fp32"      # default
+compile = false         # default
+sync_batch_norm = true  # default
+log_every_steps = 500   # default
 
 [data]
 use = "points"  # toy.toml:7, from toy 1.0

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ganfw.compilation import as_written
+from ganfw.engine.compilation import as_written
 from ganfw.randomness import own_randomness
 
 _ROWS = 4

@@ -10,7 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganfw.compilation import is_compiled
+from ganfw.engine.compilation import is_compiled
 from ganfw.errors import InputError
 
 Precision = Literal["fp32", "bf16"]

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganfw
 from ganfw import Batch, InputError, Recipe, Registry
-from ganfw.precision import computing_in, require_precision
+from ganfw.engine.precision import computing_in, require_precision
 from ganfw.randomness import seeded_generator
 
 CPU = torch.device("cpu")

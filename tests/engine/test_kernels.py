@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from ganfw.kernels import fast_kernels
+from ganfw.engine.kernels import fast_kernels
 
 CPU = torch.device("cpu")
 
@@ -46,7 +46,7 @@ def test_a_choice_of_the_users_own_is_left_alone() -> None:
 def test_freed_memory_is_reused_and_not_mapped_anew() -> None:
     script = """
 import resource, torch
-from ganfw.kernels import fast_kernels
+from ganfw.engine.kernels import fast_kernels
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

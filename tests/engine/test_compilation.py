@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import ganfw
 from ganfw import Recipe, Registry
-from ganfw.compilation import as_written, compiled, is_compiled
+from ganfw.engine.compilation import as_written, compiled, is_compiled
 
 CPU = torch.device("cpu")
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
@@ -32,7 +32,13 @@ class Doubling(nn.Module):
 
 @pytest.mark.slow
 def test_a_missing_compiler_is_told_in_one_line(tmp_path: Path) -> None:
-    script = "import torch; from ganfw.compilation import why_not_compile as why; from ganfw.world import World; print(why(torch.device('cpu'), World()))"
+    script = """
+import torch
+from ganfw.engine.compilation import why_not_compile
+from ganfw.world import World
+
+print(why_not_compile(torch.device("cpu"), World()))
+"""
     environment = {**os.environ, "CXX": "/nonexistent", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
 

@@ -1,0 +1,1 @@
+"""How a step is computed on a machine: the same mathematics, as fast as it allows."""
