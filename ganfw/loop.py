@@ -19,6 +19,7 @@ from ganfw.experiment import Experiment
 from ganfw.lock import locked
 from ganfw.optimizer_state import check_optimizer_state
 from ganfw.randomness import derive_seed, global_state, seed_global, seeded_generator, set_global_state
+from ganfw.regions import each_within, region
 from ganfw.signature import show
 from ganfw.window import Window
 from ganfw.world import Word
@@ -170,8 +171,9 @@ class Training:
     def _run_epoch(self) -> None:
         """Run what is left of an epoch."""
         epoch, first_batch = divmod(self.step, self.experiment.batches.per_epoch)
-        for batch in self.experiment.batches.epoch(epoch, first_batch):
-            self._window.add(self.experiment.step(batch, self._random))
+        for batch in each_within("data", self.experiment.batches.epoch(epoch, first_batch)):
+            with region("step"):
+                self._window.add(self.experiment.step(batch, self._random))
             self.step += 1
             if self.step % self.experiment.settings.log_every_steps == 0:
                 self._log()
@@ -198,8 +200,9 @@ class Training:
         self.stop_reason = "the leading process" if word is Word.STOP else ""
 
     def _tell(self, event: str) -> None:
-        for callback in self.experiment.callbacks.values():
-            getattr(callback, event)(self)
+        for name, callback in self.experiment.callbacks.items():
+            with region(f"callbacks.{name}"):
+                getattr(callback, event)(self)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resume needs to go on bit for bit; asking changes nothing.

@@ -10,6 +10,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,12 @@ def test_files_of_a_run_are_those_on_the_page(trained: Path) -> None:
     assert {path.name for path in (trained / "checkpoints" / "step-000010").iterdir()} == named
     tree = blocks(page_text, "text")[0]
     assert {path.name for path in trained.iterdir()} == set(re.findall(r"^    ([\w.]+)", tree, re.MULTILINE))
+
+
+def test_parts_of_a_profile_are_those_on_the_page() -> None:
+    described = [code(row[0]) for row in table(section("run-directory.md", "profile/"))]
+
+    assert described == list(import_module("ganfw.builtin.profile").PARTS)
 
 
 def test_weights_can_be_read_as_the_page_says(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

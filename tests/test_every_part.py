@@ -27,7 +27,7 @@ def test_every_kind_is_visited() -> None:
         "loss": 2,
         "optimizer": 4,
         "step": 1,
-        "callback": 5,
+        "callback": 6,
         "recipe": 1,
     }
 

@@ -40,6 +40,7 @@ def ganfw_parts() -> Iterator[Part]:
     )
     yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
     yield part("callback", "sample_grid", "sample_grid:SampleGrid", "pictures of samples of a fixed noise")
+    yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
     yield Part(

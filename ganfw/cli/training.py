@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @overrides_option
 @click.option("--device", metavar="D", help="auto, cpu, cuda, cuda:1 or mps; the same as --set run.device=D.")
 @click.option("--seed", type=int, metavar="S", help="The same as --set run.seed=S.")
+@click.option("--profile", is_flag=True, help="Record some steps; the same as --set callbacks.profile.use=profile.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -38,6 +39,7 @@ def run(
     overrides: tuple[str, ...],
     device: str | None,
     seed: int | None,
+    profile: bool,
     out: Path,
     registry: Registry,
 ) -> None:
@@ -50,6 +52,8 @@ def run(
         overrides = (*overrides, f'run.device="{device}"')
     if seed is not None:
         overrides = (*overrides, f"run.seed={seed}")
+    if profile:
+        overrides = (*overrides, 'callbacks.profile.use="profile"')
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
 
     from ganfw.experiment import assemble

@@ -69,6 +69,19 @@ def test_run_leaves_everything_in_a_new_directory(tmp_path: Path, registry: Regi
     assert result.stderr.endswith("look at it: ganfw sample out/mnist_mlp-1\n")
 
 
+def test_a_run_with_profile_is_the_same_run_with_a_profile() -> None:
+    arguments = ["run", "mnist_mlp", *SMALL, "--set", "run.max_steps=13"]
+
+    plain = invoke(*arguments)
+    profiled = invoke(*arguments, "--profile", "--set", "callbacks.profile.steps=2")
+
+    assert (plain.exit_code, profiled.exit_code) == (0, 0), profiled.stderr
+    assert "profile of steps 11 to 12: " in profiled.stderr
+    assert "\n  runs/mnist_mlp-2/profile/trace.json opens in https://ui.perfetto.dev\n" in profiled.stderr
+    weights = [Path(f"runs/mnist_mlp-{n}/checkpoints/step-000013/generator.safetensors").read_bytes() for n in (1, 2)]
+    assert weights[0] == weights[1]
+
+
 def test_a_second_run_gets_a_directory_of_its_own() -> None:
     arguments = ["run", "mnist_mlp", *SMALL, "--set", "run.max_steps=1"]
 
