@@ -26,7 +26,7 @@ def check_name(_owner: Any, _attribute: Any, name: str) -> None:
         raise RecipeError(f"a recipe cannot be called {show(name)}, for its runs are named after it")
 
 
-@frozen
+@frozen(init=False)
 class Recipe:
     """An experiment in words: which parts, with which parameters.
 
@@ -70,13 +70,13 @@ class Recipe:
         else:
             base = read_recipe(os.fspath(extends), registry, Path())
         layers = base.with_layer(tables, lambda _: Origin("Python"))
-        self.__attrs_init__(layers.tables, name, layers.origins)  # type: ignore[attr-defined]
+        self.__attrs_init__(layers.tables, name, layers.origins)
 
     @classmethod
     def of_layers(cls, layers: Layers, name: str) -> "Recipe":
         """Make a recipe of merged layers, keeping their origins."""
         recipe = cls.__new__(cls)
-        recipe.__attrs_init__(layers.tables, name, layers.origins)  # type: ignore[attr-defined]
+        recipe.__attrs_init__(layers.tables, name, layers.origins)
         return recipe
 
     @classmethod
