@@ -83,6 +83,17 @@ def test_a_finished_run_goes_on_as_if_it_had_been_longer(
         assert (open_checkpoint(shorter).path / file.name).read_bytes() == file.read_bytes()
 
 
+def test_a_run_stopped_before_its_first_checkpoint_keeps_its_name(
+    run: Run, registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    stopped = run(tiny, tmp_path, stop_at=2)
+    shutil.rmtree(stopped / "checkpoints")
+
+    resume_training(stopped, registry)[0].run()
+
+    assert open_checkpoint(stopped).manifest.name == "tiny"
+
+
 def test_metrics_after_the_checkpoint_are_dropped_on_resume(
     run: Run, registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
