@@ -22,7 +22,7 @@ class Checkpoint(Callback):
 
     def on_start(self, training: Training) -> None:
         """Clean up after a crash, and tell early if there is no room."""
-        remove_leftovers(training.require_directory("checkpoint"))
+        remove_leftovers(training, keep=self.keep)
         check_space(training)
         self._saved_step = training.step  # if training goes on from a checkpoint, this is it
 

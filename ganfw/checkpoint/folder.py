@@ -3,10 +3,14 @@
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganfw.atomic import write_atomically
 from ganfw.bounded import read_bounded
 from ganfw.errors import RunError
+
+if TYPE_CHECKING:
+    from ganfw.loop import Training
 
 LATEST = "latest"
 """The file that names the checkpoint saved last."""
@@ -43,19 +47,36 @@ def prune(checkpoint: Path, keep: int) -> None:
     past = sorted((path for path in checkpoints_in(checkpoint.parent.parent) if _step(path) <= step), key=_step)
     for path in checkpoints_in(checkpoint.parent.parent):
         if path not in past[-keep:]:
-            # Under a name that no reader takes for a checkpoint: a removal cut short leaves no half of one.
-            leftover = path.rename(path.with_name(f".{path.name}.old"))
-            shutil.rmtree(leftover)
+            remove(path)
 
 
-def remove_leftovers(run: Path) -> None:
-    """Remove what writes that were cut short have left in a run directory."""
-    for folder in (run, run / "samples", run / "checkpoints"):
-        for path in [*folder.glob(".*.tmp"), *folder.glob(".*.old")]:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+def remove(checkpoint: Path) -> None:
+    """Remove a checkpoint, under a name that no reader takes for one: a removal cut short leaves no half of it."""
+    leftover = checkpoint.with_name(f".{checkpoint.name}.old")
+    if leftover.exists():
+        shutil.rmtree(leftover)
+    shutil.rmtree(checkpoint.rename(leftover))
+
+
+def remove_leftovers(training: "Training", *, keep: int = 2) -> None:
+    """Remove what a crash has left: halves of files, and checkpoints older than the `keep` newest.
+
+    Raises:
+        RunError: the system refuses.
+    """
+    run = training.require_directory("checkpoint")
+    past = [path for path in checkpoints_in(run) if _step(path) <= training.step]
+    try:
+        for folder in (run, run / "samples", run / "checkpoints"):
+            for path in [*folder.glob(".*.tmp"), *folder.glob(".*.old")]:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        for path in sorted(past, key=_step)[:-keep]:
+            remove(path)
+    except OSError as error:
+        raise RunError(f"{run}: what a crash has left cannot be removed: {error.strerror}") from error
 
 
 def _step(path: Path) -> int:

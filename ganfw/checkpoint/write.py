@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from ganfw.checkpoint.folder import checkpoint_name, point_to, prune
+from ganfw.checkpoint.folder import checkpoint_name, point_to, prune, remove
 from ganfw.checkpoint.manifest import FILE_NAME, FileEntry, Manifest
 from ganfw.errors import RunError, TrainingError
 from ganfw.loop import Training
@@ -40,9 +40,10 @@ def save_checkpoint(training: Training, *, keep: int = 2) -> Path:
     files = _serialise(training)
     try:
         folder.mkdir(exist_ok=True)
-        for stale in (temporary, final):  # a checkpoint of this very step is here only if it is damaged
-            if stale.exists():
-                shutil.rmtree(stale)
+        if temporary.exists():
+            shutil.rmtree(temporary)
+        if final.exists():  # damaged, or saved in the last moment before a crash, and not yet named the latest
+            remove(final)
         temporary.mkdir()
         for name, content in files.items():
             _write_flushed(temporary / name, content)
@@ -72,15 +73,16 @@ def check_space(training: Training) -> None:
     # Weights and two moments each; a checkpoint is written beside the one it replaces.
     size = 3 * sum(value.nbytes for network in networks for value in network.state_dict().values())
     try:
-        with path.open("wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.write(bytes(size))
+        try:
+            with path.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+                else:
+                    file.write(bytes(size))
+        finally:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{run}: no room for a checkpoint of {size / 1e6:.0f} MB: {error.strerror}") from error
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _serialise(training: Training) -> dict[str, bytes]:

@@ -99,6 +99,18 @@ def test_leftovers_of_a_crash_are_removed_at_the_next_start(run: Run, tiny: Reci
     assert sorted(path.name for path in directory.rglob(".*")) == [".lock"]
 
 
+def test_checkpoints_that_a_crash_kept_from_being_removed_are_removed_at_the_next_start(
+    run: Run, tiny: Recipe, tmp_path: Path
+) -> None:
+    directory = run(tiny, tmp_path)
+    shutil.copytree(directory / "checkpoints" / "step-000006", directory / "checkpoints" / "step-000003")
+
+    resume_training(directory, ganfw.discover())[0].run()
+
+    names = sorted(path.name for path in (directory / "checkpoints").iterdir())
+    assert names == ["latest", "step-000006", "step-000010"]
+
+
 def test_saving_again_replaces_a_damaged_checkpoint(run: Run, tiny: Recipe, tmp_path: Path) -> None:
     directory = run(tiny, tmp_path)
     (directory / "checkpoints" / "step-000010" / "generator.safetensors").write_text("damaged")
