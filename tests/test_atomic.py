@@ -15,6 +15,15 @@ def test_file_is_replaced_whole_and_nothing_is_left_over(tmp_path: Path) -> None
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_folder_that_is_gone_does_not_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "samples" / "file"
+
+    with pytest.raises(RunError) as caught:
+        write_atomically(path, b"new")
+    assert str(caught.value) == f"{path}: cannot be written: No such file or directory"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_modes_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -1,5 +1,6 @@
 """The metrics writer."""
 
+import contextlib
 import json
 import math
 import os
@@ -46,6 +47,8 @@ class Metrics(Callback):
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.truncate(path, self._bytes)  # a full disk may have taken half a line
             raise RunError(f"{path}: cannot be written: {error.strerror}") from error
         if not training.window_is_partial:
             self._bytes += len(content)
