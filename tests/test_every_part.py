@@ -10,6 +10,7 @@ import ganfw
 from ganfw import Recipe, Registry
 from ganfw.parts import FACTS
 from ganfw.registry import Offer
+from ganfw.testing import check_exact_resume, recipe_using
 
 OFFERS = list(ganfw.discover(allowed=()).offers())
 PARTS = [offer for offer in OFFERS if offer.part.kind != "recipe"]
@@ -47,16 +48,6 @@ def test_part_is_documented_and_typed(offer: Offer) -> None:
             assert key.complaint(key.default) is None
 
 
-def recipe_using(offer: Offer, tiny: Recipe) -> Recipe:
-    """Return the tiny recipe with one part exchanged for `offer`."""
-    table = {"use": offer.part.name}
-    changes = {
-        "optimizer": {"optimizer": {"generator": table, "discriminator": table}},
-        "callback": {"callbacks": {"visited": table}},
-    }
-    return Recipe(name="tiny", extends=tiny, **changes.get(offer.part.kind, {offer.part.kind: table}))
-
-
 @pytest.mark.parametrize("offer", PARTS, ids=str)
 def test_part_trains_with_its_defaults(offer: Offer, registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
     resolved = ganfw.resolve(recipe_using(offer, tiny), registry)
@@ -78,6 +69,24 @@ def test_recipe_runs_in_a_shortened_form(offer: Offer, registry: Registry, tmp_p
 
     assert ganfw.train(experiment, directory=directory).finished
     assert (directory / "samples" / "step-000003.png").exists()
+
+
+def test_every_part_and_recipe_is_visited_by_the_checks_of_resuming() -> None:
+    assert (len(PARTS), len(RECIPES)) == (19, 1)
+
+
+@pytest.mark.parametrize("offer", PARTS, ids=str)
+def test_part_resumes_bit_for_bit_in_the_middle_of_an_epoch(
+    offer: Offer, registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    base = tiny.with_overrides(["run.batch_size=3000", "callbacks.samples.every_steps=2"])  # four batches an epoch
+
+    check_exact_resume(recipe_using(offer, base), registry, tmp_path, stop_at=5, steps=7)
+
+
+@pytest.mark.parametrize("offer", RECIPES, ids=str)
+def test_recipe_resumes_bit_for_bit(offer: Offer, registry: Registry, tmp_path: Path) -> None:
+    check_exact_resume(Recipe.load(offer.part.name, registry), registry, tmp_path)
 
 
 @pytest.mark.parametrize("offer", RECIPES, ids=str)

@@ -55,6 +55,7 @@ ROOMS = (
     "checkpoint.write",
     "checkpoint.read",
     "checkpoint.resume",
+    "testing",
     "signals",
     "cli.options",
     "cli.inspect",

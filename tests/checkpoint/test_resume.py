@@ -9,6 +9,7 @@ import torch
 
 import ganfw
 from ganfw import Experiment, Recipe, Registry, RunError, Training, open_checkpoint, resume_training, save_checkpoint
+from ganfw.testing import assert_same_run
 
 Run = Callable[..., Path]
 
@@ -17,18 +18,6 @@ def metrics(directory: Path) -> list[dict[str, Any]]:
     """Return the lines of metrics without their timings."""
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
-
-
-def assert_same_run(actual: Path, expected: Path) -> None:
-    """Assert that two runs ended with the same bits, timings aside."""
-    assert metrics(actual) == metrics(expected)
-    pictures = {path.name for path in (expected / "samples").iterdir()}
-    assert {path.name for path in (actual / "samples").iterdir()} == pictures
-    for picture in (expected / "samples").iterdir():
-        assert (actual / "samples" / picture.name).read_bytes() == picture.read_bytes()
-    newest = open_checkpoint(expected).path.name
-    for file in (expected / "checkpoints" / newest).glob("*.safetensors"):
-        assert (actual / "checkpoints" / newest / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 VARIANTS = {
