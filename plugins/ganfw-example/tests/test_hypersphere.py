@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from ganfw_example.hypersphere import Hypersphere
 from scipy.stats import beta, kstest, uniform
 
 import ganfw
+from ganfw_example.hypersphere import Hypersphere
 
 CPU = torch.device("cpu")
 

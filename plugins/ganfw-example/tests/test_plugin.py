@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import ganfw_example
 import pytest
 import torch
 
 import ganfw
+import ganfw_example
+from ganfw.testing import check_exact_resume, recipe_using
 
 MODULES = sorted(Path(ganfw_example.__file__).parent.glob("*.py"))
 README = Path(__file__).parents[1] / "README.md"
@@ -92,3 +93,11 @@ def test_python_in_the_readme_runs() -> None:
     names: dict[str, torch.Tensor] = {}
     exec(blocks[0], names)
     assert names["z"].shape == (5, 32)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("loss", "squared_hellinger"), ("noise", "hypersphere")])
+def test_part_resumes_bit_for_bit(registry: ganfw.Registry, tmp_path: Path, kind: str, name: str) -> None:
+    small = ganfw.Recipe(name="small", extends=ganfw.Recipe.load("mnist_mlp", registry), **SMALL)
+    recipe = recipe_using(registry.find(kind, f"ganfw-example:{name}"), small)
+
+    check_exact_resume(recipe, registry, tmp_path)

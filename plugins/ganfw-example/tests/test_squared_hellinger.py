@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from ganfw_example.squared_hellinger import SquaredHellinger
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.stats import laplace, logistic, norm
 from torch import Tensor
+
+from ganfw_example.squared_hellinger import SquaredHellinger
 
 LOGITS = [-3.0, -0.5, 0.0, 0.7, 2.5]
 PAIRS = [(norm(0, 1), norm(1.5, 1)), (norm(0, 1), norm(0, 1)), (norm(0, 1), logistic(1, 0.8)), (laplace, logistic)]
