@@ -14,8 +14,10 @@ def locked(run: Path) -> Iterator[None]:
     """Hold a run directory for the time of a block. The lock dies with its process, however it ends.
 
     Raises:
-        RunError: another process holds it, or the directory cannot be written.
+        RunError: another process holds it, or there is no such directory, or it cannot be written.
     """
+    if not run.is_dir():
+        raise RunError(f"{run}: no such run directory")
     lock = FileLock(run / ".lock", timeout=0)
     try:
         lock.acquire()

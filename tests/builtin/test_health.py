@@ -1,0 +1,147 @@
+"""Real training that goes wrong in every way that the callback watches for."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from attrs import evolve
+from torch import Tensor
+
+import ganfw
+from ganfw import Batch, Experiment, Recipe, Registry, TrainingError
+
+Change = Callable[[Experiment], None]
+LOG_EVERY = 4
+
+
+class Meddling:
+    """A step after which something is changed, once."""
+
+    def __init__(self, experiment: Experiment, at: int, change: Change) -> None:
+        self.step, self.experiment, self.left, self.change = experiment.step, experiment, at, change
+
+    def __call__(self, batch: Batch, random: torch.Generator) -> Any:
+        statistics = dict(self.step(batch, random))
+        self.left -= 1
+        if self.left == 0:
+            self.change(self.experiment)
+        return statistics
+
+
+@pytest.fixture
+def meddled(registry: Registry, tiny: Recipe, tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that trains with a change after a step, in a run directory, and returns that."""
+
+    def train(at: int, change: Change, *overrides: str) -> Path:
+        experiment = ganfw.assemble(ganfw.resolve(tiny.with_overrides(overrides), registry))
+        directory = ganfw.create_run_directory(tmp_path, experiment)
+        ganfw.train(evolve(experiment, step=Meddling(experiment, at, change)), directory=directory)
+        return directory
+
+    return train
+
+
+def spoil_weight(experiment: Experiment) -> None:
+    next(experiment.generator.parameters()).data[0, 0] = float("nan")
+
+
+def spoil_buffer(experiment: Experiment) -> None:
+    next(experiment.generator.buffers())[0] = float("inf")
+
+
+def spoil_gradient(experiment: Experiment) -> None:
+    gradient = list(experiment.discriminator.parameters())[-1].grad
+    assert gradient is not None
+    gradient.fill_(float("-inf"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (spoil_weight, "weight '0.0.weight' of the generator is not finite at step 8"),
+        (spoil_buffer, "buffer '0.1.running_mean' of the generator is not finite at step 8"),
+        (spoil_gradient, "gradient of '4.bias' of the discriminator is not finite at step 8"),
+    ],
+)
+def test_a_value_that_is_not_finite_stops_the_run_before_anything_is_saved(
+    meddled: Callable[..., Path], tmp_path: Path, change: Change, message: str
+) -> None:
+    with pytest.raises(TrainingError) as caught:
+        meddled(8, change)
+
+    assert str(caught.value) == message
+    directory = tmp_path / "tiny-1"
+    assert [json.loads(line)["step"] for line in (directory / "metrics.jsonl").read_text().splitlines()] == [4]
+    assert ganfw.open_checkpoint(directory).manifest.step == 6
+
+
+def test_a_loss_that_is_not_finite_is_named(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    def explode(batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
+        return {"loss/discriminator": torch.tensor(1.0), "loss/generator": torch.tensor(float("nan"))}
+
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    with pytest.raises(TrainingError) as caught:
+        ganfw.train(evolve(experiment, step=explode), directory=ganfw.create_run_directory(tmp_path, experiment))
+
+    assert str(caught.value) == "loss/generator is nan in the window that ends at step 4"
+
+
+def warnings(directory: Path) -> list[list[str]]:
+    return [json.loads(line).get("warnings", []) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def collapse(experiment: Experiment) -> None:
+    for weight in experiment.generator.parameters():
+        torch.nn.init.zeros_(weight)
+
+
+def revive(experiment: Experiment) -> None:
+    for weight in experiment.generator.parameters():
+        torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
+
+
+def test_collapse_is_warned_of_once_and_in_every_line_until_it_is_over(
+    meddled: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(experiment: Experiment) -> None:
+        revive(experiment)
+
+    directory = meddled(1, change, "run.max_steps=8", "callbacks.health.min_diversity=0.0001")
+    assert warnings(directory) == [[], []]
+
+    directory = meddled(5, collapse, "run.max_steps=16", "callbacks.health.min_diversity=0.0001")
+
+    assert warnings(directory) == [[], ["collapse"], ["collapse"], ["collapse"]]
+    message = "samples of different noise are nearly the same: their spread is 0.0% of the real samples'"
+    assert capsys.readouterr().err.count(f"warning at step 8: {message}\n") == 1
+
+
+def test_a_dead_discriminator_is_warned_of(
+    registry: Registry, tiny: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def perfect(batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
+        return {"loss/discriminator": torch.tensor(1e-4), "loss/generator": torch.tensor(9.0)}
+
+    experiment = ganfw.assemble(ganfw.resolve(tiny.with_overrides(["run.max_steps=4"]), registry))
+    directory = ganfw.create_run_directory(tmp_path, experiment)
+    ganfw.train(evolve(experiment, step=perfect), directory=directory)
+
+    assert "dead_discriminator" in warnings(directory)[0]
+    assert (
+        "warning at step 4: the discriminator's loss is 0.0001: the generator learns next to nothing from it\n"
+    ) in capsys.readouterr().err
+
+
+def test_looking_changes_nothing(registry: Registry, tiny: Recipe) -> None:
+    def weights(enabled: str) -> list[Tensor]:
+        off = [f"callbacks.{name}.enabled=false" for name in ("samples", "checkpoint", "metrics", "progress")]
+        recipe = tiny.with_overrides([*off, f"callbacks.health.enabled={enabled}"])
+        experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+        ganfw.train(experiment)
+        return list(experiment.generator.state_dict().values())
+
+    for left, right in zip(weights("true"), weights("false"), strict=True):
+        assert torch.equal(left, right)
