@@ -20,14 +20,13 @@ with locked(Path(sys.argv[1])):
 
 
 def test_a_lock_is_held_against_other_processes_and_dies_with_its_own(tmp_path: Path) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout
-    assert holder.stdout.readline() == "held\n"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
 
-    with pytest.raises(RunError) as caught, locked(tmp_path):
-        pass
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
+        with pytest.raises(RunError) as caught, locked(tmp_path):
+            pass
+        holder.send_signal(signal.SIGKILL)
 
     assert str(caught.value) == f"{tmp_path}: another process is training this run"
     with locked(tmp_path):
