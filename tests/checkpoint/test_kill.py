@@ -18,7 +18,6 @@ from ganfw import Recipe, open_checkpoint
 
 Launch = Callable[..., tuple[int, str]]
 Bits = Callable[[Path], dict[str, Any]]
-Record = Callable[[str, object], None]
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +27,7 @@ def recipe(tiny: Recipe, tmp_path: Path) -> Path:
     """Return the file of a recipe that has something written after nearly every step."""
     often = Recipe(
         extends=tiny,
-        run={"log_every_steps": 2, "max_steps": 9},
+        run={"log_every_steps": 2, "max_steps": 7},
         callbacks={"samples": {"every_steps": 3}, "checkpoint": {"every_steps": 2}},
     )
     path = tmp_path / "tiny.toml"
@@ -127,7 +126,7 @@ def place(run: Path, since_ns: int) -> str:
 
 
 def test_a_run_killed_before_each_file_operation_ends_with_the_same_bits(
-    launch: Launch, bits: Bits, recipe: Path, expected: dict[str, Any], tmp_path: Path, record_property: Record
+    launch: Launch, bits: Bits, recipe: Path, expected: dict[str, Any], tmp_path: Path
 ) -> None:
     victim = Victim(launch, bits, expected, recipe, tmp_path / "runs")
     operations: list[str] = []
@@ -138,28 +137,25 @@ def test_a_run_killed_before_each_file_operation_ends_with_the_same_bits(
         operations.append(last_line)
 
     kills = Counter(operation.split()[1].partition("/")[0] for operation in operations[:-1])
-    record_property("kills", dict(kills))
-    assert kills["checkpoints"] >= 40
-    assert kills["samples"] >= 10
-    assert kills["metrics.jsonl"] >= 2
+    assert kills["checkpoints"] >= 40, kills
+    assert kills["samples"] >= 10, kills
+    assert kills["metrics.jsonl"] >= 2, kills
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
-    launch: Launch, bits: Bits, recipe: Path, expected: dict[str, Any], tmp_path: Path, record_property: Record
+    launch: Launch, bits: Bits, recipe: Path, expected: dict[str, Any], tmp_path: Path
 ) -> None:
     moments = random.Random(0)
-    started = time.monotonic()
-    launch("run", recipe, "--out", tmp_path / "timed", folder=tmp_path / "timed")
-    seconds = time.monotonic() - started
     kills: Counter[str] = Counter()
+    longest_seconds = 0.3  # to a kill; it follows the speed of the machine, so that about five kills go before an end
 
     while kills.total() < 200:
         victim = Victim(launch, bits, expected, recipe, tmp_path / f"after_{kills.total()}_kills")
         while not victim.done:
             since_ns = time.time_ns()
-            victim.go_on(kill_after_seconds=moments.uniform(0, seconds))
+            victim.go_on(kill_after_seconds=moments.uniform(0, longest_seconds))
+            longest_seconds *= 0.6 if victim.done else 1.1
             if not victim.done:
                 kills[place(victim.directory, since_ns) if victim.resumable else "before it was a run"] += 1
 
-    record_property("kills", dict(kills))
-    assert kills["writing a checkpoint"] + kills["removing a checkpoint"] >= 10
+    assert kills["writing a checkpoint"] + kills["removing a checkpoint"] >= 10, kills
