@@ -127,8 +127,8 @@ def _place(event: FunctionEvent) -> tuple[str, str]:
         return ELEMENTWISE, "compiled"
     if "autograd" in namespace or "Backward" in event.name:
         return DISPATCH, "autograd"
-    if not namespace:
-        return DISPATCH, event.name
+    if namespace in ("", "c10d"):  # c10d: what torch.distributed exchanges between processes
+        return DISPATCH, operator
     return next(part for part, pattern in _KERNELS.items() if re.fullmatch(pattern, operator)), operator
 
 
