@@ -1,7 +1,8 @@
 """The reference GAN trained by other loops than ganfw's: each as a user of that tool would write it.
 
-Every function prepares its loop and returns a function that trains for a number of steps. All do the work of
-`recipes/mnist_mlp.toml`: the same networks, batch 128 and the short last batch, one Adam each, both losses known.
+Every function prepares its loop and returns a function that trains for a number of steps. All but `bare_step` do the
+work of `recipes/mnist_mlp.toml`: the same networks, batch 128 and the short last batch, one Adam each, both losses
+known.
 """
 
 import gzip
@@ -19,7 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
+from turns import RECIPE
 
+from ganfw import Recipe, Training, assemble, discover, resolve
 from ganfw.engine.kernels import fast_kernels
 
 TrainSteps = Callable[[int], None]
@@ -309,6 +312,22 @@ def jax_jitted() -> TrainSteps:
     return train
 
 
+def bare_step(*settings: str) -> TrainSteps:
+    """Return the step of the reference recipe with some settings, on one batch, in a loop that does nothing else."""
+    registry = discover()
+    experiment = assemble(resolve(Recipe.load(RECIPE, registry).with_overrides(settings), registry))
+    batch = experiment.batches.first(experiment.settings.batch_size)
+    random = torch.Generator(experiment.device).manual_seed(0)
+    training = Training(experiment)
+
+    def train(steps: int) -> None:
+        with training._engine():  # the very one that a run computes within
+            for _ in range(steps):
+                experiment.step(batch, random)
+
+    return train
+
+
 def products(dtype: torch.dtype = torch.float32) -> TrainSteps:
     """Return the matrix products of a step alone, each repeated with warm operands in its fastest layout.
 
@@ -373,7 +392,7 @@ def _seconds(call: Callable[[], Tensor]) -> float:
 
 def main() -> None:
     """Train as `turns.py` asks: for each line with a number of steps, print the seconds they took."""
-    train = globals()[sys.argv[1]]()
+    train = globals()[sys.argv[1]](*sys.argv[2:])
     for line in sys.stdin:
         started = time.perf_counter()
         train(int(line))

@@ -1,16 +1,18 @@
 """Time contestants in turn, each in a process of its own, so that the machine's moods fall on all alike."""
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, field
+from memory import resident_mib
+from scenery import RECIPE, scratch
 
 HERE = Path(__file__).parent
-RECIPE = HERE.parent / "recipes" / "mnist_mlp.toml"
 
 
 @define
@@ -20,18 +22,27 @@ class Contestant:
     Attributes:
         name: what the table calls it.
         command: prints `seconds S` for each line with a number of steps that it reads.
+        environment: variables that the process has besides this one's.
         rates: steps a second, a round each.
+        peak_mib: the most memory that it had before it was let end.
     """
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str] = field(factory=dict)
     rates: list[float] = field(factory=list)
+    peak_mib: float = 0.0
     process: "subprocess.Popen[str]" = field(init=False)
 
     def start(self) -> None:
         """Start the process; it waits for its first round."""
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **self.environment},
         )
 
     def train(self, steps: int) -> float:
@@ -48,34 +59,54 @@ class Contestant:
     def end(self) -> None:
         """Let the process end."""
         assert self.process.stdin
+        self.peak_mib = resident_mib(self.process.pid, peak=True)
         self.process.stdin.close()
         self.process.wait(60)
 
 
-def other(loop: str) -> Contestant:
-    """Return a contestant for a function of `loops.py`."""
-    return Contestant(loop.replace("_", " "), [sys.executable, str(HERE / "loops.py"), loop])
+def other(loop: str, *settings: str) -> Contestant:
+    """Return a contestant for a function of `loops.py`, called with some settings."""
+    return Contestant(loop.replace("_", " "), [sys.executable, str(HERE / "loops.py"), loop, *settings])
 
 
-def ganfw_run(name: str, *settings: str) -> Contestant:
+def ganfw_run(name: str, *settings: str, environment: Mapping[str, str] | None = None) -> Contestant:
     """Return a contestant for `ganfw run recipes/mnist_mlp.toml` with its default callbacks and some settings."""
     overrides = [f"--set={setting}" for setting in ("callbacks.pace.use=pace", *settings)]
-    out = tempfile.mkdtemp(prefix="ganfw-benchmark-")
-    command = ["ganfw", "run", str(RECIPE), "--plugin", str(HERE / "pace.py"), "--out", out, *overrides]
-    return Contestant(name, [sys.executable, "-m", *command])
+    scripts = [f"--plugin={HERE / script}" for script in ("pace.py", "stand_ins.py")]
+    out = tempfile.mkdtemp(dir=scratch())
+    command = [sys.executable, "-m", "ganfw", "run", str(RECIPE), *scripts, "--out", out, *overrides]
+    return Contestant(name, command, environment or {})
 
 
-def take_turns(contestants: Sequence[Contestant], rounds: int, steps: int, warm_up: int = 30) -> None:
-    """Let every contestant train for `steps` steps, one after the other, and all over again `rounds` times."""
+def take_turns(
+    contestants: Sequence[Contestant], rounds: int, steps: int = 0, *, seconds: float = 0.0, warm_up: int = 30
+) -> None:
+    """Let every contestant train, one after the other, and all over again `rounds` times.
+
+    Args:
+        contestants: who trains.
+        rounds: how often.
+        steps: how many steps each does in a round; 0 for as many as it can do in `seconds`.
+        seconds: about how long each trains in a round.
+        warm_up: steps that each does first, untimed.
+    """
+    lengths = []
     for contestant in contestants:
         contestant.start()
         contestant.train(warm_up)
+        lengths.append(steps or max(1, round(5 * seconds / contestant.train(5))))
     for number in range(rounds):
-        for contestant in contestants:
-            contestant.rates.append(steps / contestant.train(steps))
+        for contestant, length in zip(contestants, lengths, strict=True):
+            contestant.rates.append(length / contestant.train(length))
             print(f"round {number + 1}: {contestant.name} {contestant.rates[-1]:.1f} steps/s", file=sys.stderr)
     for contestant in contestants:
         contestant.end()
+
+
+def milliseconds(contestant: Contestant) -> str:
+    """Return the median, lowest and highest time of a step, as text."""
+    times = sorted(1e3 / rate for rate in contestant.rates)
+    return f"{statistics.median(times):.2f} ({times[0]:.2f}-{times[-1]:.2f})"
 
 
 def ratio(contestant: Contestant, base: Contestant) -> str:
