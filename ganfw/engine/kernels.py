@@ -23,10 +23,11 @@ def fast_kernels(device: torch.device) -> Iterator[None]:
     `torch.backends.mkldnn.matmul.fp32_precision` is left alone. Freed memory is kept by the process, because
     returning it to the system and mapping it anew, in every step, costs more than the step's small kernels.
     """
+    if device.type == "cpu":
+        _keep_freed_memory()
     if device.type != "cpu" or _matmul.fp32_precision != "none" or not _onednn_is_exact():
         yield
         return
-    _keep_freed_memory()
     _matmul.fp32_precision = "bf16"
     try:
         yield
