@@ -78,16 +78,17 @@ def discover(
 
 def _installed() -> Iterator[tuple[Plugin, EntryPoint]]:
     for entry_point in entry_points(group="ganfw"):
-        name = _metadata(entry_point, "Name") or entry_point.name
-        version = _metadata(entry_point, "Version") or "unknown"
-        yield Plugin(canonicalize_name(name), version, entry_point.value), entry_point
+        name, version = _name_and_version(entry_point)
+        yield Plugin(canonicalize_name(name or entry_point.name), version or "unknown", entry_point.value), entry_point
 
 
-def _metadata(entry_point: EntryPoint, field: str) -> str:
+def _name_and_version(entry_point: EntryPoint) -> tuple[str, str]:
+    """Return what the metadata of the distribution says, or `""`; it is parsed on each access, so once here."""
     try:
-        return (entry_point.dist and entry_point.dist.metadata[field]) or ""
+        metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
+        return metadata["Name"] or "", metadata["Version"] or ""
     except Exception:  # an installation that was cut short has no metadata
-        return ""
+        return "", ""
 
 
 def _known(name: str, names: set[str], option: str) -> str:

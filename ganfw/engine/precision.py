@@ -65,8 +65,7 @@ class _MixedPasses:
 
     def __init__(self, network: nn.Module) -> None:
         self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = [] if is_compiled(network) else None
-        self._rounded: dict[nn.Parameter, Tensor] = {}
-        self._versions: dict[nn.Parameter, int] = {}  # of weights whose rounding is up to date
+        self._rounded: dict[nn.Parameter, tuple[int, Tensor]] = {}  # with the weight's version at that time
         self._open: list[tuple[contextlib.ExitStack, _Watch | None]] = []
         self._handles = [
             network.register_forward_pre_hook(self._enter),
@@ -110,34 +109,20 @@ class _MixedPasses:
         return output.float()
 
     def _round(self, weight: nn.Parameter) -> Tensor:
-        """Return the weight in bfloat16, through which gradients pass to it."""
-        if self._versions.get(weight) != weight._version:
-            if weight not in self._rounded:
-                self._rounded[weight] = torch.empty_like(weight, dtype=torch.bfloat16, requires_grad=False)
-            self._rounded[weight].copy_(weight.detach())
-            self._versions[weight] = weight._version
-        rounded = self._rounded[weight]
-        if not (weight.requires_grad and torch.is_grad_enabled()):
-            return rounded
-        return _Rounded.apply(weight, rounded)  # type: ignore[no-any-return]
+        """Return the weight in bfloat16, through which gradients pass to it if it takes any."""
+        version, rounded = self._rounded.get(weight, (-1, weight))
+        fits = not torch.is_grad_enabled() or rounded.requires_grad == weight.requires_grad
+        if version != weight._version or not fits:
+            with torch.enable_grad():  # a pass with gradients may use it after one without
+                rounded = weight.to(torch.bfloat16)
+            self._rounded[weight] = (weight._version, rounded)
+        return rounded
 
     def _forget(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         """Note that an optimizer has changed its weights; fused ones do so unknown to autograd."""
         for group in optimizer.param_groups:
             for weight in group["params"]:
-                self._versions.pop(weight, None)
-
-
-class _Rounded(torch.autograd.Function):
-    """A rounding that was made before: its gradient is the weight's."""
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, rounded: Tensor) -> Tensor:
-        return rounded.view_as(rounded)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient.float(), None
+                self._rounded.pop(weight, None)
 
 
 class _Watch(TorchDispatchMode):
