@@ -22,7 +22,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
 from turns import RECIPE
 
-from ganfw import Recipe, Training, assemble, discover, resolve
+from ganfw import Experiment, Recipe, Training, assemble, discover, resolve
+from ganfw.engine import kernels
 from ganfw.engine.kernels import fast_kernels
 
 TrainSteps = Callable[[int], None]
@@ -315,17 +316,37 @@ def jax_jitted() -> TrainSteps:
 def bare_step(*settings: str) -> TrainSteps:
     """Return the step of the reference recipe with some settings, on one batch, in a loop that does nothing else."""
     registry = discover()
-    experiment = assemble(resolve(Recipe.load(RECIPE, registry).with_overrides(settings), registry))
+    return _on_one_batch(assemble(resolve(Recipe.load(RECIPE, registry).with_overrides(settings), registry)))
+
+
+def _on_one_batch(experiment: Experiment) -> TrainSteps:
     batch = experiment.batches.first(experiment.settings.batch_size)
     random = torch.Generator(experiment.device).manual_seed(0)
     training = Training(experiment)
 
     def train(steps: int) -> None:
-        with training._engine():  # the very one that a run computes within
+        with training.engine():  # the very one that a run computes within
             for _ in range(steps):
                 experiment.step(batch, random)
 
     return train
+
+
+def step_without(*changes: str) -> TrainSteps:
+    """Return the bare step with parts of the engine taken out: `onednn`, `kept_memory`, `one_pass`, `fused`."""
+    if "onednn" in changes:
+        kernels._onednn_is_exact = lambda: False
+    if "kept_memory" in changes:
+        kernels._keep_freed_memory = lambda: None
+    registry = discover()
+    experiment = assemble(resolve(Recipe.load(RECIPE, registry), registry))
+    if "one_pass" in changes:
+        experiment.step._one_pass = False
+    if "fused" in changes:
+        for optimizer in experiment.optimizers.values():
+            for group in optimizer.param_groups:
+                group["fused"] = False
+    return _on_one_batch(experiment)
 
 
 def products(dtype: torch.dtype = torch.float32) -> TrainSteps:

@@ -123,11 +123,11 @@ class Training:
             RunError: another process is training this run, or a callback cannot write.
             TrainingError: a callback found a value that is not finite.
         """
-        with locked(self.directory) if self.directory else contextlib.nullcontext(), self._engine():
+        with locked(self.directory) if self.directory else contextlib.nullcontext(), self.engine():
             self._run()
 
     @contextlib.contextmanager
-    def _engine(self) -> Iterator[None]:
+    def engine(self) -> Iterator[None]:
         """Within the block, compute as the settings say."""
         experiment = self.experiment
         networks = (experiment.generator, experiment.discriminator)
