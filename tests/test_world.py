@@ -213,8 +213,8 @@ def test_resume_is_exact_with_as_many_processes_and_refused_with_others(launch: 
     launch(2, "resume", str(half), "--set=run.max_steps=11")
 
     assert refusal == (
-        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and goes on exactly with as many only, not with 1: "
-        "torchrun --nproc-per-node 2 --no-python ganfw resume …\n"
+        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and goes on exactly with "
+        "as many only, not with 1: torchrun --nproc-per-node 2 --no-python ganfw resume …\n"
     )
     assert all(torch.equal(value, weights(whole, 11)[key]) for key, value in weights(half, 11).items())
     assert lines(half) == lines(whole)
