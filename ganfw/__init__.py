@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ganfw.data import Batch as Batch
     from ganfw.data import TensorData as TensorData
     from ganfw.device import choose_device as choose_device
+    from ganfw.draws import Draws as Draws
+    from ganfw.engine.networks import call_with_labels as call_with_labels
     from ganfw.engine.networks import treats_rows_alone as treats_rows_alone
     from ganfw.errors import DataError as DataError
     from ganfw.errors import GanfwError as GanfwError
@@ -27,18 +29,30 @@ if TYPE_CHECKING:
     from ganfw.errors import RecipeError as RecipeError
     from ganfw.errors import RunError as RunError
     from ganfw.errors import TrainingError as TrainingError
+    from ganfw.evaluation.evidence import Embedding as Embedding
+    from ganfw.evaluation.evidence import Evidence as Evidence
+    from ganfw.evaluation.evidence import Measured as Measured
+    from ganfw.evaluation.evidence import Metric as Metric
+    from ganfw.evaluation.evidence import SampleSet as SampleSet
     from ganfw.experiment import Experiment as Experiment
     from ganfw.experiment import assemble as assemble
     from ganfw.images import image_grid as image_grid
     from ganfw.images import terminal_preview as terminal_preview
+    from ganfw.images import to_uint8 as to_uint8
     from ganfw.images import write_png as write_png
     from ganfw.loop import Training as Training
     from ganfw.loop import train as train
+    from ganfw.objective import Objective as Objective
     from ganfw.parts import Part as Part
     from ganfw.parts import hookimpl as hookimpl
     from ganfw.plugins import discover as discover
+    from ganfw.protocols import Augmentation as Augmentation
+    from ganfw.protocols import Averaging as Averaging
+    from ganfw.protocols import Judgement as Judgement
     from ganfw.protocols import Loss as Loss
     from ganfw.protocols import Noise as Noise
+    from ganfw.protocols import Regularizer as Regularizer
+    from ganfw.protocols import Schedule as Schedule
     from ganfw.protocols import Step as Step
     from ganfw.recipe.document import Recipe as Recipe
     from ganfw.recipe.resolve import ResolvedRecipe as ResolvedRecipe
@@ -52,29 +66,42 @@ if TYPE_CHECKING:
     from ganfw.settings import RunSettings as RunSettings
 
 _HOMES = {
+    "Augmentation": "protocols",
+    "Averaging": "protocols",
     "Batch": "data",
     "Callback": "callback",
     "Checkpoint": "checkpoint.read",
     "DataError": "errors",
+    "Draws": "draws",
+    "Embedding": "evaluation.evidence",
+    "Evidence": "evaluation.evidence",
     "Experiment": "experiment",
     "GanfwError": "errors",
     "InputError": "errors",
+    "Judgement": "protocols",
     "Loss": "protocols",
+    "Measured": "evaluation.evidence",
+    "Metric": "evaluation.evidence",
     "Noise": "protocols",
+    "Objective": "objective",
     "Part": "parts",
     "PartError": "errors",
     "PluginError": "errors",
     "Recipe": "recipe.document",
     "RecipeError": "errors",
     "Registry": "registry",
+    "Regularizer": "protocols",
     "ResolvedRecipe": "recipe.resolve",
     "RunError": "errors",
     "RunSettings": "settings",
+    "SampleSet": "evaluation.evidence",
+    "Schedule": "protocols",
     "Step": "protocols",
     "TensorData": "data",
     "Training": "loop",
     "TrainingError": "errors",
     "assemble": "experiment",
+    "call_with_labels": "engine.networks",
     "check_space": "checkpoint.write",
     "choose_device": "device",
     "create_run_directory": "run_directory",
@@ -91,6 +118,7 @@ _HOMES = {
     "sample": "sampling",
     "save_checkpoint": "checkpoint.write",
     "terminal_preview": "images",
+    "to_uint8": "images",
     "train": "loop",
     "treats_rows_alone": "engine.networks",
     "write_atomically": "atomic",

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.data import Batches
+from ganfw.draws import Draws
+from ganfw.engine.networks import call_with_labels, takes_labels
 from ganfw.errors import GanfwError, PartError
-from ganfw.protocols import Loss, Noise
+from ganfw.objective import is_relativistic
+from ganfw.protocols import Augmentation, Judgement, Loss, Noise, Regularizer
 from ganfw.randomness import own_randomness, seeded_generator
 from ganfw.sampling import evaluation_mode
 
@@ -26,7 +29,9 @@ def check_fit(
     generator: nn.Module,
     discriminator: nn.Module,
     loss: Loss,
-    labels: Mapping[str, str],
+    regularizers: Mapping[str, Regularizer],
+    augmentations: Mapping[str, Augmentation],
+    label: Callable[[str, object], str],
 ) -> None:
     """Try every part on a small batch; nothing of their state or of the global random state changes.
 
@@ -36,7 +41,9 @@ def check_fit(
         generator: `(n, z_dim)` to `(n, *sample_shape)`.
         discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
         loss: scalars from logits.
-        labels: how errors name the parts called data, noise, generator, discriminator and loss.
+        regularizers: scalars from what an update has seen, by name.
+        augmentations: samples from samples, by name.
+        label: how errors name a part, given its address in a recipe and the part.
 
     Raises:
         PartError: a part does not fit; the message names it, what it gives and what is needed.
@@ -44,6 +51,16 @@ def check_fit(
     device = batches.device
     shape = (COUNT, *batches.sample_shape)
     is_image = len(batches.sample_shape) == 3
+    parts = {
+        "data": batches.data,
+        "noise": noise,
+        "generator": generator,
+        "discriminator": discriminator,
+        "loss": loss,
+        **{f"regularizers.{name}": part for name, part in regularizers.items()},
+        **{f"augmentations.{name}": part for name, part in augmentations.items()},
+    }
+    labels = {name: label(name, part) for name, part in parts.items()}
 
     def run(name: str, call: Callable[..., Any], *inputs: Any) -> Any:
         try:
@@ -60,8 +77,9 @@ def check_fit(
         evaluation_mode(generator),
         evaluation_mode(discriminator),
     ):
-        first = batches.first(COUNT).samples
-        real = first.expand(COUNT, *first.shape[1:])
+        batch = batches.first(COUNT)
+        real = batch.samples.expand(COUNT, *batch.samples.shape[1:])
+        classes = None if batch.labels is None else batch.labels.expand(COUNT)
         _check(labels["data"], real, shape, device, (0.0, 1.0) if is_image else None)
         if noise.device.type != device.type:
             raise PartError(f"{labels['noise']} is on {noise.device}; the run is on {device}")
@@ -71,15 +89,46 @@ def check_fit(
             for parameter in network.parameters():
                 if parameter.device.type != device.type:
                     raise PartError(f"{labels[name]} is on {parameter.device}; move it to the run's {device}")
-        fake = run("generator", generator, z)
+            if takes_labels(network) and (classes is None or batches.num_classes is None):
+                raise PartError(f"{labels[name]} is conditional on labels, which {labels['data']} does not have")
+        if takes_labels(generator) and not isinstance(getattr(generator, "num_classes", None), int):
+            raise PartError(f"{labels['generator']} is conditional; it must have an attribute num_classes, an int")
+        fake = run("generator", lambda z: call_with_labels(generator, z, classes), z)
         _check(labels["generator"], fake, shape, device, (0.0, 1.0) if is_image else None)
-        logits = run("discriminator", discriminator, real)
+
+        def judge(samples: Tensor) -> Tensor:
+            return call_with_labels(discriminator, samples, classes)
+
+        logits = run("discriminator", judge, real)
         _check(labels["discriminator"], logits, (COUNT, 1), device)
+        reals = {"real_logits": logits} if is_relativistic(loss) else {}
         for value in (
             run("loss", loss.discriminator, logits, logits),
-            run("loss", loss.generator, logits),
+            run("loss", lambda fake_logits: loss.generator(fake_logits, **reals), logits),
         ):
             _check(labels["loss"], value, (), device)
+        draws = Draws(seeded_generator(device, 0, "contract"), COUNT)
+        for name, augmentation in augmentations.items():
+            address = f"augmentations.{name}"
+            _check(labels[address], run(address, augmentation, real, draws), shape, device)
+        for regularizer_name, regularizer in regularizers.items():
+            address = f"regularizers.{regularizer_name}"
+            for name in ("discriminator", "generator"):
+                if not hasattr(regularizer, name):
+                    continue
+                with torch.enable_grad():
+                    judgement = Judgement(
+                        real=real,
+                        fake=fake,
+                        real_logits=judge(real),
+                        fake_logits=judge(fake),
+                        labels=classes,
+                        judge=judge,
+                        generator=generator,
+                        discriminator=discriminator,
+                        draws=draws,
+                    )
+                    _check(labels[address], run(address, getattr(regularizer, name), judgement), (), device)
 
 
 def _check(

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sized
 from typing import Any, cast
 
 import torch
-from attrs import field, frozen
+from attrs import Factory, evolve, field, frozen
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ganfw.draws import Draws
 from ganfw.errors import DataError
 from ganfw.randomness import derive_seed, own_randomness, seeded_generator
 from ganfw.world import World
@@ -74,10 +75,20 @@ class Batch:
     Attributes:
         samples: `(batch, *sample_shape)` float32; images in [0, 1].
         labels: `(batch,)` int64, or None.
+        step: how many batches of the run came before.
+        total: rows of the whole batch, where several processes share it.
+        rows: which of them these are.
     """
 
     samples: Tensor
     labels: Tensor | None = None
+    step: int = 0
+    total: int = Factory(lambda batch: len(batch.samples), takes_self=True)
+    rows: slice = slice(None)
+
+    def draws(self, random: torch.Generator) -> Draws:
+        """Return random numbers for these rows."""
+        return Draws(random, self.total, self.rows)
 
 
 @frozen(eq=False)
@@ -139,9 +150,10 @@ class Batches:
             served = self._gather(self.data, [chunk.to(self.device) for chunk in indices])
         else:
             served = self._load(self.data, epoch, indices)
-        for batch, mine in zip(batches, served, strict=True):
+        first_step = epoch * self.per_epoch + first_batch
+        for step, (batch, mine) in enumerate(zip(batches, served, strict=True), first_step):
             self.world.begin_batch(len(batch))
-            yield mine
+            yield evolve(mine, step=step, total=len(batch), rows=self.world.rows)
 
     def first(self, count: int) -> Batch:
         """Return the first `count` samples in the data's own order, or all if there are fewer."""

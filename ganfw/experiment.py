@@ -12,7 +12,8 @@ from ganfw.contract import check_fit
 from ganfw.data import Batches, Data
 from ganfw.device import choose_device
 from ganfw.engine.precision import require_precision
-from ganfw.protocols import Loss, Noise, Step
+from ganfw.errors import PartError
+from ganfw.protocols import Augmentation, Averaging, Loss, Noise, Regularizer, Schedule, Step
 from ganfw.randomness import derive_seed, own_randomness
 from ganfw.recipe.resolve import ResolvedRecipe
 from ganfw.registry import Offer
@@ -34,7 +35,11 @@ class Experiment:
         discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
         loss: scalars from logits.
         optimizers: `"generator"` and `"discriminator"`, each with its own network's parameters.
-        step: does the updates; it was given the parts above.
+        step: does the updates; it was given the parts above, regularizers and augmentations among them.
+        regularizers: further terms of the losses, by name.
+        augmentations: changes of what the discriminator sees, by name.
+        schedules: learning rates along the way, by the name of an optimizer.
+        averaging: a mean of the generator's weights to sample from, or None.
         callbacks: told of what happens, in this order, by name.
         settings: the `[run]` table.
         resolved: the recipe this was assembled from, or None if it was composed by hand.
@@ -55,6 +60,10 @@ class Experiment:
     optimizers: Mapping[str, torch.optim.Optimizer]
     step: Step
     callbacks: Mapping[str, Callback] = field(factory=dict)
+    regularizers: Mapping[str, Regularizer] = field(factory=dict, kw_only=True)
+    augmentations: Mapping[str, Augmentation] = field(factory=dict, kw_only=True)
+    schedules: Mapping[str, Schedule] = field(factory=dict, kw_only=True)
+    averaging: Averaging | None = field(default=None, kw_only=True)
     settings: RunSettings = field(factory=RunSettings)
     resolved: ResolvedRecipe | None = None
     world: World = field(factory=World)
@@ -67,11 +76,19 @@ class Experiment:
         batches = open_batches(self.data, self.settings, device, self.world)
         object.__setattr__(self, "batches", batches)
         object.__setattr__(self, "data", batches.data)  # the copy on the device is the only one kept
-        labels = {
-            name: str(self.offers[name]) if name in self.offers else f"{name} {type(getattr(self, name)).__name__}"
-            for name in ("data", "noise", "generator", "discriminator", "loss")
-        }
-        check_fit(batches, self.noise, self.generator, self.discriminator, self.loss, labels)
+        for name in self.schedules:
+            for group in self.optimizers[name].param_groups:
+                group.setdefault("initial_lr", group["lr"])
+        check_fit(
+            batches,
+            self.noise,
+            self.generator,
+            self.discriminator,
+            self.loss,
+            self.regularizers,
+            self.augmentations,
+            self._label,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +100,15 @@ class Experiment:
         """The registered parts by their recipe table, empty where the experiment was composed by hand."""
         return self.resolved.offers if self.resolved else {}
 
+    @property
+    def sampled_generator(self) -> nn.Module:
+        """The generator that samples are drawn from: the one with averaged weights, if there is one."""
+        return self.averaging.network if self.averaging else self.generator
+
+    def _label(self, address: str, part: object) -> str:
+        """Say how errors name a part."""
+        return str(self.offers.get(address) or f"{address} {type(part).__name__}")
+
     def stateful_parts(self) -> dict[str, Any]:
         """Return every part that has state to save, by its name."""
         parts: dict[str, Any] = {
@@ -92,6 +118,9 @@ class Experiment:
             "discriminator": self.discriminator,
             "loss": self.loss,
             "step": self.step,
+            "averaging": self.averaging,
+            **{f"regularizers.{name}": regularizer for name, regularizer in self.regularizers.items()},
+            **{f"augmentations.{name}": augmentation for name, augmentation in self.augmentations.items()},
             **{f"optimizer.{name}": optimizer for name, optimizer in self.optimizers.items()},
             **{f"callbacks.{name}": callback for name, callback in self.callbacks.items()},
         }
@@ -105,6 +134,8 @@ def open_batches(data: Data, settings: RunSettings, device: torch.device, world:
 
 def assemble(resolved: ResolvedRecipe, world: World | None = None) -> Experiment:
     """Build every part that a recipe names, in order: data, noise, networks, loss, optimizers, step, callbacks.
+
+    Regularizers and augmentations follow the loss, schedules and the averaging follow the optimizers.
 
     Each network is initialised from a random stream of its own, so that changing one leaves the other's start
     as it was. torch's global random state is left as it was.
@@ -135,6 +166,10 @@ def assemble(resolved: ResolvedRecipe, world: World | None = None) -> Experiment
     for name in ("generator", "discriminator"):
         facts[name] = build(name).to(device)
     facts["loss"] = build("loss")
+    for table in ("regularizers", "augmentations"):
+        facts[table] = {name: build(f"{table}.{name}") for name in resolved.names_in(table)}
+        if facts[table] and table not in resolved.offers["step"].signature().facts:
+            raise PartError(f"{resolved.offers['step']} does not use the recipe's {table}: {', '.join(facts[table])}")
     optimizers = {}
     for name in ("generator", "discriminator"):
         facts["parameters"] = list(facts[name].parameters())
@@ -142,11 +177,9 @@ def assemble(resolved: ResolvedRecipe, world: World | None = None) -> Experiment
     del facts["parameters"]
     step_noise = facts["noise"] if world.size == 1 else SharedNoise(facts["noise"], world)
     step = build("step", noise=step_noise)
-    callbacks = {
-        address.removeprefix("callbacks."): build(address)
-        for address in resolved.offers
-        if address.startswith("callbacks.") and world.leads
-    }
+    schedules = {name: build(f"schedule.{name}") for name in resolved.names_in("schedule")}
+    averaging = build("averaging") if "averaging" in resolved.offers else None
+    callbacks = {name: build(f"callbacks.{name}") for name in resolved.names_in("callbacks") if world.leads}
     return Experiment(
         data=batches.data,
         noise=facts["noise"],
@@ -155,6 +188,10 @@ def assemble(resolved: ResolvedRecipe, world: World | None = None) -> Experiment
         loss=facts["loss"],
         optimizers=optimizers,
         step=step,
+        regularizers=facts["regularizers"],
+        augmentations=facts["augmentations"],
+        schedules=schedules,
+        averaging=averaging,
         callbacks=callbacks,
         settings=settings,
         resolved=resolved,

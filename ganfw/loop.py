@@ -9,6 +9,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ganfw.engine.averaging import averaged_weights
 from ganfw.engine.batch_norm import synchronised_batch_norm
 from ganfw.engine.compilation import compiled, why_not_compile
 from ganfw.engine.gradients import averaged_gradients
@@ -136,6 +137,8 @@ class Training:
             if experiment.settings.sync_batch_norm:
                 stack.enter_context(synchronised_batch_norm(experiment.world, *networks))
             stack.enter_context(averaged_gradients(experiment.world, *experiment.optimizers.values()))
+            if experiment.averaging:
+                stack.enter_context(averaged_weights(experiment.averaging, experiment.optimizers["generator"]))
             if experiment.settings.compile:
                 reason = why_not_compile(experiment.device, experiment.world)
                 if reason:
@@ -172,6 +175,7 @@ class Training:
         """Run what is left of an epoch."""
         epoch, first_batch = divmod(self.step, self.experiment.batches.per_epoch)
         for batch in each_within("data", self.experiment.batches.epoch(epoch, first_batch)):
+            self._set_rates()
             with region("step"):
                 self._window.add(self.experiment.step(batch, self._random))
             self.step += 1
@@ -183,6 +187,13 @@ class Training:
             self._agree()
             if self.finished or self.stop_reason:
                 return
+
+    def _set_rates(self) -> None:
+        """Give optimizers that have a schedule the learning rate of the step to come."""
+        for name, schedule in self.experiment.schedules.items():
+            factor = schedule(self.step, self.total_steps)
+            for group in self.experiment.optimizers[name].param_groups:
+                group["lr"] = group["initial_lr"] * factor
 
     def _log(self) -> None:
         self.means = self._window.means()

@@ -18,9 +18,15 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "generator": "networks from noise to samples",
         "discriminator": "networks from samples to logits",
         "loss": "numbers from logits",
+        "regularizer": "further terms of a network's loss, and limits of its weights",
+        "augmentation": "changes of real and fake samples alike, before the discriminator sees them",
         "optimizer": "update rules for one network's parameters",
+        "schedule": "learning rates along the way",
+        "averaging": "means of the generator's weights, to sample from",
         "step": "what happens with one batch",
         "callback": "what is told, shown and saved along the way",
+        "embedding": "features of samples, in which distances mean something",
+        "metric": "how good samples are",
         "recipe": "whole experiments, ready to run",
     }
 )
@@ -38,14 +44,16 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "discriminator": "the discriminator, on the device",
         "parameters": "list of the parameters of the network that an optimizer is for",
         "loss": "the loss",
+        "regularizers": "mapping of the regularizers, by their names in the recipe",
+        "augmentations": "mapping of the augmentations, by their names in the recipe, in order",
         "generator_optimizer": "the generator's optimizer",
         "discriminator_optimizer": "the discriminator's optimizer",
     }
 )
 """The facts a part may ask for, by the name of a positional-only parameter.
 
-They become known in this order (data, noise, networks, loss, optimizers, step, callbacks), and a part may ask
-only for what is known when it is built.
+They become known in this order (data, noise, networks, loss, regularizers, augmentations, optimizers, step,
+callbacks), and a part may ask only for what is known when it is built.
 """
 
 

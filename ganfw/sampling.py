@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganfw.engine.compilation import as_written
 from ganfw.engine.kernels import fast_kernels
+from ganfw.engine.networks import call_with_labels, takes_labels
 from ganfw.errors import InputError
 from ganfw.protocols import Noise, TruncatableNoise
 from ganfw.randomness import seeded_generator
@@ -44,6 +45,7 @@ def sample(
     *,
     seed: int = 0,
     truncation: float | None = None,
+    labels: Tensor | None = None,
     batch_size: int = 512,
 ) -> Tensor:
     """Draw samples.
@@ -55,6 +57,7 @@ def sample(
         seed: the samples are a function of this; with another truncation they move continuously.
         truncation: every noise coordinate is conditioned on [-truncation, truncation], at least 0: the
             truncation trick (Brock et al., "Large Scale GAN Training", 2019, section 3.1). None for none.
+        labels: `(count,)` int64, the classes of a conditional generator's samples; None for each class in turn.
         batch_size: how many go through the generator at once, which bounds memory and changes nothing else;
             rounded up to a multiple of 64.
 
@@ -66,7 +69,8 @@ def sample(
     """
     if count < 1:
         raise InputError(f"the number of samples must be >= 1, not {count}")
-    return generate(generator, draw_noise(noise, count, seed=seed, truncation=truncation), batch_size=batch_size)
+    z = draw_noise(noise, count, seed=seed, truncation=truncation)
+    return generate(generator, z, labels=labels, batch_size=batch_size)
 
 
 def draw_noise(noise: Noise, count: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
@@ -83,20 +87,40 @@ def draw_noise(noise: Noise, count: int, *, seed: int = 0, truncation: float | N
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, z: Tensor, *, batch_size: int = 512) -> Tensor:
+def generate(generator: nn.Module, z: Tensor, *, labels: Tensor | None = None, batch_size: int = 512) -> Tensor:
     """Turn noise `(n, z_dim)` into samples `(n, *sample_shape)` float32 on the CPU, in evaluation mode.
 
+    A conditional generator gets `labels`, `(n,)` int64, or else each of its `num_classes` classes in turn.
+
     Raises:
-        InputError: `batch_size` is below 1.
+        InputError: `batch_size` is below 1, or the labels do not fit.
     """
     if batch_size < 1:
         raise InputError(f"the batch size must be >= 1, not {batch_size}")
+    labels = _labels_for(generator, len(z), labels)
+    size = math.ceil(batch_size / ROWS) * ROWS
     samples = []
     with evaluation_mode(generator), fast_kernels(z.device), as_written(generator):
-        for chunk in z.split(math.ceil(batch_size / ROWS) * ROWS):
-            padding = chunk.new_zeros(-len(chunk) % ROWS, chunk.shape[1])
-            samples.append(generator(torch.cat([chunk, padding]))[: len(chunk)].float().cpu())
+        for chunk, classes in zip(z.split(size), labels.to(z.device).split(size), strict=True):
+            padding = -len(chunk) % ROWS
+            padded = torch.cat([chunk, chunk.new_zeros(padding, chunk.shape[1])])
+            classes = torch.cat([classes, classes.new_zeros(padding)])
+            samples.append(call_with_labels(generator, padded, classes)[: len(chunk)].float().cpu())
     return torch.cat(samples)
+
+
+def _labels_for(generator: nn.Module, count: int, labels: Tensor | None) -> Tensor:
+    """Return `(count,)` int64 classes for a generator: those that were asked for, or each in turn."""
+    if not takes_labels(generator):
+        if labels is not None:
+            raise InputError("this generator is not conditional: it takes no labels")
+        return torch.zeros(count, dtype=torch.int64)
+    num_classes = int(generator.num_classes)  # type: ignore[arg-type]  # torch's modules may hold anything
+    if labels is None:
+        return torch.arange(count) % num_classes
+    if labels.shape != (count,) or labels.min() < 0 or labels.max() >= num_classes:
+        raise InputError(f"labels must be {count} classes from 0 to {num_classes - 1}")
+    return labels
 
 
 def interpolate(start: Tensor, end: Tensor, steps: int, method: Literal["linear", "spherical"]) -> Tensor:

@@ -71,4 +71,4 @@ def put_together(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 def must_be_finite(name: str) -> bool:
     """Whether the tensors of a part are saved, and read again, only if they are finite."""
-    return name in ("generator", "discriminator") or name.startswith("optimizer.")
+    return name in ("generator", "discriminator", "averaging") or name.startswith("optimizer.")

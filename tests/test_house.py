@@ -37,12 +37,16 @@ ROOMS = (
     "engine.networks",
     "engine.batch_norm",
     "engine.gradients",
+    "draws",
     "data",
     "protocols",
     "shared_noise",
+    "engine.averaging",
+    "objective",
     "callback",
     "sampling",
     "images",
+    "evaluation.evidence",
     "contract",
     "experiment",
     "window",
@@ -73,7 +77,7 @@ def modules() -> dict[str, ast.Module]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        if name not in ("__init__", "recipe", "checkpoint", "engine") and not name.startswith("builtin"):
+        if name not in ("__init__", "recipe", "checkpoint", "engine", "evaluation") and not name.startswith("builtin"):
             found[name] = ast.parse(path.read_text())
     return found
 

@@ -29,6 +29,8 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("optimizer", "rmsprop", "optimizers:rmsprop", "RMSprop")
     yield part("optimizer", "sgd", "optimizers:sgd", "stochastic gradient descent, with momentum if wished")
 
+    yield part("averaging", "ema", "ema:EMA", "an exponential moving average")
+
     yield part("step", "alternating", "alternating:Alternating", "discriminator updates, then generator updates")
 
     yield part("callback", "health", "health:Health", "stops on values that are not finite, warns of collapse")

@@ -62,7 +62,7 @@ class Health(Callback):
 
     def _collapse(self, training: Training) -> str:
         experiment = training.experiment
-        spread = _spread(sample(experiment.generator, experiment.noise, self.count, seed=self.seed))
+        spread = _spread(sample(experiment.sampled_generator, experiment.noise, self.count, seed=self.seed))
         if spread >= self.min_diversity * self._real_spread:
             return ""
         share = spread / self._real_spread

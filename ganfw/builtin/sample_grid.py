@@ -55,7 +55,7 @@ class SampleGrid(Callback):
 
     def _save(self, training: Training) -> None:
         fake = sample(
-            training.experiment.generator,
+            training.experiment.sampled_generator,
             training.experiment.noise,
             self.count,
             seed=self.seed,

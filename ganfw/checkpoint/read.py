@@ -98,7 +98,9 @@ class Checkpoint:
         raise RunError(f"{self.path}: holds no state of the training at step {self.manifest.step}")
 
     def load_sampler(self, registry: Registry, device: str = "auto") -> tuple[nn.Module, Noise]:
-        """Build the generator with its saved weights, and its noise sampler; nothing else is needed or loaded.
+        """Build the generator with its saved weights, averaged if there is a mean of them, and its noise sampler.
+
+        Nothing else is needed or loaded.
 
         Raises:
             RunError: the checkpoint is damaged, has no recipe, or its weights do not fit the recipe's generator.
@@ -106,13 +108,18 @@ class Checkpoint:
             PartError: a part cannot be built.
             InputError: the device does not exist here.
         """
-        resolved = resolve(self.recipe(), registry, only=["noise", "generator"])
+        resolved = resolve(self.recipe(), registry, only=["noise", "generator", "averaging"])
         facts = self._facts(resolved, choose_device(device))
         self._restore("noise", facts["noise"])
         self._check_weights("generator", resolved, facts)
         generator = self._build("generator", resolved, facts)
         self._restore("generator", generator)
-        return generator.to(facts["device"]).eval(), facts["noise"]
+        facts["generator"] = generator.to(facts["device"])
+        if "averaging" not in resolved.offers:
+            return facts["generator"].eval(), facts["noise"]
+        averaging = self._build("averaging", resolved, facts)
+        self._restore("averaging", averaging)
+        return averaging.network, facts["noise"]
 
     def check_networks(self, resolved: ResolvedRecipe, device: torch.device) -> None:
         """Compare both networks of a recipe with the saved weights, before anything is allocated.

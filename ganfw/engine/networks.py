@@ -1,5 +1,10 @@
 """What a network does with a batch."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -9,8 +14,24 @@ from ganfw.randomness import own_randomness
 _ROWS = 4
 
 
+def takes_labels(network: nn.Module) -> bool:
+    """Whether a network is conditional on the class: whether its `forward` has a parameter `labels`."""
+    return _has_labels(type(network).forward)
+
+
+@functools.cache
+def _has_labels(forward: Callable[..., Any]) -> bool:
+    return "labels" in inspect.signature(forward).parameters
+
+
+def call_with_labels(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> Tensor:
+    """Call a network on `(n, ...)` inputs, with `(n,)` int64 labels if it is conditional."""
+    outputs: Tensor = network(inputs, labels) if takes_labels(network) else network(inputs)
+    return outputs
+
+
 @torch.no_grad()
-def treats_rows_alone(network: nn.Module, samples: Tensor) -> bool:
+def treats_rows_alone(network: nn.Module, samples: Tensor, labels: Tensor | None = None) -> bool:
     """Return whether one pass over two batches gives what a pass over each would.
 
     It does where no layer mixes the batch (BatchNorm and minibatch statistics do) and no pass leaves a trace
@@ -20,13 +41,15 @@ def treats_rows_alone(network: nn.Module, samples: Tensor) -> bool:
     Args:
         network: in the mode it will be used in.
         samples: `(n, *sample_shape)` float32, n >= 1; what it will be used on.
+        labels: `(n,)` int64, for a conditional network.
     """
     rows = samples[:_ROWS]
+    classes = None if labels is None else torch.cat([labels[:_ROWS], labels[:_ROWS]])
     outputs = []
     before = [(buffer, buffer.clone(), buffer._version) for buffer in network.buffers()]
     for neighbours in (torch.zeros_like(rows), torch.ones_like(rows)):
         with own_randomness(0, samples.device), as_written(network):
-            outputs.append(network(torch.cat([rows, neighbours]))[: len(rows)])
+            outputs.append(call_with_labels(network, torch.cat([rows, neighbours]), classes)[: len(rows)])
     left_a_trace = False
     for buffer, value, version in before:
         # Batch normalisation does not count as a version, and a power iteration may come out where it started.

@@ -40,6 +40,10 @@ class ResolvedRecipe:
             table = table[name]
         return {name: value for name, value in table.items() if name not in ("use", "enabled")}
 
+    def names_in(self, table: str) -> list[str]:
+        """Return the names of the enabled parts in a table of several: `["generator"]` of `"schedule"`."""
+        return [address.partition(".")[2] for address in self.offers if address.startswith(f"{table}.")]
+
     def qualified(self) -> Recipe:
         """Return the recipe with every part named as `"distribution:name"`, which no later plugin makes ambiguous."""
         layers = Layers(dict(self.recipe.tables), dict(self.recipe.origins))
@@ -169,7 +173,7 @@ class _Check:
             self.problem(key, f'[{where}] {what}; write use = "…"', f"see: ganfw parts {kind}")
             return {}
         enabled = table.get("enabled", True)
-        if "enabled" in table and holder.entries != ():
+        if "enabled" in table and holder.required:
             self.problem((*path, "enabled"), f"[{where}] is needed, so it cannot have the key 'enabled'")
         elif not isinstance(enabled, bool):
             self.problem((*path, "enabled"), f"'enabled' must be true or false, not {show(enabled)}")

@@ -19,19 +19,25 @@ class Table:
         kind: the kind of its parts.
         entries: None where the table is one part; else the names of the tables inside it, each a part, or `()`
             where the recipe chooses the names.
+        required: whether every recipe has it; what is not required can be dropped with `enabled = false`.
     """
 
     name: str
     kind: str
     entries: tuple[str, ...] | None = None
+    required: bool = True
 
     def addresses(self, tables: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         """Yield the path of each part that this table must or does hold."""
         if self.entries is None:
-            yield (self.name,)
-        else:
-            given = tables.get(self.name, {})
-            for entry in self.entries or (given if isinstance(given, dict) else ()):
+            if self.required or self.name in tables:
+                yield (self.name,)
+            return
+        given = tables.get(self.name, {})
+        if not isinstance(given, dict):
+            given = {}
+        for entry in self.entries or given:
+            if self.required or entry in given:
                 yield self.name, entry
 
 
@@ -41,9 +47,15 @@ TABLES = (
     Table("generator", "generator"),
     Table("discriminator", "discriminator"),
     Table("loss", "loss"),
+    Table("regularizers", "regularizer", (), required=False),
+    Table("augmentations", "augmentation", (), required=False),
     Table("step", "step"),
     Table("optimizer", "optimizer", ("generator", "discriminator")),
-    Table("callbacks", "callback", ()),
+    Table("schedule", "schedule", ("generator", "discriminator"), required=False),
+    Table("averaging", "averaging", required=False),
+    Table("callbacks", "callback", (), required=False),
+    Table("embedding", "embedding", required=False),
+    Table("metrics", "metric", (), required=False),
 )
 
 DEFAULT_TABLES: Mapping[str, Any] = MappingProxyType(
