@@ -33,7 +33,7 @@ def recipe_using(offer: Offer, base: Recipe) -> Recipe:
         tables = {**DEFAULT_TABLES["callbacks"], **base.tables.get("callbacks", {})}
         name = next((name for name, other in tables.items() if other.get("use") == offer.part.name), "checked")
         return Recipe(name=base.name, extends=base, callbacks={name: table})
-    changes: dict[str, Any] = {kind: table}
+    changes: dict[str, Any] = {"metrics": {offer.part.name: table}} if kind == "metric" else {kind: table}
     return Recipe(name=base.name, extends=base, **changes)
 
 

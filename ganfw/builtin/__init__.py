@@ -45,6 +45,13 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
+    yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
+
+    yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
+    yield part("embedding", "classifier", "mnist_classifier:classifier", "a classifier of one's own")
+    yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
+    yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
+
     yield Part(
         kind="recipe",
         name="mnist_mlp",
