@@ -68,6 +68,7 @@ DEFAULT_TABLES: Mapping[str, Any] = MappingProxyType(
             "checkpoint": {"use": "checkpoint"},
         },
         "embedding": {"use": "mnist_classifier"},
+        "metrics": {},
     }
 )
 """What every recipe starts from; `enabled = false` drops a callback or a metric."""
