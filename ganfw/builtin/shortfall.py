@@ -17,5 +17,5 @@ def shortfall(sets: Mapping[str, Tensor], least: int, need: str) -> str:
         if len(rows) < least:
             return f"too few {name}: {len(rows)}; {need} at least {least}"
         if not rows.isfinite().all():
-            return f"not all features of the {name} are finite"
+            return f"not all numbers of the {name} are finite"
     return ""

@@ -114,7 +114,7 @@ def test_features_that_are_not_finite_have_no_distance(measure: Measure) -> None
 
     result = measure("frechet_distance", broken, np.zeros((20, 2)))["frechet_distance"]
 
-    assert result == Measured(None, "lower", "not all features of the samples are finite")
+    assert result == Measured(None, "lower", "not all numbers of the samples are finite")
 
 
 def test_distance_at_infinity_is_where_the_line_through_subsets_ends(measure: Measure) -> None:
