@@ -28,12 +28,12 @@ def recipe_using(offer: Offer, base: Recipe) -> Recipe:
     """
     table = {"use": f"{offer.plugin.distribution}:{offer.part.name}"}
     home = next(home for home in TABLES if home.kind == offer.part.kind)
-    changes: dict[str, Any] = table
+    changes: dict[str, Any] = {home.name: table}
     if home.entries is not None:
         there = {**DEFAULT_TABLES.get(home.name, {}), **base.tables.get(home.name, {})}
         same = next((name for name, other in there.items() if other.get("use") == offer.part.name), "checked")
-        changes = dict.fromkeys(home.entries or [same], table)
-    return Recipe(name=base.name, extends=base, **{home.name: changes})
+        changes = {home.name: dict.fromkeys(home.entries or [same], table)}
+    return Recipe(name=base.name, extends=base, **changes)
 
 
 def check_exact_resume(recipe: Recipe, registry: Registry, folder: Path, *, stop_at: int = 5, steps: int = 8) -> None:
