@@ -59,6 +59,16 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
+    yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
+    yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
+    yield part(
+        "metric", "precision_recall", "precision_recall:PrecisionRecall", "how real samples look, how much they reach"
+    )
+    yield part("metric", "density_coverage", "density_coverage:DensityCoverage", "the same, less led by outliers")
+    yield part("metric", "classifier_score", "classifier_score:ClassifierScore", "what a classifier makes of samples")
+    yield part("metric", "nearest_neighbours", "nearest_neighbours:NearestNeighbours", "copies of training samples")
+    yield part("metric", "diversity", "diversity:Diversity", "how different samples are from each other")
+
     def recipe(name: str, help: str) -> Part:  # noqa: A002 - the field's name
         return Part(kind="recipe", name=name, target=f"ganfw.recipes:{name}.toml", help=help)
 
