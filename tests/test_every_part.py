@@ -32,8 +32,8 @@ def test_every_kind_is_visited() -> None:
         "schedule": 2,
         "averaging": 1,
         "step": 1,
-        "callback": 6,
-        "embedding": 0,
+        "callback": 7,
+        "embedding": 4,
         "metric": 7,
         "recipe": 10,
     }
