@@ -6,6 +6,7 @@ import click
 
 from ganfw.cli.inspect import parts, plugins, recipes
 from ganfw.cli.recipe import check, show
+from ganfw.cli.report import report
 from ganfw.cli.sampling import interpolate, sample
 from ganfw.cli.training import resume, run
 from ganfw.errors import GanfwError
@@ -52,5 +53,5 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-for command in (run, resume, sample, interpolate, check, show, parts, plugins, recipes):
+for command in (run, resume, sample, interpolate, report, check, show, parts, plugins, recipes):
     main.add_command(command)
