@@ -52,9 +52,8 @@ def round_axis(values: Sequence[float], *, ends_at_data: bool = False, target: i
         low = 0.0
     elif high < 0 and high >= 0.4 * low:
         high = 0.0
-    if not high - low > 1e-12 * max(abs(low), abs(high)):  # one value, or none
-        half = abs(high) / 2 or 0.5
-        low, high = low - half, high + half
+    if not high - low > 1e-12 * max(abs(low), abs(high)):  # one value
+        low, high = (min(low, 0.0), max(high, 0.0)) if low else (0.0, 1.0)
     step = _round_step((high / target) - (low / target))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = [index * step for index in range(first, last + 1)]
@@ -73,12 +72,26 @@ def shown(value: float | None) -> str:
     """Write a number with four significant digits; a dash for none."""
     if value is None:
         return DASH
-    if value == 0:
-        return "0"
+    if value == round(value) and abs(value) < 1e7:
+        return minus(f"{value:,.0f}")
     if abs(value) >= 1e7 or abs(value) < 1e-4:
-        return minus(f"{value:.3e}")
-    decimals = max(0, 3 - math.floor(math.log10(abs(value))))
-    return minus(f"{value:,.{decimals}f}")
+        return minus(f"{value:.2e}")
+    return minus(f"{value:,.{_decimals(value, 4)}f}".rstrip("0"))
+
+
+def with_deviation(mean: float | None, deviation: float | None) -> str:
+    """Write a mean with as many decimals as its deviation has, which has two significant digits."""
+    if mean is None or not deviation:
+        return shown(mean) if deviation is None else f"{shown(mean)} ± 0"
+    if max(abs(mean), deviation) >= 1e7 or deviation < 1e-6:
+        return f"{shown(mean)} ± {minus(f'{deviation:.1e}')}"
+    decimals = _decimals(deviation, 2)
+    return minus(f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}")
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Return how many decimals show so many significant digits."""
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
 
 
 def minus(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ganfw.report.axis import Axis, round_axis, shown
+from ganfw.report.axis import Axis, round_axis, shown, with_deviation
 from ganfw.report.curves import Points
 
 STYLES = 8
@@ -227,9 +227,9 @@ def _draw(line: Line, x: Axis, y: Axis, x_names: Sequence[str]) -> Drawn:
             upper.append(f"{across:g} {_up(y, value + line.spread[index]):g}")
             lower.append(f"{across:g} {_up(y, value - line.spread[index]):g}")
         if index in marked or len(known) <= MOST_HINTS:
-            spread = f" ± {shown(line.spread[index])}" if line.spread else ""
+            told = with_deviation(value, line.spread[index] if line.spread else None)
             where = x_names[int(place)] if x_names else f"step {place:,.0f}"
-            hints.append(Hint(across, up, f"{line.label}, {where}: {shown(value)}{spread}", index in marked))
+            hints.append(Hint(across, up, f"{line.label}, {where}: {told}", index in marked))
     band = f"M{'L'.join(upper)}L{'L'.join(reversed(lower))}Z" if upper else ""
     rule = None if line.rule is None else _up(y, line.rule)
     return Drawn(line.label, line.style % STYLES, "".join(path), band, tuple(hints), rule)

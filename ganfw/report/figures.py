@@ -18,7 +18,7 @@ def curve_charts(groups: Sequence[Group]) -> list[Chart]:
         panels = [(name, [_over_runs(group, name, group.label, group.style) for group in groups]) for name in names]
     else:
         panels = [
-            (title, [_over_runs(groups[0], name, _tail(name), style) for style, name in enumerate(members)])
+            (title if len(members) > 1 else members[0], _together(groups[0], members))
             for title, members in _by_prefix(names)
         ]
     charts = [
@@ -105,6 +105,10 @@ def _over_runs(group: Group, name: str, label: str, style: int) -> Line:
     return Line(label, points, style, spread)
 
 
+def _together(group: Group, names: Sequence[str]) -> list[Line]:
+    return [_over_runs(group, name, name.partition("/")[2] or name, style) for style, name in enumerate(names)]
+
+
 def _by_prefix(names: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Put `loss/generator` and `loss/discriminator` together under `loss`, at most as many as there are styles."""
     panels: dict[str, list[str]] = {}
@@ -115,10 +119,6 @@ def _by_prefix(names: Sequence[str]) -> list[tuple[str, list[str]]]:
         for title, members in panels.items()
         for start in range(0, len(members), STYLES)
     ]
-
-
-def _tail(name: str) -> str:
-    return name.partition("/")[2] or name
 
 
 def _history(run: Run, name: str) -> Points:

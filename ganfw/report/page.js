@@ -67,7 +67,10 @@ function scrubThrough(scrubber) {
       });
     }
   }
-  for (const { stage } of lapses) stage.closest("figure").hidden = false;
+  for (const image of document.querySelectorAll("[data-real]")) {
+    image.src = image.closest("[data-lapse]").querySelector(".real img").src;
+  }
+  for (const figure of document.querySelectorAll(".stage")) figure.hidden = false;
   scrubber.hidden = steps.length < 2;
   show();
 }

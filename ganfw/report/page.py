@@ -16,6 +16,7 @@ from ganfw.report.names import WARNINGS
 from ganfw.report.pictures import Picture
 from ganfw.report.run import Run
 from ganfw.report.tables import (
+    by_table,
     compared_metrics,
     facts,
     metric_rows,
@@ -76,6 +77,7 @@ def _environment() -> "Environment":
     environment.filters.update(ranges=warning_ranges, shown=shown)
     environment.globals.update(
         box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "base": BASE},
+        by_table=by_table,
         markers=MARKERS,
         styles=STYLES,
         warning_words=WARNINGS,

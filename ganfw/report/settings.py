@@ -33,6 +33,16 @@ class Setting:
     origin: str = ""
 
     @property
+    def table(self) -> str:
+        """The table that the key is in: `"optimizer.generator"`."""
+        return self.key.rpartition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The key within its table: `"lr"`."""
+        return self.key.rpartition(".")[2]
+
+    @property
     def source(self) -> str:
         """Who chose the value: `"default"`, `"hand"` for an option or Python, or the recipe that says it."""
         origin = self.origin.partition(", from ")[0]

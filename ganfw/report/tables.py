@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ganfw.report.axis import DASH, duration, shown
+from ganfw.report.axis import DASH, duration, shown, with_deviation
 from ganfw.report.evaluations import Evaluation
 from ganfw.report.groups import Group, Spread, names_in, newest_shared, spread_of
 from ganfw.report.names import ARROWS, metric_help, metric_name
@@ -59,7 +59,7 @@ def metric_rows(evaluations: Sequence[Evaluation]) -> list[MetricRow]:
             MetricRow(
                 metric_name(name),
                 metric_help(name),
-                spread_text(spread),
+                with_deviation(spread.mean, spread.deviation),
                 ARROWS[result.better],
                 better[result.better],
                 shown(result.floor),
@@ -67,11 +67,6 @@ def metric_rows(evaluations: Sequence[Evaluation]) -> list[MetricRow]:
             )
         )
     return rows
-
-
-def spread_text(spread: Spread) -> str:
-    """Write a mean, and the deviation if there is one."""
-    return shown(spread.mean) + (f" ± {shown(spread.deviation)}" if spread.deviation is not None else "")
 
 
 def compared_metrics(groups: Sequence[Group]) -> tuple[list[tuple[str, str]], list[ComparedRow]]:
@@ -98,7 +93,7 @@ def _cell(spread: Spread | None) -> Cell:
     if spread is None:
         return Cell(DASH, note="not measured")
     note = spread.result.reason if spread.mean is None else ""
-    return Cell(spread_text(spread), spread.mean, note)
+    return Cell(with_deviation(spread.mean, spread.deviation), spread.mean, note)
 
 
 def truncation_rows(curve: Evaluation) -> tuple[list[str], list[list[str]]]:
@@ -143,6 +138,14 @@ def sourced_settings(settings: Sequence[Setting]) -> list[tuple[str, list[Settin
         found.setdefault(setting.source, []).append(setting)
     defaults = found.pop("default", [])
     return [(source, members) for source, members in [*found.items(), ("default", defaults)] if members]
+
+
+def by_table(settings: Sequence[Setting]) -> list[tuple[str, list[Setting]]]:
+    """Put settings of one table of the recipe together."""
+    found: dict[str, list[Setting]] = {}
+    for setting in settings:
+        found.setdefault(setting.table, []).append(setting)
+    return list(found.items())
 
 
 def warning_ranges(steps: Sequence[int], limit: int = 6) -> str:
