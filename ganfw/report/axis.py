@@ -75,7 +75,7 @@ def shown(value: float | None) -> str:
     if value == round(value) and abs(value) < 1e7:
         return minus(f"{value:,.0f}")
     if abs(value) >= 1e7 or abs(value) < 1e-4:
-        return minus(f"{value:.2e}")
+        return minus(f"{value:.3e}")
     return minus(f"{value:,.{_decimals(value, 4)}f}".rstrip("0"))
 
 

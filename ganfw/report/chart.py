@@ -20,7 +20,7 @@ MARKERS = 8
 """Markers along a curve of many points."""
 
 WIDTH, HEIGHT = 480, 290
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 46
+LEFT, RIGHT, TOP, BOTTOM = 64, 14, 14, 46
 BASE = HEIGHT - BOTTOM
 
 
@@ -150,7 +150,11 @@ def line_chart(
     if not places:
         return None
     x = Axis(-0.3, len(x_names) - 0.7, tuple(range(len(x_names)))) if x_names else round_axis(places, ends_at_data=True)
-    y = round_axis([*_extent(lines), *((0.0, 1.0) if shares else ())])
+    y = round_axis(
+        [0.0, 1.0, *(value for line in lines for _, value in line.points if value is not None)]
+        if shares
+        else _extent(lines)
+    )
     names = x_names or x.labels()
     return Chart(
         title=title,
@@ -224,8 +228,8 @@ def _draw(line: Line, x: Axis, y: Axis, x_names: Sequence[str]) -> Drawn:
         path.append(f"{'M' if pen_up else 'L'}{across:g} {up:g}")
         pen_up = False
         if line.spread:
-            upper.append(f"{across:g} {_up(y, value + line.spread[index]):g}")
-            lower.append(f"{across:g} {_up(y, value - line.spread[index]):g}")
+            upper.append(f"{across:g} {_up(y, min(value + line.spread[index], y.high)):g}")
+            lower.append(f"{across:g} {_up(y, max(value - line.spread[index], y.low)):g}")
         if index in marked or len(known) <= MOST_HINTS:
             told = with_deviation(value, line.spread[index] if line.spread else None)
             where = x_names[int(place)] if x_names else f"step {place:,.0f}"

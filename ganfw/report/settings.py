@@ -59,13 +59,14 @@ def read_settings(path: Path) -> tuple[Setting, ...]:
     Raises:
         RunError: the file is missing or no recipe.
     """
+    content = read_bounded(path, MAX_BYTES)
     try:
-        text = read_bounded(path, MAX_BYTES).decode()
-        recipe = Recipe.parse(text, file=path.name, alone=True)
+        text = content.decode()
+        recipe = Recipe.parse(text, file=str(path), alone=True)
     except UnicodeDecodeError:
         raise RunError(f"{path}: no UTF-8") from None
     except GanfwError as error:
-        raise RunError(f"{path}: {str(error).splitlines()[0]}") from None
+        raise RunError(str(error).splitlines()[0]) from None
     lines = text.split("\n")
 
     def origin(key: KeyPath) -> str:
