@@ -33,7 +33,7 @@ class Picture:
 
 
 def load_picture(path: Path) -> Picture:
-    """Read a PNG file and write its pixels anew as lossless WebP, about half as large; nothing else of it is kept.
+    """Read a PNG file and write its pixels anew, grey or in colour; nothing else of it is kept.
 
     Raises:
         RunError: the file is missing, too large, or no picture that can be decoded.
@@ -45,11 +45,12 @@ def load_picture(path: Path) -> Picture:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=["PNG"]) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise RunError(f"{path}: more than {MAX_PIXELS} pixels")
-            pixels = opened.convert("RGB")
+            pixels = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
+        pixels.info.clear()
         written = io.BytesIO()
-        pixels.save(written, "WEBP", lossless=True, quality=50, method=3)
+        pixels.save(written, "PNG", optimize=True)
     except RunError:
         raise
     except Exception:  # the decoders of damaged files raise whatever they run into
         raise RunError(f"{path}: no picture that can be decoded") from None
-    return Picture(f"data:image/webp;base64,{base64.b64encode(written.getvalue()).decode()}", *pixels.size)
+    return Picture(f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}", *pixels.size)
