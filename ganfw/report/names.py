@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 METRICS: Mapping[str, tuple[str, str]] = {
     "frechet_distance": ("Fréchet distance", "how far the features' mean and covariance are from those of real images"),
-    "frechet_distance_infinite": ("Fréchet distance, infinite samples", "the same, extrapolated to infinitely many"),
+    "frechet_distance_infinite": ("Fréchet distance, infinite samples", "the same, extrapolated to infinitely many samples"),
     "kernel_distance": ("Kernel distance", "unbiased MMD² of the features with a cubic kernel"),
     "precision": ("Precision", "the share of samples that lie among real images"),
     "recall": ("Recall", "the share of real images that lie among samples"),
@@ -15,8 +15,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "classes_found": ("Classes found", "how many classes the samples are of"),
     "class_histogram": ("Classes of the samples", "the share of samples that the classifier puts into each class"),
     "nearest_neighbour_distance": ("Nearest-neighbour distance", "the median distance to the nearest training image"),
-    "nearest_neighbour_ratio": ("Nearest-neighbour ratio", "far below the floor, training images are being copied"),
-    "diversity": ("Diversity", "how different samples of one batch are"),
+    "nearest_neighbour_ratio": ("Nearest-neighbour ratio", "far below 1, samples are copies of training images"),
+    "diversity": ("Diversity", "how different samples are from each other: 1 as real ones, 0 all equal"),
     "modes_found": ("Modes found", "modes with at least one sample of high quality"),
     "high_quality_share": ("High-quality share", "samples within three deviations of a mode"),
     "mode_kl": ("Mode divergence", "KL divergence of the samples' modes from the real ones"),
