@@ -1,4 +1,4 @@
-"""Checks for authors of parts, to be called from their own tests. A failed check raises `AssertionError`."""
+"""A run that is stopped and resumed ends with the bits of one that is not."""
 
 import json
 from pathlib import Path
@@ -13,28 +13,8 @@ from ganfw.experiment import assemble
 from ganfw.loop import Training, train
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolve import resolve
-from ganfw.recipe.tables import DEFAULT_TABLES
-from ganfw.registry import Offer, Registry
+from ganfw.registry import Registry
 from ganfw.run_directory import create_run_directory
-
-
-def recipe_using(offer: Offer, base: Recipe) -> Recipe:
-    """Return a recipe with one part exchanged for what a plugin offers, with its default parameters.
-
-    Args:
-        offer: a part that is not a recipe; one of `registry.offers()`.
-        base: the recipe that it goes into. Both optimizers are exchanged; a callback is added if it is not there.
-    """
-    table = {"use": f"{offer.plugin.distribution}:{offer.part.name}"}
-    kind = offer.part.kind
-    if kind == "optimizer":
-        return Recipe(name=base.name, extends=base, optimizer={"generator": table, "discriminator": table})
-    if kind == "callback":
-        tables = {**DEFAULT_TABLES["callbacks"], **base.tables.get("callbacks", {})}
-        name = next((name for name, other in tables.items() if other.get("use") == offer.part.name), "checked")
-        return Recipe(name=base.name, extends=base, callbacks={name: table})
-    changes: dict[str, Any] = {kind: table}
-    return Recipe(name=base.name, extends=base, **changes)
 
 
 def check_exact_resume(recipe: Recipe, registry: Registry, folder: Path, *, stop_at: int = 5, steps: int = 8) -> None:
