@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from ganfw.cli.inspect import parts, plugins, recipes
+from ganfw.cli.new import new
 from ganfw.cli.recipe import check, show
 from ganfw.cli.sampling import interpolate, sample
 from ganfw.cli.training import resume, run
@@ -52,5 +53,5 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-for command in (run, resume, sample, interpolate, check, show, parts, plugins, recipes):
+for command in (run, resume, sample, interpolate, check, show, parts, plugins, recipes, new):
     main.add_command(command)
