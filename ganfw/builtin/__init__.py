@@ -59,9 +59,16 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
-    yield Part(
-        kind="recipe",
-        name="mnist_mlp",
-        target="ganfw.recipes:mnist_mlp.toml",
-        help="the classic first GAN on MNIST: two MLPs, 200 epochs",
-    )
+    def recipe(name: str, help: str) -> Part:  # noqa: A002 - the field's name
+        return Part(kind="recipe", name=name, target=f"ganfw.recipes:{name}.toml", help=help)
+
+    yield recipe("mnist_mlp", "the classic first GAN on MNIST: two MLPs, 200 epochs")
+    yield recipe("mnist_mlp_short", "the same networks with later rates, 5 epochs: to compare losses")
+    yield recipe("mnist_mlp_minimax", "mnist_mlp_short with the saturating loss")
+    yield recipe("mnist_mlp_lsgan", "mnist_mlp_short with least squares")
+    yield recipe("mnist_mlp_hinge", "mnist_mlp_short with the hinge loss")
+    yield recipe("mnist_mlp_logistic", "mnist_mlp_short with the logistic loss and R1")
+    yield recipe("mnist_mlp_wgan", "mnist_mlp_short with the Wasserstein loss and weight clipping")
+    yield recipe("mnist_mlp_wgan_gp", "mnist_mlp_short with the Wasserstein loss and a gradient penalty")
+    yield recipe("mnist_mlp_dragan", "mnist_mlp_short with the penalty of DRAGAN")
+    yield recipe("mnist_mlp_relativistic", "mnist_mlp_short with the relativistic loss, R1 and R2")

@@ -26,4 +26,5 @@ def logit_gradients(judge: Callable[[Tensor], Tensor], samples: Tensor) -> Tenso
 
 def gradient_norms(judge: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:
     """Return the Euclidean norm `(n,)` of each row of `logit_gradients`; its own gradient is 0 where it is 0."""
-    return torch.linalg.vector_norm(logit_gradients(judge, samples), dim=1)
+    norms: Tensor = torch.linalg.vector_norm(logit_gradients(judge, samples), dim=1)
+    return norms
