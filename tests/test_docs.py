@@ -186,6 +186,20 @@ def test_the_tables_on_the_recipes_page_are_those_of_the_code() -> None:
     assert re.findall(r"`(\w+)`", rows["`[run]`"]) == list(read_signature(RunSettings, "[run]").keys)
 
 
+def test_the_recipe_with_further_tables_on_the_recipes_page_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    Path("relativistic_mlp.toml").write_text(files(section("recipes.md", "Further tables"))["relativistic_mlp.toml"])
+
+    done = CliRunner().invoke(main, ["run", "relativistic_mlp.toml", *TINY])
+
+    assert done.exit_code == 0, done.output
+    line = json.loads(Path("runs/relativistic_mlp-1/metrics.jsonl").read_text())
+    assert line["r1/discriminator"] > 0
+
+
 def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -194,6 +208,92 @@ def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest
 
     assert names["training"].step == 20
     assert (tmp_path / "runs" / "narrow-1" / "checkpoints" / "step-000020").is_dir()
+
+
+# losses.md
+
+
+@pytest.mark.parametrize(("title", "kind"), [("Losses", "loss"), ("Regularizers", "regularizer")])
+def test_the_losses_page_describes_every_part(title: str, kind: str) -> None:
+    offers = {offer.part.name: offer for offer in ganfw.discover(allowed=()).offers(kind)}
+    rows = table(section("losses.md", title))
+
+    assert sorted(code(row[0]) for row in rows) == sorted(offers)
+    described = re.findall(r"^- \*\*`(\w+)`\*\*", section("losses.md", title), re.MULTILINE)
+    assert sorted(described) == sorted(offers)
+    if kind == "regularizer":
+        for row in rows:
+            assert re.findall(r"`(\w+)`", row[2]) == list(offers[code(row[0])].signature().keys)
+
+
+# metrics.md
+
+
+def measured(
+    registry: ganfw.Registry,
+    part: str,
+    samples: torch.Tensor,
+    reference: torch.Tensor,
+    *,
+    classes: tuple[torch.Tensor, torch.Tensor] | None = None,
+    **keys: Any,
+) -> Mapping[str, ganfw.Measured]:
+    """Measure samples that are their own features, `(n, d)`; the reference is the training set too."""
+    left, right = (None, None) if classes is None else classes
+    real = ganfw.SampleSet(reference, reference, right)
+    return registry.load("metric", part)(**keys)(
+        ganfw.Evidence(ganfw.SampleSet(samples, samples, left), real, ganfw.SampleSet(reference, reference))
+    )
+
+
+def test_every_metric_and_each_of_its_numbers_is_on_the_page(registry: ganfw.Registry) -> None:
+    text = page("metrics.md")
+    rows = torch.eye(9, dtype=torch.float64)[:, :2]
+    parts = [offer.part.name for offer in ganfw.discover(allowed=()).offers() if offer.part.kind == "metric"]
+    numbers = [name for part in parts for name in measured(registry, part, rows, rows)]
+
+    assert re.findall(r"^Part `(\w+)`", text, re.MULTILINE) == parts
+    assert len(numbers) == len(set(numbers)) == 14
+    for name in numbers:
+        assert re.search(rf"`{name}`|^    {name} +=", text, re.MULTILINE), name
+
+
+def test_the_reasons_on_the_page_are_those_that_are_given(registry: ganfw.Registry) -> None:
+    random = torch.Generator().manual_seed(0)
+    rows = torch.randn(50, 64, dtype=torch.float64, generator=random)
+    classes = torch.eye(8, dtype=torch.float64)
+    results = (
+        measured(registry, "frechet_distance", rows, rows),
+        measured(registry, "diversity", rows * torch.nan, rows),
+        measured(registry, "classifier_score", rows, rows),
+        measured(registry, "classifier_score", rows, rows, classes=(classes, classes[:7])),
+        measured(registry, "nearest_neighbours", rows + 1, rows),
+        measured(registry, "diversity", rows, torch.ones_like(rows)),
+    )
+    given = [next(found.reason for found in result.values() if found.value is None) for result in results]
+
+    assert given == [code(row[0]) for row in table(section("metrics.md", "No value"))]
+
+
+def test_the_table_on_the_page_is_one_of_a_recipe(registry: ganfw.Registry, tiny: ganfw.Recipe) -> None:
+    (text,) = blocks(page("metrics.md"), "toml")
+
+    resolved = ganfw.resolve(ganfw.Recipe(extends=tiny, **tomllib.loads(text)), registry)
+
+    assert resolved.recipe.tables["metrics"]["neighbourhoods"] == {"use": "precision_recall", "k": 5}
+
+
+def test_the_metric_on_the_page_measures() -> None:
+    (text,) = blocks(section("metrics.md", "A metric of one's own"), "python")
+    names: dict[str, Any] = {}
+    exec(compile(text, "metrics.md", "exec"), names)
+    zeros, ones = (ganfw.SampleSet(rows, rows) for rows in (torch.zeros(3, 4), torch.ones(2, 4)))
+    nothing = ganfw.SampleSet(torch.zeros(0, 4), torch.zeros(0, 4))
+
+    metric = names["MeanDistance"]()
+
+    assert metric(ganfw.Evidence(ones, zeros, zeros)) == {"mean_distance": ganfw.Measured(2.0, "lower")}
+    assert metric(ganfw.Evidence(nothing, zeros, zeros))["mean_distance"].value is None
 
 
 # run-directory.md

@@ -68,12 +68,28 @@ ROOMS = (
     "checkpoint.resume",
     "testing",
     "signals",
+    "report.reading",
+    "report.settings",
+    "report.environment",
+    "report.curves",
+    "report.evaluations",
+    "report.run",
+    "report.pictures",
+    "report.time_lapse",
+    "report.axis",
+    "report.chart",
+    "report.groups",
+    "report.names",
+    "report.figures",
+    "report.tables",
+    "report.page",
     "cli.options",
     "cli.inspect",
     "cli.recipe",
     "cli.training",
     "cli.sampling",
     "cli.evaluation",
+    "cli.report",
     "cli",
     "__main__",
 )
@@ -85,7 +101,9 @@ def modules() -> dict[str, ast.Module]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        if name not in ("__init__", "recipe", "checkpoint", "engine", "evaluation") and not name.startswith("builtin"):
+        if name not in ("__init__", "recipe", "checkpoint", "engine", "evaluation", "report") and not name.startswith(
+            "builtin"
+        ):
             found[name] = ast.parse(path.read_text())
     return found
 

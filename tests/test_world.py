@@ -194,6 +194,78 @@ def test_several_processes_train_as_one_does(launch: Launcher, settings: list[st
 
 
 @pytest.mark.slow
+def test_several_processes_regularize_and_average_as_one_does(launch: Launcher) -> None:
+    settings = [
+        "optimizer.generator.lr=0.05",
+        "optimizer.discriminator.lr=0.05",
+        "loss.use=relativistic",
+        "regularizers.r1.use=r1",
+        "regularizers.r1.weight=0.1",
+        "regularizers.r1.every_steps=2",
+        "regularizers.gp.use=gradient_penalty",
+        "regularizers.gp.weight=0.1",
+        "regularizers.around.use=dragan",
+        "regularizers.around.weight=0.1",
+        "averaging.use=ema",
+    ]
+    alone = launch.run(1, "regularized-1", *settings)
+    for size in (2, 3):
+        together = launch.run(size, f"regularized-{size}", *settings)
+
+        torch.testing.assert_close(weights(together), weights(alone), rtol=0, atol=1e-5)
+        means = [load_file(run / "checkpoints" / "step-000006" / "averaging.safetensors") for run in (together, alone)]
+        torch.testing.assert_close(*means, rtol=0, atol=1e-5)
+        for ours, theirs in zip(lines(together), lines(alone), strict=True):
+            assert ours.pop("warnings", []) == theirs.get("warnings", [])
+            assert ours == pytest.approx({key: theirs[key] for key in ours}, abs=1e-5)
+            assert ours["r1/discriminator"] > 0
+
+
+SLOPES = """
+import sys
+import torch
+from torch import nn
+from ganfw import Batch, Objective, discover
+from ganfw.engine.batch_norm import synchronised_batch_norm
+from ganfw.world import join_world
+
+with join_world() as world:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Softplus(), nn.Linear(4, 1))
+    real, fake = torch.rand(7, 3), torch.rand(7, 3)
+    registry = discover(allowed=())
+    parts = {name: registry.load("regularizer", name)() for name in ("r1", "r2", "gradient_penalty", "dragan")}
+    objective = Objective(nn.Identity(), network, registry.load("loss", "relativistic")(), parts)
+    world.begin_batch(7)
+    batch = Batch(real[world.rows], total=7, rows=world.rows)
+    with synchronised_batch_norm(world, network):
+        objective.of_discriminator(batch, fake[world.rows], torch.Generator().manual_seed(0)).backward()
+    gradients = [weight.grad * world.weight for weight in network.parameters()]
+    world.add_up(gradients)
+    if world.leads:
+        torch.save(gradients, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 3])  # neither can share 7 rows evenly
+def test_penalties_of_a_discriminator_with_batch_norm_have_the_gradient_that_one_process_finds(
+    launch: Launcher, size: int
+) -> None:
+    script = launch.folder / "slopes.py"
+    script.write_text(SLOPES)
+    found = []
+    for count in (1, size):
+        saved = launch.folder / f"slopes-{count}.pt"
+        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"] if count > 1 else []
+        subprocess.run([sys.executable, *command, str(script), str(saved)], env=launch.environment, check=True)
+        found.append(torch.load(saved))
+
+    assert max(gradient.abs().max() for gradient in found[0]) > 0.1
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
 def test_local_batch_norm_is_another_computation(launch: Launcher) -> None:
     settings = ["run.sync_batch_norm=false", "run.batch_size=10"]  # five rows each are not ten
     difference = 0.0
