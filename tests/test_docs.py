@@ -186,6 +186,20 @@ def test_the_tables_on_the_recipes_page_are_those_of_the_code() -> None:
     assert re.findall(r"`(\w+)`", rows["`[run]`"]) == list(read_signature(RunSettings, "[run]").keys)
 
 
+def test_the_recipe_with_further_tables_on_the_recipes_page_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    Path("relativistic_mlp.toml").write_text(files(section("recipes.md", "Further tables"))["relativistic_mlp.toml"])
+
+    done = CliRunner().invoke(main, ["run", "relativistic_mlp.toml", *TINY])
+
+    assert done.exit_code == 0, done.output
+    line = json.loads(Path("runs/relativistic_mlp-1/metrics.jsonl").read_text())
+    assert line["r1/discriminator"] > 0
+
+
 def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -194,6 +208,22 @@ def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest
 
     assert names["training"].step == 20
     assert (tmp_path / "runs" / "narrow-1" / "checkpoints" / "step-000020").is_dir()
+
+
+# losses.md
+
+
+@pytest.mark.parametrize(("title", "kind"), [("Losses", "loss"), ("Regularizers", "regularizer")])
+def test_the_losses_page_describes_every_part(title: str, kind: str) -> None:
+    offers = {offer.part.name: offer for offer in ganfw.discover(allowed=()).offers(kind)}
+    rows = table(section("losses.md", title))
+
+    assert sorted(code(row[0]) for row in rows) == sorted(offers)
+    described = re.findall(r"^- \*\*`(\w+)`\*\*", section("losses.md", title), re.MULTILINE)
+    assert sorted(described) == sorted(offers)
+    if kind == "regularizer":
+        for row in rows:
+            assert re.findall(r"`(\w+)`", row[2]) == list(offers[code(row[0])].signature().keys)
 
 
 # run-directory.md
@@ -308,12 +338,14 @@ def test_the_package_on_the_page_is_listed_and_trains(
     monkeypatch.syspath_prepend(install(tmp_path / "site", package))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFW_PLUGINS", "ganfw-lsgan")
-    use = ("--set", "loss.use=lsgan", "--set", "loss.real_label=0.9")
+    use = ("--set", "loss.use=least_squares", "--set", "loss.real_label=0.9")
 
     listed = CliRunner().invoke(main, ["parts", "loss", "--json"])
     done = CliRunner().invoke(main, ["run", "mnist_mlp", *use, *TINY])
 
-    assert ("ganfw-lsgan", "lsgan") in [(part["distribution"], part["name"]) for part in json.loads(listed.stdout)]
+    assert ("ganfw-lsgan", "least_squares") in [
+        (part["distribution"], part["name"]) for part in json.loads(listed.stdout)
+    ]
     assert (done.exit_code, done.stdout) == (0, "runs/mnist_mlp-1\n"), done.output
     recorded = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())["parts"]["loss"]
     assert (recorded["distribution"], recorded["version"]) == ("ganfw-lsgan", "0.1.0")
@@ -407,7 +439,7 @@ def test_mistake_gives_the_error_on_the_page(
 def build_and_try() -> None:
     """Do with the loss on the page what `ganfw run` does before it trains."""
     registry = ganfw.discover(allowed=["ganfw-lsgan"], strict=True)
-    registry.find("loss", "lsgan").signature()
+    registry.find("loss", "least_squares").signature()
     recipe = ganfw.Recipe(
         extends="mnist_mlp",
         registry=registry,
@@ -415,7 +447,7 @@ def build_and_try() -> None:
         data={"split": "test"},
         generator={"hidden_dim": 4},
         discriminator={"hidden_dim": 4},
-        loss={"use": "lsgan"},
+        loss={"use": "least_squares"},
     )
     ganfw.assemble(ganfw.resolve(recipe, registry))
 

@@ -23,11 +23,25 @@ def ganfw_parts() -> Iterator[Part]:
 
     yield part("loss", "bce", "bce:BCE", "binary cross-entropy, non-saturating generator")
     yield part("loss", "minimax", "minimax:Minimax", "binary cross-entropy, the saturating original")
+    yield part("loss", "lsgan", "lsgan:LSGAN", "squared distance of logits from 0 and 1")
+    yield part("loss", "hinge", "hinge:Hinge", "a margin of 1 on each side of the decision")
+    yield part("loss", "wasserstein", "wasserstein:Wasserstein", "difference of mean logits; limit the critic's slope")
+    yield part("loss", "logistic", "logistic:Logistic", "non-saturating, as StyleGAN writes it: twice bce")
+    yield part("loss", "relativistic", "relativistic:Relativistic", "which of a pair is the real one, as in R3GAN")
+
+    yield part("regularizer", "r1", "zero_centred:R1", "squared slope of the discriminator at real samples")
+    yield part("regularizer", "r2", "zero_centred:R2", "squared slope of the discriminator at fakes")
+    yield part("regularizer", "gradient_penalty", "gradient_penalty:GradientPenalty", "slope 1 between reals and fakes")
+    yield part("regularizer", "dragan", "dragan:Dragan", "slope 1 around real samples")
+    yield part("regularizer", "weight_clipping", "weight_clipping:WeightClipping", "bounds on the critic's weights")
 
     yield part("optimizer", "adam", "optimizers:adam", "Adam")
     yield part("optimizer", "adamw", "optimizers:adamw", "Adam with decoupled weight decay")
     yield part("optimizer", "rmsprop", "optimizers:rmsprop", "RMSprop")
     yield part("optimizer", "sgd", "optimizers:sgd", "stochastic gradient descent, with momentum if wished")
+
+    yield part("schedule", "linear", "schedules:Linear", "constant, then falling on a line; warm-up if wished")
+    yield part("schedule", "cosine", "schedules:Cosine", "falling along a cosine; warm-up if wished")
 
     yield part("averaging", "ema", "ema:EMA", "an exponential moving average")
 
@@ -45,9 +59,26 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
-    yield Part(
-        kind="recipe",
-        name="mnist_mlp",
-        target="ganfw.recipes:mnist_mlp.toml",
-        help="the classic first GAN on MNIST: two MLPs, 200 epochs",
+    yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
+    yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
+    yield part(
+        "metric", "precision_recall", "precision_recall:PrecisionRecall", "how real samples look, how much they reach"
     )
+    yield part("metric", "density_coverage", "density_coverage:DensityCoverage", "the same, less led by outliers")
+    yield part("metric", "classifier_score", "classifier_score:ClassifierScore", "what a classifier makes of samples")
+    yield part("metric", "nearest_neighbours", "nearest_neighbours:NearestNeighbours", "copies of training samples")
+    yield part("metric", "diversity", "diversity:Diversity", "how different samples are from each other")
+
+    def recipe(name: str, help: str) -> Part:  # noqa: A002 - the field's name
+        return Part(kind="recipe", name=name, target=f"ganfw.recipes:{name}.toml", help=help)
+
+    yield recipe("mnist_mlp", "the classic first GAN on MNIST: two MLPs, 200 epochs")
+    yield recipe("mnist_mlp_short", "the same networks with later rates, 5 epochs: to compare losses")
+    yield recipe("mnist_mlp_minimax", "mnist_mlp_short with the saturating loss")
+    yield recipe("mnist_mlp_lsgan", "mnist_mlp_short with least squares")
+    yield recipe("mnist_mlp_hinge", "mnist_mlp_short with the hinge loss")
+    yield recipe("mnist_mlp_logistic", "mnist_mlp_short with the logistic loss and R1")
+    yield recipe("mnist_mlp_wgan", "mnist_mlp_short with the Wasserstein loss and weight clipping")
+    yield recipe("mnist_mlp_wgan_gp", "mnist_mlp_short with the Wasserstein loss and a gradient penalty")
+    yield recipe("mnist_mlp_dragan", "mnist_mlp_short with the penalty of DRAGAN")
+    yield recipe("mnist_mlp_relativistic", "mnist_mlp_short with the relativistic loss, R1 and R2")
