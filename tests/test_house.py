@@ -116,7 +116,7 @@ ROOMS = (
 )
 """The modules from the ground up: each may import only what stands before it."""
 
-NOTHING_BUT_NAMES = ("__init__", "recipe", "checkpoint", "engine", "evaluation", "scaffold", "testing")
+NOTHING_BUT_NAMES = ("__init__", "recipe", "checkpoint", "engine", "evaluation", "report", "scaffold", "testing")
 """Packages whose own file holds no code: at most it gives names of its modules."""
 
 
@@ -125,18 +125,7 @@ def modules() -> dict[str, ast.Module]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        if name not in ("__init__", "recipe", "checkpoint", "engine", "evaluation", "report") and not name.startswith(
-            "builtin"
-        ):
-        if name not in (
-            "__init__",
-            "recipe",
-            "checkpoint",
-            "engine",
-            "evaluation",
-            "scaffold",
-            "testing",
-        ) and not name.startswith("builtin"):
+        if name not in NOTHING_BUT_NAMES and not name.startswith("builtin"):
             found[name] = ast.parse(path.read_text())
     return found
 
