@@ -39,7 +39,7 @@ def update_moves_the_mean(subject: Subject, _folder: Path) -> None:
     with torch.no_grad():
         for name in names:
             tensors[name].add_(1)
-    kept = {name: tensors[name].clone() for name in names}
+    kept = {name: tensors[name].detach().clone() for name in names}
     before = _distances(averaging, kept)
     for _ in range(_UPDATES):
         averaging.update()
@@ -81,4 +81,4 @@ def _move(experiment: Experiment, value: float) -> None:
 def _distances(averaging: Any, tensors: dict[str, Tensor]) -> dict[str, float]:
     network = averaging.network
     own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    return {name: float((own[name] - tensor).abs().mean()) for name, tensor in tensors.items()}
+    return {name: float((own[name].detach() - tensor).abs().mean()) for name, tensor in tensors.items()}

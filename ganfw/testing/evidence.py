@@ -62,7 +62,7 @@ def measures(subject: Subject, _folder: Path) -> None:
         if found.value is None:
             subject.require(bool(found.reason), f"'{name}' has no value, and no reason why")
             continue
-        numbers = found.value if isinstance(found.value, tuple) else (found.value,)
+        numbers: tuple[object, ...] = found.value if isinstance(found.value, tuple) else (found.value,)
         for number in numbers:
             a_float = isinstance(number, int | float) and math.isfinite(number)
             subject.require(a_float, f"'{name}' must be a finite number, not {number!r}")
@@ -132,8 +132,8 @@ def _evidence(experiment: Experiment, *, probabilities: bool = True) -> Evidence
     sure = None
     if probabilities and labels is not None and classes is not None:
         sure = 0.9 * torch.nn.functional.one_hot(labels.cpu(), classes).double() + 0.1 / classes
-    sets = [
+    judged, reference, training = (
         SampleSet(samples[rows], features[rows], None if sure is None else sure[rows])
         for rows in (slice(start, start + _COUNT) for start in (0, _COUNT, 2 * _COUNT))
-    ]
-    return Evidence(*sets, seed=0)
+    )
+    return Evidence(judged, reference, training)

@@ -61,10 +61,7 @@ def gradients_are_right(subject: Subject, _folder: Path) -> None:
         ("discriminator", loss.discriminator, (real, fake)),
         ("generator", lambda fake: _of_generator(loss, real.detach(), fake), (fake,)),
     ):
-        try:
-            right = torch.autograd.gradcheck(function, inputs, raise_exception=False)
-        except (RuntimeError, ValueError) as error:
-            raise AssertionError(f"{subject.offer}: the {name}'s loss has no gradient: {error}") from error
+        right = torch.autograd.gradcheck(function, inputs, raise_exception=False)
         subject.require(right, f"the gradient of the {name}'s loss is not that of finite differences")
 
 
@@ -104,6 +101,5 @@ def _gradients(function: Callable[[Tensor, Tensor], Tensor], real: Tensor, fake:
     value = function(*inputs)
     if not value.requires_grad:
         return 0.0, 0.0
-    gradients = torch.autograd.grad(value, inputs, allow_unused=True)
-    first, second = (0.0 if gradient is None else float(gradient.sum()) for gradient in gradients)
-    return first, second
+    first, second = torch.autograd.grad(value, inputs, materialize_grads=True)
+    return float(first.sum()), float(second.sum())

@@ -12,7 +12,6 @@ from ganfw.run_directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
 from ganfw.testing.subject import Subject
 
-
 _OF_EPOCHS = ("data", "step", "callback")
 """Kinds that may do something of their own where an epoch ends; they are tried with four batches an epoch."""
 

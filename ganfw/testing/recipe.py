@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
+from ganfw.recipe.tables import DEFAULT_TABLES, TABLES, Table
 from ganfw.registry import Offer, Registry
 
 
@@ -31,25 +31,23 @@ def recipe_using(offer: Offer, base: Recipe, parameters: Mapping[str, Any] | Non
             parts it takes the place of one of the same name, or is added.
         parameters: the part's keys; by default, all have their defaults.
     """
-    holder = next(table for table in TABLES if table.kind == offer.part.kind)
+    table = next(table for table in TABLES if table.kind == offer.part.kind)
     part = {"use": offer.qualified_name, **(parameters or {})}
-    changes: dict[str, Any] = {}
-    for path in _addresses(offer, base):
-        changes[holder.name] = part if len(path) == 1 else {**changes.get(holder.name, {}), path[1]: part}
+    names = _names(table, offer, base)
+    changes: dict[str, Any] = {table.name: dict.fromkeys(names, part) if names else part}
     return Recipe(name=base.name, extends=base, **changes)
 
 
 def address_of(offer: Offer, base: Recipe) -> str:
     """Return where `recipe_using` puts a part, dotted; the first place if there are two."""
-    return ".".join(_addresses(offer, base)[0])
-
-
-def _addresses(offer: Offer, base: Recipe) -> list[tuple[str, ...]]:
     table = next(table for table in TABLES if table.kind == offer.part.kind)
-    if table.entries is None:
-        return [(table.name,)]
-    if table.entries:
-        return [(table.name, entry) for entry in table.entries]
+    return ".".join([table.name, *_names(table, offer, base)[:1]])
+
+
+def _names(table: Table, offer: Offer, base: Recipe) -> tuple[str, ...]:
+    """Return the names that a part gets inside its table, none if it is the table."""
+    if table.entries is None or table.entries:
+        return table.entries or ()
     there = {**DEFAULT_TABLES.get(table.name, {}), **base.tables.get(table.name, {})}
     same = (name for name, other in there.items() if other.get("use") in (offer.part.name, offer.qualified_name))
-    return [(table.name, next(same, "checked"))]
+    return (next(same, "checked"),)

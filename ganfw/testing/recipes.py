@@ -28,7 +28,8 @@ def tells_what_to_expect(offer: Offer, _registry: Registry, _folder: Path) -> No
     text = (importlib.resources.files(package) / name).read_text(encoding="utf-8")
     lines = text.splitlines()
     header = lines[: next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))]
-    purpose = bool(header) and len(header[0].strip("# ")) > 20
+    first = header[0].strip("# ") if header else ""
+    purpose = len(first) > 20 and first.split()[0] not in HEADER
     _require(offer, purpose, "its file does not begin with a comment that says what the recipe is for")
     for word in HEADER:
         said = any(re.match(rf"#\s+{word}\s+\S", line) for line in header)

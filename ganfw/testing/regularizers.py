@@ -105,7 +105,7 @@ def _weights(experiment: Experiment) -> list[nn.Parameter]:
 def _gradients(term: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
     if not term.requires_grad:
         return []
-    gradients = torch.autograd.grad(term, weights, allow_unused=True)
+    gradients: tuple[Tensor | None, ...] = torch.autograd.grad(term, weights, allow_unused=True)
     return [gradient for gradient in gradients if gradient is not None]
 
 
