@@ -47,6 +47,11 @@ ROOMS = (
     "sampling",
     "images",
     "evaluation.evidence",
+    "evaluation.classifier",
+    "evaluation.classifier_training",
+    "evaluation.features",
+    "evaluation.judge",
+    "evaluation.pictures",
     "contract",
     "experiment",
     "window",
@@ -56,6 +61,8 @@ ROOMS = (
     "run_directory",
     "checkpoint.manifest",
     "checkpoint.folder",
+    "evaluation.assembly",
+    "evaluation.record",
     "checkpoint.write",
     "checkpoint.read",
     "checkpoint.resume",
@@ -79,6 +86,21 @@ ROOMS = (
     "testing.recipes",
     "testing.catalogue",
     "signals",
+    "report.reading",
+    "report.settings",
+    "report.environment",
+    "report.curves",
+    "report.evaluations",
+    "report.run",
+    "report.pictures",
+    "report.time_lapse",
+    "report.axis",
+    "report.chart",
+    "report.groups",
+    "report.names",
+    "report.figures",
+    "report.tables",
+    "report.page",
     "scaffold.plugin",
     "scaffold.recipe",
     "cli.options",
@@ -86,13 +108,15 @@ ROOMS = (
     "cli.recipe",
     "cli.training",
     "cli.sampling",
+    "cli.evaluation",
+    "cli.report",
     "cli.new",
     "cli",
     "__main__",
 )
 """The modules from the ground up: each may import only what stands before it."""
 
-NOTHING_BUT_NAMES = ("__init__", "recipe", "checkpoint", "engine", "evaluation", "scaffold", "testing")
+NOTHING_BUT_NAMES = ("__init__", "recipe", "checkpoint", "engine", "evaluation", "report", "scaffold", "testing")
 """Packages whose own file holds no code: at most it gives names of its modules."""
 
 
@@ -101,15 +125,7 @@ def modules() -> dict[str, ast.Module]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        if name not in (
-            "__init__",
-            "recipe",
-            "checkpoint",
-            "engine",
-            "evaluation",
-            "scaffold",
-            "testing",
-        ) and not name.startswith("builtin"):
+        if name not in NOTHING_BUT_NAMES and not name.startswith("builtin"):
             found[name] = ast.parse(path.read_text())
     return found
 

@@ -58,6 +58,12 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "sample_grid", "sample_grid:SampleGrid", "pictures of samples of a fixed noise")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
+    yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
+
+    yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
+    yield part("embedding", "classifier", "mnist_classifier:classifier", "a classifier of one's own")
+    yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
+    yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
 
     yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
     yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
