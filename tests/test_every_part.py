@@ -10,7 +10,22 @@ from ganfw.testing import Check, checks_of
 from ganfw.testing.catalogue import OF_PARTS, OF_RECIPES
 
 OFFERS = list(ganfw.discover(allowed=()).offers())
-CHECKS = checks_of("ganfw", registry=ganfw.discover(allowed=()))
+WEIGHTS = str(Path(ganfw.__file__).parent / "builtin" / "mnist_classifier.safetensors")
+DOWNLOADED = "its weights are downloaded, by a package that is an extra"
+LEFT_OUT = dict.fromkeys(
+    (
+        "embedding inception: builds with its defaults",
+        "embedding inception: gives features",
+        "embedding inception: embeds each sample alone",
+    ),
+    DOWNLOADED,
+)
+CHECKS = checks_of(
+    "ganfw",
+    registry=ganfw.discover(allowed=()),
+    parameters={"embedding classifier": {"weights": WEIGHTS}},
+    leaving_out=LEFT_OUT,
+)
 
 
 def test_every_kind_is_visited() -> None:
@@ -39,9 +54,13 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     visited = {check.subject for check in CHECKS}
 
     assert {f"{offer.part.kind} {offer.part.name}" for offer in OFFERS} == visited - {"plugin ganfw"}
-    assert len(OFFERS) == 49
-    assert len(CHECKS) == 2 + sum(
-        len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS
+    assert len(OFFERS) == 54
+    assert (
+        len(CHECKS)
+        == 381
+        == 2
+        - len(LEFT_OUT)
+        + sum(len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS)
     )
 
 
