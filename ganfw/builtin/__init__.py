@@ -13,6 +13,11 @@ def ganfw_parts() -> Iterator[Part]:
         return Part(kind=kind, name=name, target=f"ganfw.builtin.{target}", help=help)
 
     yield part("data", "mnist", "mnist:mnist", "70,000 handwritten digits, 28 x 28; shipped with ganfw")
+    yield part(
+        "data", "stacked_mnist", "stacked_mnist:stacked_mnist", "1,000 modes: three random digits as the channels"
+    )
+    yield part("data", "ring", "mixtures:ring", "points in the plane: 8 narrow Gaussians on a circle")
+    yield part("data", "grid", "mixtures:grid", "points in the plane: 25 narrow Gaussians on a square grid")
 
     yield part("noise", "normal", "normal:Normal", "N(0, I)")
     yield part("noise", "truncated", "truncated:Truncated", "N(0, I) with every coordinate in [-t, t]")
@@ -42,6 +47,7 @@ def ganfw_parts() -> Iterator[Part]:
     )
     yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
     yield part("callback", "sample_grid", "sample_grid:SampleGrid", "pictures of samples of a fixed noise")
+    yield part("callback", "sample_scatter", "sample_scatter:SampleScatter", "pictures of points over the real ones")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
