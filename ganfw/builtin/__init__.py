@@ -51,6 +51,10 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
+    yield part("metric", "ring_modes", "mixture_modes:ring_modes", "modes of the data `ring` that samples fall on")
+    yield part("metric", "grid_modes", "mixture_modes:grid_modes", "modes of the data `grid` that samples fall on")
+    yield part("metric", "stacked_modes", "stacked_modes:StackedModes", "modes of Stacked MNIST that are found")
+
     yield Part(
         kind="recipe",
         name="mnist_mlp",
