@@ -89,8 +89,7 @@ def check_fit(
             for parameter in network.parameters():
                 if parameter.device.type != device.type:
                     raise PartError(f"{labels[name]} is on {parameter.device}; move it to the run's {device}")
-            if takes_labels(network) and (classes is None or batches.num_classes is None):
-                raise PartError(f"{labels[name]} is conditional on labels, which {labels['data']} does not have")
+            require_labels(network, labels[name], labels["data"], batches)
         if takes_labels(generator) and not isinstance(getattr(generator, "num_classes", None), int):
             raise PartError(f"{labels['generator']} is conditional; it must have an attribute num_classes, an int")
         fake = run("generator", lambda z: call_with_labels(generator, z, classes), z)
@@ -129,6 +128,27 @@ def check_fit(
                         draws=draws,
                     )
                     _check(labels[address], run(address, getattr(regularizer, name), judgement), (), device)
+
+
+def require_labels(network: nn.Module | type[nn.Module], label: str, data_label: str, batches: Batches) -> None:
+    """Make sure that the data has the labels that a conditional network asks for.
+
+    Args:
+        network: the network, or its class.
+        label: how errors name it.
+        data_label: how errors name the data.
+        batches: the data.
+
+    Raises:
+        PartError: it has not.
+    """
+    if not takes_labels(network):
+        return
+    labels = batches.first(1).labels
+    if labels is None or batches.num_classes is None:
+        raise PartError(f"{label} is conditional on labels, which {data_label} does not have")
+    if labels.dtype != torch.int64:
+        raise PartError(f"{data_label} gives labels of {labels.dtype}; torch.int64 is needed")
 
 
 def _check(

@@ -8,7 +8,7 @@ from attrs import field, frozen
 from torch import nn
 
 from ganfw.callback import Callback
-from ganfw.contract import check_fit
+from ganfw.contract import check_fit, require_labels
 from ganfw.data import Batches, Data
 from ganfw.device import choose_device
 from ganfw.engine.precision import require_precision
@@ -76,7 +76,11 @@ class Experiment:
         batches = open_batches(self.data, self.settings, device, self.world)
         object.__setattr__(self, "batches", batches)
         object.__setattr__(self, "data", batches.data)  # the copy on the device is the only one kept
+        if self.world.size > 1:
+            self._require_no_statistics()
         for name in self.schedules:
+            if name not in self.optimizers:
+                raise PartError(f"schedule '{name}' is of no optimizer; they are {', '.join(self.optimizers)}")
             for group in self.optimizers[name].param_groups:
                 group.setdefault("initial_lr", group["lr"])
         check_fit(
@@ -108,6 +112,14 @@ class Experiment:
     def _label(self, address: str, part: object) -> str:
         """Say how errors name a part."""
         return str(self.offers.get(address) or f"{address} {type(part).__name__}")
+
+    def _require_no_statistics(self) -> None:
+        """Make sure that no part sees only this process's rows and yet remembers what it saw."""
+        for table, parts in (("augmentations", self.augmentations), ("regularizers", self.regularizers)):
+            for name, part in parts.items():
+                if hasattr(part, "observe") or (hasattr(part, "state_dict") and part.state_dict()):
+                    label = self._label(f"{table}.{name}", part)
+                    raise PartError(f"{label} keeps statistics of its own process; train in one")
 
     def stateful_parts(self) -> dict[str, Any]:
         """Return every part that has state to save, by its name."""
@@ -164,6 +176,9 @@ def assemble(resolved: ResolvedRecipe, world: World | None = None) -> Experiment
     facts["noise"] = build("noise")
     facts["z_dim"] = facts["noise"].z_dim
     for name in ("generator", "discriminator"):
+        network = resolved.offers[name].load()
+        if isinstance(network, type) and issubclass(network, nn.Module):  # told before it fails for want of classes
+            require_labels(network, str(resolved.offers[name]), str(resolved.offers["data"]), batches)
         facts[name] = build(name).to(device)
     facts["loss"] = build("loss")
     for table in ("regularizers", "augmentations"):

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.data import Batch
+from ganfw.engine.compilation import as_written
 from ganfw.engine.networks import call_with_labels, treats_rows_alone
+from ganfw.errors import InputError
 from ganfw.protocols import Augmentation, Judgement, Loss, Regularizer
 
 
@@ -36,7 +38,12 @@ class Objective:
             loss: scalars from logits.
             regularizers: further terms, by name.
             augmentations: what happens to samples before the discriminator sees them, in order.
+
+        Raises:
+            InputError: a regularizer has the name of the losses.
         """
+        if "loss" in (regularizers or {}):
+            raise InputError("a regularizer cannot be named 'loss', for its terms are told beside loss/discriminator")
         self.statistics: dict[str, Tensor] = {}
         self._generator = generator
         self._discriminator = discriminator
@@ -105,6 +112,11 @@ class Objective:
     def _judge(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         return call_with_labels(self._discriminator, samples, labels)
 
+    def _judge_as_written(self, samples: Tensor, labels: Tensor | None) -> Tensor:
+        """Return logits whose gradient can be differentiated once more, as that of a compiled pass cannot."""
+        with as_written(self._discriminator):
+            return self._judge(samples, labels)
+
     def _judge_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the logits of both, from one pass where that gives the same."""
         if self._one_pass is None:
@@ -140,7 +152,7 @@ class Objective:
                     real_logits=real_logits,
                     fake_logits=fake_logits,
                     labels=batch.labels,
-                    judge=lambda samples: self._judge(samples, batch.labels),
+                    judge=lambda samples: self._judge_as_written(samples, batch.labels),
                     generator=self._generator,
                     discriminator=self._discriminator,
                     draws=batch.draws(random),

@@ -13,7 +13,7 @@ from ganfw.experiment import assemble
 from ganfw.loop import Training, train
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolve import resolve
-from ganfw.recipe.tables import DEFAULT_TABLES
+from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
 from ganfw.registry import Offer, Registry
 from ganfw.run_directory import create_run_directory
 
@@ -23,17 +23,16 @@ def recipe_using(offer: Offer, base: Recipe) -> Recipe:
 
     Args:
         offer: a part that is not a recipe; one of `registry.offers()`.
-        base: the recipe that it goes into. Both optimizers are exchanged; a callback is added if it is not there.
+        base: the recipe that it goes into. Both optimizers or schedules are exchanged; a part of which a recipe has
+            any number is added, under the name "checked" if its own is not there.
     """
     table = {"use": f"{offer.plugin.distribution}:{offer.part.name}"}
-    kind = offer.part.kind
-    if kind == "optimizer":
-        return Recipe(name=base.name, extends=base, optimizer={"generator": table, "discriminator": table})
-    if kind == "callback":
-        tables = {**DEFAULT_TABLES["callbacks"], **base.tables.get("callbacks", {})}
-        name = next((name for name, other in tables.items() if other.get("use") == offer.part.name), "checked")
-        return Recipe(name=base.name, extends=base, callbacks={name: table})
-    changes: dict[str, Any] = {kind: table}
+    home = next(home for home in TABLES if home.kind == offer.part.kind)
+    changes: dict[str, Any] = {home.name: table}
+    if home.entries is not None:
+        there = {**DEFAULT_TABLES.get(home.name, {}), **base.tables.get(home.name, {})}
+        same = next((name for name, other in there.items() if other.get("use") == offer.part.name), "checked")
+        changes = {home.name: dict.fromkeys(home.entries or [same], table)}
     return Recipe(name=base.name, extends=base, **changes)
 
 

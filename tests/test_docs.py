@@ -308,12 +308,14 @@ def test_the_package_on_the_page_is_listed_and_trains(
     monkeypatch.syspath_prepend(install(tmp_path / "site", package))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFW_PLUGINS", "ganfw-lsgan")
-    use = ("--set", "loss.use=lsgan", "--set", "loss.real_label=0.9")
+    use = ("--set", "loss.use=least_squares", "--set", "loss.real_label=0.9")
 
     listed = CliRunner().invoke(main, ["parts", "loss", "--json"])
     done = CliRunner().invoke(main, ["run", "mnist_mlp", *use, *TINY])
 
-    assert ("ganfw-lsgan", "lsgan") in [(part["distribution"], part["name"]) for part in json.loads(listed.stdout)]
+    assert ("ganfw-lsgan", "least_squares") in [
+        (part["distribution"], part["name"]) for part in json.loads(listed.stdout)
+    ]
     assert (done.exit_code, done.stdout) == (0, "runs/mnist_mlp-1\n"), done.output
     recorded = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())["parts"]["loss"]
     assert (recorded["distribution"], recorded["version"]) == ("ganfw-lsgan", "0.1.0")
@@ -407,7 +409,7 @@ def test_mistake_gives_the_error_on_the_page(
 def build_and_try() -> None:
     """Do with the loss on the page what `ganfw run` does before it trains."""
     registry = ganfw.discover(allowed=["ganfw-lsgan"], strict=True)
-    registry.find("loss", "lsgan").signature()
+    registry.find("loss", "least_squares").signature()
     recipe = ganfw.Recipe(
         extends="mnist_mlp",
         registry=registry,
@@ -415,7 +417,7 @@ def build_and_try() -> None:
         data={"split": "test"},
         generator={"hidden_dim": 4},
         discriminator={"hidden_dim": 4},
-        loss={"use": "lsgan"},
+        loss={"use": "least_squares"},
     )
     ganfw.assemble(ganfw.resolve(recipe, registry))
 

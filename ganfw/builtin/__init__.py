@@ -28,11 +28,25 @@ def ganfw_parts() -> Iterator[Part]:
 
     yield part("loss", "bce", "bce:BCE", "binary cross-entropy, non-saturating generator")
     yield part("loss", "minimax", "minimax:Minimax", "binary cross-entropy, the saturating original")
+    yield part("loss", "lsgan", "lsgan:LSGAN", "squared distance of logits from 0 and 1")
+    yield part("loss", "hinge", "hinge:Hinge", "a margin of 1 on each side of the decision")
+    yield part("loss", "wasserstein", "wasserstein:Wasserstein", "difference of mean logits; limit the critic's slope")
+    yield part("loss", "logistic", "logistic:Logistic", "non-saturating, as StyleGAN writes it: twice bce")
+    yield part("loss", "relativistic", "relativistic:Relativistic", "which of a pair is the real one, as in R3GAN")
+
+    yield part("regularizer", "r1", "zero_centred:R1", "squared slope of the discriminator at real samples")
+    yield part("regularizer", "r2", "zero_centred:R2", "squared slope of the discriminator at fakes")
+    yield part("regularizer", "gradient_penalty", "gradient_penalty:GradientPenalty", "slope 1 between reals and fakes")
+    yield part("regularizer", "dragan", "dragan:Dragan", "slope 1 around real samples")
+    yield part("regularizer", "weight_clipping", "weight_clipping:WeightClipping", "bounds on the critic's weights")
 
     yield part("optimizer", "adam", "optimizers:adam", "Adam")
     yield part("optimizer", "adamw", "optimizers:adamw", "Adam with decoupled weight decay")
     yield part("optimizer", "rmsprop", "optimizers:rmsprop", "RMSprop")
     yield part("optimizer", "sgd", "optimizers:sgd", "stochastic gradient descent, with momentum if wished")
+
+    yield part("schedule", "linear", "schedules:Linear", "constant, then falling on a line; warm-up if wished")
+    yield part("schedule", "cosine", "schedules:Cosine", "falling along a cosine; warm-up if wished")
 
     yield part("averaging", "ema", "ema:EMA", "an exponential moving average")
 

@@ -62,7 +62,10 @@ def _follow(layer: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; its gradient is the mean of theirs over all rows, as that of the weights will be."""
+    """The sum over all processes; its gradient is the mean of theirs over all rows, as that of the weights will be.
+
+    It can be differentiated any number of times.
+    """
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, world: World) -> Tensor:
@@ -74,6 +77,4 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         weight = ctx.world.weight
-        total = gradient * weight
-        ctx.world.add_up([total])
-        return total / weight, None
+        return _Sum.apply(gradient * weight, ctx.world) / weight, None

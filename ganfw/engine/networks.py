@@ -14,9 +14,9 @@ from ganfw.randomness import own_randomness
 _ROWS = 4
 
 
-def takes_labels(network: nn.Module) -> bool:
-    """Whether a network is conditional on the class: whether its `forward` has a parameter `labels`."""
-    return _has_labels(type(network).forward)
+def takes_labels(network: nn.Module | type[nn.Module]) -> bool:
+    """Whether a network, or a class of such, is conditional: whether its `forward` has a parameter `labels`."""
+    return _has_labels((network if isinstance(network, type) else type(network)).forward)
 
 
 @functools.cache
