@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 
 import ganfw
 from ganfw import Evidence, Recipe, SampleSet
@@ -30,7 +30,7 @@ class Method:
     """A loss with its regularizers, as a change of the recipe `grid_mlp`."""
 
     loss: str
-    regularizers: dict[str, dict[str, Any]] = {}  # noqa: RUF012 - frozen, and never changed
+    regularizers: dict[str, dict[str, Any]] = field(factory=dict)
     discriminator_steps: int = 1
 
     def recipe(self, registry: ganfw.Registry, name: str) -> Recipe:

@@ -69,9 +69,10 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("metric", "grid_modes", "mixture_modes:grid_modes", "modes of the data `grid` that samples fall on")
     yield part("metric", "stacked_modes", "stacked_modes:StackedModes", "modes of Stacked MNIST that are found")
 
-    yield Part(
-        kind="recipe",
-        name="mnist_mlp",
-        target="ganfw.recipes:mnist_mlp.toml",
-        help="the classic first GAN on MNIST: two MLPs, 200 epochs",
-    )
+    def recipe(name: str, help: str) -> Part:  # noqa: A002 - the field's name
+        return Part(kind="recipe", name=name, target=f"ganfw.recipes:{name}.toml", help=help)
+
+    yield recipe("mnist_mlp", "the classic first GAN on MNIST: two MLPs, 200 epochs")
+    yield recipe("stacked_mnist_mlp", "1,000 modes of three digits: two MLPs with the relativistic loss")
+    yield recipe("grid_mlp", "25 Gaussians in the plane: two MLPs with the relativistic loss")
+    yield recipe("ring_mlp", "8 Gaussians on a circle: two MLPs with the relativistic loss")
