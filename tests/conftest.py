@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from ganfw import Recipe, Registry
 def one_thread() -> None:
     """Run the small networks of the tests on one thread, where they are fastest."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep features that tests make in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANFW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,19 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
 
+    yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
+
+    yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
+    yield part("embedding", "classifier", "mnist_classifier:classifier", "a classifier of one's own")
+    yield part(
+        "embedding",
+        "stacked_mnist_classifier",
+        "stacked_mnist_classifier:StackedMNISTClassifier",
+        "the shipped classifier on each of three channels",
+    )
+    yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
+    yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
+
     yield part("metric", "ring_modes", "mixture_modes:ring_modes", "modes of the data `ring` that samples fall on")
     yield part("metric", "grid_modes", "mixture_modes:grid_modes", "modes of the data `grid` that samples fall on")
     yield part("metric", "stacked_modes", "stacked_modes:StackedModes", "modes of Stacked MNIST that are found")

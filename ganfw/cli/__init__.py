@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from ganfw.cli.evaluation import evaluate, train_evaluator
 from ganfw.cli.inspect import parts, plugins, recipes
 from ganfw.cli.recipe import check, show
 from ganfw.cli.sampling import interpolate, sample
@@ -52,5 +53,5 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-for command in (run, resume, sample, interpolate, check, show, parts, plugins, recipes):
+for command in (run, resume, sample, interpolate, evaluate, train_evaluator, check, show, parts, plugins, recipes):
     main.add_command(command)

@@ -67,6 +67,7 @@ DEFAULT_TABLES: Mapping[str, Any] = MappingProxyType(
             "metrics": {"use": "metrics"},
             "checkpoint": {"use": "checkpoint"},
         },
+        "embedding": {"use": "mnist_classifier"},
     }
 )
-"""What every recipe starts from; `enabled = false` drops a callback."""
+"""What every recipe starts from; `enabled = false` drops a callback or a metric."""
