@@ -186,6 +186,20 @@ def test_the_tables_on_the_recipes_page_are_those_of_the_code() -> None:
     assert re.findall(r"`(\w+)`", rows["`[run]`"]) == list(read_signature(RunSettings, "[run]").keys)
 
 
+def test_the_recipe_with_further_tables_on_the_recipes_page_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    Path("relativistic_mlp.toml").write_text(files(section("recipes.md", "Further tables"))["relativistic_mlp.toml"])
+
+    done = CliRunner().invoke(main, ["run", "relativistic_mlp.toml", *TINY])
+
+    assert done.exit_code == 0, done.output
+    line = json.loads(Path("runs/relativistic_mlp-1/metrics.jsonl").read_text())
+    assert line["r1/discriminator"] > 0
+
+
 def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -194,6 +208,22 @@ def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest
 
     assert names["training"].step == 20
     assert (tmp_path / "runs" / "narrow-1" / "checkpoints" / "step-000020").is_dir()
+
+
+# losses.md
+
+
+@pytest.mark.parametrize(("title", "kind"), [("Losses", "loss"), ("Regularizers", "regularizer")])
+def test_the_losses_page_describes_every_part(title: str, kind: str) -> None:
+    offers = {offer.part.name: offer for offer in ganfw.discover(allowed=()).offers(kind)}
+    rows = table(section("losses.md", title))
+
+    assert sorted(code(row[0]) for row in rows) == sorted(offers)
+    described = re.findall(r"^- \*\*`(\w+)`\*\*", section("losses.md", title), re.MULTILINE)
+    assert sorted(described) == sorted(offers)
+    if kind == "regularizer":
+        for row in rows:
+            assert re.findall(r"`(\w+)`", row[2]) == list(offers[code(row[0])].signature().keys)
 
 
 # run-directory.md

@@ -96,6 +96,11 @@ from ganfw import Part, hookimpl
 @hookimpl
 def ganfw_parts():
     yield Part(kind="generator", name="plain", target=f"{__name__}:Plain", help="an MLP without BatchNorm")
+    yield Part(kind="discriminator", name="normed", target=f"{__name__}:Normed", help="an MLP with BatchNorm")
+
+class Normed(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(784, 8), nn.BatchNorm1d(8), nn.Softplus(), nn.Linear(8, 1))
 
 class Plain(nn.Module):
     def __init__(self, z_dim: int, sample_shape: tuple[int, ...], /) -> None:
@@ -191,6 +196,36 @@ def test_several_processes_train_as_one_does(launch: Launcher, settings: list[st
             assert ours == pytest.approx({key: theirs[key] for key in ours}, abs=1e-5)
         assert len(list((together / "samples").iterdir())) == len(list((alone / "samples").iterdir()))
         assert json.loads((together / "environment.json").read_text())["processes"] == size
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["mlp", "normed"])
+def test_several_processes_regularize_and_average_as_one_does(launch: Launcher, network: str) -> None:
+    settings = [
+        f"discriminator.use={network}",
+        "optimizer.generator.lr=0.05",
+        "optimizer.discriminator.lr=0.05",
+        "loss.use=relativistic",
+        "regularizers.r1.use=r1",
+        "regularizers.r1.weight=0.1",
+        "regularizers.r1.every_steps=2",
+        "regularizers.gp.use=gradient_penalty",
+        "regularizers.gp.weight=0.1",
+        "regularizers.around.use=dragan",
+        "regularizers.around.weight=0.1",
+        "averaging.use=ema",
+    ]
+    alone = launch.run(1, f"{network}-1", *settings)
+    for size in (2, 3):
+        together = launch.run(size, f"{network}-{size}", *settings)
+
+        torch.testing.assert_close(weights(together), weights(alone), rtol=0, atol=1e-5)
+        means = [load_file(run / "checkpoints" / "step-000006" / "averaging.safetensors") for run in (together, alone)]
+        torch.testing.assert_close(*means, rtol=0, atol=1e-5)
+        for ours, theirs in zip(lines(together), lines(alone), strict=True):
+            assert ours.pop("warnings", []) == theirs.get("warnings", [])
+            assert ours == pytest.approx({key: theirs[key] for key in ours}, abs=1e-5)
+            assert ours["r1/discriminator"] > 0
 
 
 @pytest.mark.slow

@@ -96,13 +96,9 @@ class Alternating:
         return loss.detach()
 
     def _update_generator(self, batch: Batch, fake: Tensor, random: torch.Generator) -> Tensor:
-        weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
-        for weight in weights:  # gradients pass through the discriminator; its own are not computed
-            weight.requires_grad_(False)
         loss = self.objective.of_generator(batch, fake, random)
         self.generator_optimizer.zero_grad()
-        loss.backward()
+        # Gradients pass through the discriminator; its own are not computed.
+        loss.backward(inputs=[weight for weight in self.generator.parameters() if weight.requires_grad])
         self.generator_optimizer.step()
-        for weight in weights:
-            weight.requires_grad_(True)
         return loss.detach()

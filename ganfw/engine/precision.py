@@ -65,7 +65,8 @@ class _MixedPasses:
 
     def __init__(self, network: nn.Module) -> None:
         self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = [] if is_compiled(network) else None
-        self._rounded: dict[nn.Parameter, tuple[int, Tensor]] = {}  # with the weight's version at that time
+        self._roundings: list[Tensor] = []  # of the weights in the slots, as they were when all had these marks
+        self._marks: list[tuple[int, bool]] = []
         self._open: list[tuple[contextlib.ExitStack, _Watch | None]] = []
         self._handles = [
             network.register_forward_pre_hook(self._enter),
@@ -81,8 +82,10 @@ class _MixedPasses:
     def _enter(self, network: nn.Module, inputs: Any) -> None:
         if not network.training:
             return
-        for parameters, name, weight in self._slots or ():
-            parameters[name] = self._round(weight)
+        if self._slots:
+            self._round()
+            for (parameters, name, _), rounding in zip(self._slots, self._roundings, strict=True):
+                parameters[name] = rounding  # type: ignore[assignment]
         stack = contextlib.ExitStack()
         device_type = next((weight.device.type for weight in network.parameters()), "cpu")
         stack.enter_context(torch.autocast(device_type, torch.bfloat16))
@@ -108,21 +111,20 @@ class _MixedPasses:
             ]
         return output.float()
 
-    def _round(self, weight: nn.Parameter) -> Tensor:
-        """Return the weight in bfloat16, through which gradients pass to it if it takes any."""
-        version, rounded = self._rounded.get(weight, (-1, weight))
-        fits = not torch.is_grad_enabled() or rounded.requires_grad == weight.requires_grad
-        if version != weight._version or not fits:
-            with torch.enable_grad():  # a pass with gradients may use it after one without
-                rounded = weight.to(torch.bfloat16)
-            self._rounded[weight] = (weight._version, rounded)
-        return rounded
+    def _round(self) -> None:
+        """Round the weights in the slots, unless they are as before; gradients pass to those that take any."""
+        weights = [weight for _, _, weight in self._slots or ()]
+        marks = [(weight._version, weight.requires_grad) for weight in weights]
+        if marks != self._marks:
+            with torch.enable_grad():  # a pass with gradients may use them after one without
+                self._roundings = [weight.to(torch.bfloat16) for weight in weights]
+            self._marks = marks
 
     def _forget(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         """Note that an optimizer has changed its weights; fused ones do so unknown to autograd."""
-        for group in optimizer.param_groups:
-            for weight in group["params"]:
-                self._rounded.pop(weight, None)
+        changed = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        if any(id(weight) in changed for _, _, weight in self._slots or ()):
+            self._marks = []
 
 
 class _Watch(TorchDispatchMode):

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import Batch, Registry
+from ganfw import Batch, Draws, Registry
+from ganfw.engine.averaging import averaged_weights
 from ganfw.randomness import seeded_generator
 
 HIDDEN = 128
@@ -150,6 +151,98 @@ def test_reused_fakes_go_with_one_update_each(registry: Registry, tiny: ganfw.Re
     assert "reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only" in str(caught.value)
 
 
+class Flip:
+    """Mirrors rows, each with probability 1/2."""
+
+    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+        return torch.where(draws.uniform(1, 1, 1) < 0.5, samples.flip(-1), samples)
+
+
+def flipped(samples: Tensor, random: torch.Generator) -> Tensor:
+    mirrored = torch.rand(len(samples), generator=random) < 0.5
+    return torch.stack([x.flip(-1) if mirror else x for x, mirror in zip(samples, mirrored, strict=True)])
+
+
+def squared_slopes(discriminator: nn.Module, samples: Tensor) -> Tensor:
+    """Return the squared norm of the gradient at each sample, one sample at a time."""
+    squares = []
+    for sample in samples:
+        x = sample.detach().unsqueeze(0).requires_grad_()
+        (gradient,) = torch.autograd.grad(discriminator(x).squeeze(), x, create_graph=True)
+        squares.append((gradient**2).sum())
+    return torch.stack(squares)
+
+
+def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
+    """Relativistic loss, R1 every second step, a penalty in every step, flips, and a mean of weights; two D updates."""
+    torch.manual_seed(0)
+    noise = registry.load("noise", "normal")("cpu", z_dim=8)
+    generator = registry.load("generator", "mlp")(8, (1, 28, 28), hidden_dim=4)
+    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Softplus(), nn.Linear(16, 1))
+    theirs_g, theirs_d, mean = (copy.deepcopy(network) for network in (generator, discriminator, generator))
+    sgd = registry.load("optimizer", "sgd")
+    optimizers = [sgd(network.parameters(), lr=0.05) for network in (generator, discriminator)]
+    average = registry.load("averaging", "ema")(generator, decay=0.15)
+    step = registry.load("step", "alternating")(
+        generator,
+        discriminator,
+        registry.load("loss", "relativistic")(),
+        noise,
+        *optimizers,
+        {
+            "r1": registry.load("regularizer", "r1")(weight=0.5, every_steps=2),
+            "gp": registry.load("regularizer", "gradient_penalty")(weight=0.1),
+        },
+        {"flip": Flip()},
+        discriminator_steps=2,
+    )
+    theirs = [torch.optim.SGD(network.parameters(), lr=0.05) for network in (theirs_g, theirs_d)]
+    random = seeded_generator("cpu", 0, "test")
+    for number in range(3):
+        images = torch.rand(6, 1, 28, 28)
+        replay = torch.Generator().set_state(random.get_state())
+        with averaged_weights(average, optimizers[0]):
+            statistics = step(Batch(images, step=number), random)
+
+        d_losses, r1 = [], torch.zeros(())
+        for _ in range(2):
+            fake = theirs_g(torch.randn(6, 8, generator=replay)).detach()
+            real, fake = flipped(images, replay), flipped(fake, replay)
+            loss = nn.functional.softplus(theirs_d(fake) - theirs_d(real)).mean()
+            if number % 2 == 0:
+                r1 = 2 * 0.5 / 2 * squared_slopes(theirs_d, real).mean()
+                loss = loss + r1
+            t = torch.rand(6, 1, 1, 1, generator=replay)
+            gp = 0.1 * ((squared_slopes(theirs_d, t * real + (1 - t) * fake).sqrt() - 1) ** 2).mean()
+            loss = loss + gp
+            theirs[1].zero_grad()
+            loss.backward()
+            theirs[1].step()
+            d_losses.append(loss.item())
+        fake = flipped(theirs_g(torch.randn(6, 8, generator=replay)), replay)
+        real = flipped(images, replay)
+        loss = nn.functional.softplus(theirs_d(real).detach() - theirs_d(fake)).mean()
+        theirs[0].zero_grad()
+        loss.backward()
+        theirs[0].step()
+        decay = min(0.15, (number + 1) / (number + 10))
+        with torch.no_grad():
+            for old, new in zip(mean.state_dict().values(), theirs_g.state_dict().values(), strict=True):
+                old.copy_(decay * old + (1 - decay) * new if old.is_floating_point() else new)
+
+        expected = {
+            "loss/discriminator": sum(d_losses) / 2,
+            "loss/generator": loss.item(),
+            "r1/discriminator": r1.item(),
+            "gp/discriminator": gp.item(),
+        }
+        assert {name: value.item() for name, value in statistics.items()} == pytest.approx(expected, abs=1e-6)
+        assert torch.equal(random.get_state(), replay.get_state())
+        for ours, reference in ((generator, theirs_g), (discriminator, theirs_d), (average.network, mean)):
+            for actual, wanted in zip(ours.state_dict().values(), reference.state_dict().values(), strict=True):
+                torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-6)
+
+
 class Judge(nn.Module):
     """A discriminator that counts its passes."""
 
@@ -213,13 +306,16 @@ def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Regis
     }
 
 
-def test_generator_update_computes_no_gradient_of_the_discriminator(registry: Registry, tiny: ganfw.Recipe) -> None:
-    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
-    step = experiment.step
-    experiment.step(next(experiment.batches.epoch(0)), seeded_generator("cpu", 0))
+@pytest.mark.parametrize("loss", ["bce", "relativistic"])
+def test_generator_update_computes_no_gradient_of_the_discriminator(
+    registry: Registry, tiny: ganfw.Recipe, loss: str
+) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(ganfw.Recipe(extends=tiny, loss={"use": loss}), registry))
+    step, batch, random = experiment.step, next(experiment.batches.epoch(0)), seeded_generator("cpu", 0)
+    step(batch, random)
     gradients = [weight.grad.clone() for weight in experiment.discriminator.parameters()]
 
-    step._update_generator(step._generate(8, seeded_generator("cpu", 1)))
+    step._update_generator(batch, step._generate(batch, random), random)
 
     for before, weight in zip(gradients, experiment.discriminator.parameters(), strict=True):
         torch.testing.assert_close(weight.grad, before, rtol=0, atol=0)

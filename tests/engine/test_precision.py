@@ -87,7 +87,8 @@ class CountRoundings(TorchDispatchMode):
 
 def test_a_weight_is_rounded_once_for_each_update(registry: Registry, tiny: Recipe) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
-    weights = [tuple(weight.shape) for weight in experiment.generator.parameters() if weight.ndim == 2]
+    networks = (experiment.generator, experiment.discriminator)
+    weights = [tuple(weight.shape) for network in networks for weight in network.parameters() if weight.ndim == 2]
     batches = list(experiment.batches.epoch(0))[:4]
     random = seeded_generator("cpu", 0)
     with computing_in("bf16", experiment.generator, experiment.discriminator):
@@ -96,8 +97,8 @@ def test_a_weight_is_rounded_once_for_each_update(registry: Registry, tiny: Reci
         with CountRoundings() as count:
             experiment.step(batches[3], random)
 
-    assert len(set(weights)) == len(weights) == 5
-    assert [count.shapes.count(shape) for shape in weights] == 5 * [1]
+    assert len(set(weights)) == len(weights) == 9
+    assert [count.shapes.count(shape) for shape in weights] == 9 * [1]
 
 
 def test_a_weight_used_in_float32_too_is_left_to_autocast() -> None:

@@ -1,0 +1,135 @@
+"""Averaged weights: against the closed form, and where they are used."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import nn
+
+import ganfw
+from ganfw import Recipe, Registry
+from ganfw.cli import main
+from ganfw.engine.averaging import averaged_weights
+from ganfw.testing import check_exact_resume
+
+RECIPE = {"averaging": {"use": "ema", "decay": 0.5}, "optimizer": {"generator": {"lr": 0.01}}}
+
+
+def test_weights_follow_the_closed_form(registry: Registry) -> None:
+    weights = [3.0, -1.0, 2.0, 7.0, 0.5]
+    generator = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(generator.weight, 10.0)
+    average = registry.load("averaging", "ema")(generator, decay=0.2)
+    decays = [min(0.2, t / (t + 9)) for t in range(1, 6)]
+    for weight in weights:
+        nn.init.constant_(generator.weight, weight)
+        average.update()
+
+    expected = 10.0
+    for decay, weight in zip(decays, weights, strict=True):
+        expected = decay * expected + (1 - decay) * weight
+    assert decays[:2] == [0.1, 2 / 11]  # below 0.2: the start is soon forgotten
+    assert average.network.weight.item() == pytest.approx(expected, rel=1e-6)
+    assert generator.weight.item() == 0.5
+
+
+def test_statistics_of_batch_norm_are_averaged_and_its_counter_is_copied(registry: Registry) -> None:
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    average = registry.load("averaging", "ema")(generator, decay=0.9)
+    mean, variance = (average.network[1].get_buffer(name).clone() for name in ("running_mean", "running_var"))
+    for t in range(1, 4):
+        generator(torch.randn(8, 2))
+        average.update()
+        decay = min(0.9, t / (t + 9))
+        mean = decay * mean + (1 - decay) * generator[1].running_mean
+        variance = decay * variance + (1 - decay) * generator[1].running_var
+
+    torch.testing.assert_close(average.network[1].running_mean, mean)
+    torch.testing.assert_close(average.network[1].running_var, variance)
+    assert int(average.network[1].num_batches_tracked) == 3
+
+
+def test_the_mean_is_in_evaluation_mode_and_takes_no_gradient(registry: Registry) -> None:
+    generator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    average = registry.load("averaging", "ema")(generator)
+
+    assert generator.training
+    assert not any(module.training for module in average.network.modules())
+    assert not any(weight.requires_grad for weight in average.network.parameters())
+    assert all(weight.requires_grad for weight in generator.parameters())
+
+
+def test_it_follows_the_steps_of_an_optimizer_within_the_block_alone(registry: Registry) -> None:
+    generator = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
+    average = registry.load("averaging", "ema")(generator)
+    with averaged_weights(average, optimizer):
+        for _ in range(2):
+            generator(torch.ones(1, 1)).sum().backward()
+            optimizer.step()
+    optimizer.step()
+
+    assert average.updates == 2
+
+
+def train(registry: Registry, recipe: Recipe, folder: Path) -> Path:
+    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+    directory = ganfw.create_run_directory(folder, experiment)
+    ganfw.train(experiment, directory=directory)
+    return directory
+
+
+def test_averaging_leaves_the_run_as_it_was_and_changes_what_is_sampled(
+    registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    lr = {"optimizer": RECIPE["optimizer"]}
+    with_mean = ganfw.open_checkpoint(train(registry, Recipe(extends=tiny, name="with", **RECIPE), tmp_path))
+    without = ganfw.open_checkpoint(train(registry, Recipe(extends=tiny, name="without", **lr), tmp_path))
+
+    for name in ("generator", "discriminator", "optimizer.generator", "optimizer.discriminator"):
+        file = f"{name}.safetensors"
+        assert with_mean.manifest.files[file].sha256 == without.manifest.files[file].sha256, name
+    assert (with_mean.path / "averaging.safetensors").exists()
+    grids = [run.path.parents[1] / "samples" / "step-000010.png" for run in (with_mean, without)]
+    assert grids[0].read_bytes() != grids[1].read_bytes()
+
+
+def test_samples_of_a_run_and_of_a_checkpoint_alone_are_those_of_the_mean(
+    registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    run = train(registry, Recipe(extends=tiny, name="mean", **RECIPE), tmp_path)
+    alone = tmp_path / "alone"
+    shutil.copytree(ganfw.open_checkpoint(run).path, alone)
+    grid = (run / "samples" / "step-000010.png").read_bytes()
+    for source in (run, alone):
+        picture = tmp_path / f"{source.name}.png"
+        result = CliRunner().invoke(main, ["sample", str(source), "-o", str(picture)])
+        assert result.exit_code == 0, result.output
+        assert picture.read_bytes() == grid
+
+    generator, noise = ganfw.open_checkpoint(alone).load_sampler(registry, "cpu")
+    state = ganfw.open_checkpoint(run).part_state("averaging")
+    saved = ganfw.open_checkpoint(run).part_state("generator")
+    for name, value in generator.state_dict().items():
+        assert torch.equal(value, state["network"][name])
+    assert not torch.equal(saved["0.0.weight"], state["network"]["0.0.weight"])
+    assert ganfw.sample(generator, noise, 2).shape == (2, 1, 28, 28)
+    assert json.loads((run / "environment.json").read_text())["parts"]["averaging"]["name"] == "ema"
+
+
+def test_the_mean_resumes_exactly(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    check_exact_resume(Recipe(extends=tiny, **RECIPE), registry, tmp_path)
+
+
+def test_the_mean_starts_as_the_generator_and_is_what_samples_are_drawn_from(registry: Registry, tiny: Recipe) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(Recipe(extends=tiny, **RECIPE), registry))
+    start = copy.deepcopy(experiment.generator.state_dict())
+
+    assert experiment.sampled_generator is experiment.averaging.network
+    for name, value in experiment.averaging.network.state_dict().items():
+        assert torch.equal(value, start[name])
