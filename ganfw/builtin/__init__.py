@@ -64,7 +64,6 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "sample_scatter", "sample_scatter:SampleScatter", "pictures of points over the real ones")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
-
     yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
 
     yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
@@ -78,6 +77,15 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
     yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
 
+    yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
+    yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
+    yield part(
+        "metric", "precision_recall", "precision_recall:PrecisionRecall", "how real samples look, how much they reach"
+    )
+    yield part("metric", "density_coverage", "density_coverage:DensityCoverage", "the same, less led by outliers")
+    yield part("metric", "classifier_score", "classifier_score:ClassifierScore", "what a classifier makes of samples")
+    yield part("metric", "nearest_neighbours", "nearest_neighbours:NearestNeighbours", "copies of training samples")
+    yield part("metric", "diversity", "diversity:Diversity", "how different samples are from each other")
     yield part("metric", "ring_modes", "mixture_modes:ring_modes", "modes of the data `ring` that samples fall on")
     yield part("metric", "grid_modes", "mixture_modes:grid_modes", "modes of the data `grid` that samples fall on")
     yield part("metric", "stacked_modes", "stacked_modes:StackedModes", "modes of Stacked MNIST that are found")

@@ -84,7 +84,8 @@ def curve_picture(document: Mapping[str, Any]) -> bytes:
         _line(shares, points, name, colour, marker, "--")
     shares.set_ylabel("share (higher is better)")
     shares.set_ylim(bottom=0)
-    shares.legend(title="fidelity —, diversity - -", fontsize=9, title_fontsize=9, frameon=False)
+    if shares.lines:
+        shares.legend(title="fidelity solid, diversity dashed", fontsize=9, title_fontsize=9, frameon=False)
     for axes in (distance, shares):
         axes.set_xlabel("truncation threshold t")
         axes.set_xticks(

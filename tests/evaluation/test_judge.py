@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import Evidence, GanfwError, Judge, Measured, ResolvedRecipe, SampleSet, TensorData
+from ganfw import Evidence, GanfwError, Judge, Measured, Recipe, Registry, ResolvedRecipe, SampleSet, TensorData
 from ganfw.builtin.mnist import mnist
 from ganfw.builtin.normal import Normal
 from ganfw.builtin.uniform import Uniform
@@ -50,6 +50,16 @@ class Black(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return z.new_zeros(len(z), 1, 28, 28)
+
+
+@pytest.fixture
+def resolved(judged: Recipe, judging_registry: Registry) -> ResolvedRecipe:
+    return ganfw.resolve(judged, judging_registry)
+
+
+@pytest.fixture
+def judge(resolved: ResolvedRecipe) -> Judge:
+    return ganfw.open_judge(resolved, device="cpu")
 
 
 def points(count: int, seed: int = 0) -> TensorData:
@@ -236,9 +246,11 @@ def test_reference_is_the_test_split_where_there_is_one(resolved: ResolvedRecipe
 
 
 def test_reference_is_the_training_data_where_the_recipe_trains_on_that(
-    tiny: ganfw.Recipe, registry: ganfw.Registry
+    judged: Recipe, judging_registry: Registry
 ) -> None:
-    judge = ganfw.open_judge(ganfw.resolve(tiny, registry), device="cpu")
+    recipe = judged.with_overrides(["data.split=test"])
+
+    judge = ganfw.open_judge(ganfw.resolve(recipe, judging_registry), device="cpu")
 
     assert not judge.held_out
     assert judge.about_reference["split"] is None

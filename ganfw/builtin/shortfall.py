@@ -1,0 +1,21 @@
+"""What sets of samples lack for a metric."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+
+def shortfall(sets: Mapping[str, Tensor], least: int, need: str) -> str:
+    """Return why these sets cannot be measured, or `""` where they can.
+
+    Args:
+        sets: `(n, d)` features or probabilities, by what they are of: `"samples"`, `"reference samples"`.
+        least: how many rows each must have.
+        need: what needs them, for the reason: `"k = 3 needs"`.
+    """
+    for name, rows in sets.items():
+        if len(rows) < least:
+            return f"too few {name}: {len(rows)}; {need} at least {least}"
+        if not rows.isfinite().all():
+            return f"not all numbers of the {name} are finite"
+    return ""
