@@ -85,19 +85,18 @@ def scatter_png(real: Tensor, fake: Tensor | None = None, *, pixels: int = 480) 
     Returns:
         A PNG file; the same for the same points.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(pixels / 100, pixels / 100), dpi=100)
     axes = figure.add_axes((0.08, 0.07, 0.9, 0.9))
-    axes.scatter(*real.T.numpy(), s=8, color="#b0b0b0", linewidths=0)
+    axes.scatter(real[:, 0].numpy(), real[:, 1].numpy(), s=8, color="#b0b0b0", linewidths=0)
     if fake is not None:
-        axes.scatter(*fake.T.numpy(), s=4, color="#1565c0", linewidths=0)
+        axes.scatter(fake[:, 0].numpy(), fake[:, 1].numpy(), s=4, color="#1565c0", linewidths=0)
     middle = (real.amax(0) + real.amin(0)) / 2
     reach = 0.65 * max(float((real.amax(0) - real.amin(0)).max()), 1e-6)
     axes.set_xlim(float(middle[0]) - reach, float(middle[0]) + reach)
     axes.set_ylim(float(middle[1]) - reach, float(middle[1]) + reach)
     axes.tick_params(labelsize=8)
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
