@@ -35,7 +35,7 @@ def create_run_directory(out: Path, experiment: Experiment, command: Sequence[st
     if experiment.resolved is None:
         raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
     directory = _make_numbered(out, experiment.resolved.recipe.name)
-    write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
+    write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
     name = experiment.resolved.recipe.name
     environment = {"name": name, **describe_environment(experiment, command), "resumed": []}
     write_atomically(directory / "environment.json", _to_json(environment))
@@ -85,7 +85,7 @@ def record_resume(directory: Path, experiment: Experiment, step: int, command: S
         raise RunError(f"{path}: cannot be read: {error}") from None
     write_atomically(path, content)
     if experiment.resolved is not None:
-        write_atomically(directory / "recipe.toml", experiment.resolved.qualified().to_toml().encode())
+        write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
 
 
 def _make_numbered(out: Path, name: str) -> Path:

@@ -226,6 +226,76 @@ def test_the_losses_page_describes_every_part(title: str, kind: str) -> None:
             assert re.findall(r"`(\w+)`", row[2]) == list(offers[code(row[0])].signature().keys)
 
 
+# metrics.md
+
+
+def measured(
+    registry: ganfw.Registry,
+    part: str,
+    samples: torch.Tensor,
+    reference: torch.Tensor,
+    *,
+    classes: tuple[torch.Tensor, torch.Tensor] | None = None,
+    **keys: Any,
+) -> Mapping[str, ganfw.Measured]:
+    """Measure samples that are their own features, `(n, d)`; the reference is the training set too."""
+    left, right = (None, None) if classes is None else classes
+    real = ganfw.SampleSet(reference, reference, right)
+    return registry.load("metric", part)(**keys)(
+        ganfw.Evidence(ganfw.SampleSet(samples, samples, left), real, ganfw.SampleSet(reference, reference))
+    )
+
+
+def test_every_metric_and_each_of_its_numbers_is_on_the_page(registry: ganfw.Registry) -> None:
+    text = page("metrics.md")
+    rows = torch.eye(9, dtype=torch.float64)[:, :2]
+    parts = [offer.part.name for offer in ganfw.discover(allowed=()).offers() if offer.part.kind == "metric"]
+    numbers = [name for part in parts for name in measured(registry, part, rows, rows)]
+
+    assert re.findall(r"^Part `(\w+)`", text, re.MULTILINE) == parts
+    assert len(numbers) == len(set(numbers)) == 14
+    for name in numbers:
+        assert re.search(rf"`{name}`|^    {name} +=", text, re.MULTILINE), name
+
+
+def test_the_reasons_on_the_page_are_those_that_are_given(registry: ganfw.Registry) -> None:
+    random = torch.Generator().manual_seed(0)
+    rows = torch.randn(50, 64, dtype=torch.float64, generator=random)
+    classes = torch.eye(8, dtype=torch.float64)
+    results = (
+        measured(registry, "frechet_distance", rows, rows),
+        measured(registry, "diversity", rows * torch.nan, rows),
+        measured(registry, "classifier_score", rows, rows),
+        measured(registry, "classifier_score", rows, rows, classes=(classes, classes[:7])),
+        measured(registry, "nearest_neighbours", rows + 1, rows),
+        measured(registry, "diversity", rows, torch.ones_like(rows)),
+    )
+    given = [next(found.reason for found in result.values() if found.value is None) for result in results]
+
+    assert given == [code(row[0]) for row in table(section("metrics.md", "No value"))]
+
+
+def test_the_table_on_the_page_is_one_of_a_recipe(registry: ganfw.Registry, tiny: ganfw.Recipe) -> None:
+    (text,) = blocks(page("metrics.md"), "toml")
+
+    resolved = ganfw.resolve(ganfw.Recipe(extends=tiny, **tomllib.loads(text)), registry)
+
+    assert resolved.recipe.tables["metrics"]["neighbourhoods"] == {"use": "precision_recall", "k": 5}
+
+
+def test_the_metric_on_the_page_measures() -> None:
+    (text,) = blocks(section("metrics.md", "A metric of one's own"), "python")
+    names: dict[str, Any] = {}
+    exec(compile(text, "metrics.md", "exec"), names)
+    zeros, ones = (ganfw.SampleSet(rows, rows) for rows in (torch.zeros(3, 4), torch.ones(2, 4)))
+    nothing = ganfw.SampleSet(torch.zeros(0, 4), torch.zeros(0, 4))
+
+    metric = names["MeanDistance"]()
+
+    assert metric(ganfw.Evidence(ones, zeros, zeros)) == {"mean_distance": ganfw.Measured(2.0, "lower")}
+    assert metric(ganfw.Evidence(nothing, zeros, zeros))["mean_distance"].value is None
+
+
 # run-directory.md
 
 

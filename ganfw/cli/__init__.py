@@ -6,7 +6,9 @@ import click
 
 from ganfw.cli.evaluation import evaluate, train_evaluator
 from ganfw.cli.inspect import parts, plugins, recipes
+from ganfw.cli.new import new
 from ganfw.cli.recipe import check, show
+from ganfw.cli.report import report
 from ganfw.cli.sampling import interpolate, sample
 from ganfw.cli.training import resume, run
 from ganfw.errors import GanfwError
@@ -53,5 +55,7 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-for command in (run, resume, sample, interpolate, evaluate, train_evaluator, check, show, parts, plugins, recipes):
+_MAKING = (run, resume, sample, interpolate, evaluate, report, train_evaluator)
+_LOOKING = (check, show, parts, plugins, recipes)
+for command in (*_MAKING, *_LOOKING, new):
     main.add_command(command)

@@ -33,7 +33,8 @@ BATCH = 500
 class Classifier(nn.Module):
     """Five convolutions on images of any size, a hidden layer of 64 features, and a logit for each class.
 
-    Two of them halve the side of the image; at the end it is averaged to 3 x 3. Some 107,000 parameters.
+    Two of them halve the side of the image; at the end it is averaged to 3 x 3. For ten classes, some 107,000
+    parameters.
     """
 
     def __init__(self, channels: int, num_classes: int) -> None:

@@ -54,13 +54,17 @@ class ResolvedRecipe:
             layers = layers.with_layer(layer, layers.origins.__getitem__)
         return Recipe.of_layers(layers, self.recipe.name)
 
-    def to_toml(self) -> str:
-        """Write the recipe as TOML, with the origin of every value as a comment."""
+    def to_toml(self, *, qualified: bool = False) -> str:
+        """Write the recipe as TOML, with the origin of every value as a comment.
+
+        Args:
+            qualified: name every part with its package, as `qualified` does.
+        """
         comments = {path: origin.label for path, origin in self.recipe.origins.items()}
         for address, offer in self.offers.items():
             path = (*address.split("."), "use")
             comments[path] = f"{comments[path]}, from {offer.plugin.distribution} {offer.plugin.version}"
-        return self.recipe.to_toml(comments=comments)
+        return (self.qualified() if qualified else self.recipe).to_toml(comments=comments)
 
 
 def resolve(recipe: Recipe, registry: Registry, *, only: Collection[str] | None = None) -> ResolvedRecipe:

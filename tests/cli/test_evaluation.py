@@ -112,8 +112,8 @@ def test_plain_evaluation_has_the_plain_name_and_floors_that_are_missing_a_reaso
     assert read(judged_run / "eval" / "step-000010.json")["count"] == 10_000
     assert "-  no " not in table
     assert few.splitlines()[8] == (
-        "  - no floor of brightness, floor of brightness_error: 30,001 of 60,000 training samples are too many to leave "
-        "as many to compare with"
+        "  - no floor of brightness, floor of brightness_error: 30,001 of 60,000 training samples are too many to "
+        "leave as many to compare with"
     )
 
 

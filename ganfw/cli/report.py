@@ -1,0 +1,34 @@
+"""`ganfw report`: a page about one run, or about several compared."""
+
+from pathlib import Path
+
+import click
+
+from ganfw.atomic import write_atomically
+from ganfw.errors import InputError
+
+
+@click.command(short_help="Write a page about a run, or one that compares several.")
+@click.argument("run_directories", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default="report.html",
+    show_default=True,
+    help="The page.",
+)
+def report(run_directories: tuple[Path, ...], output: Path) -> None:
+    """Write one HTML file about each RUN, or compare several, and print its path.
+
+    The file holds all it shows: it needs no network, and can be sent, printed and read without scripts. Runs that
+    differ in nothing but the seed are shown as mean and spread.
+    """
+    if output.suffix not in (".html", ".htm"):
+        raise InputError(f"{output}: a report is an .html file")
+    from ganfw.report.page import render_page
+    from ganfw.report.run import read_runs
+
+    write_atomically(output, render_page(read_runs(run_directories)).encode())
+    click.echo(output)

@@ -1,0 +1,108 @@
+"""Numbers for people: ticks at round numbers, and values with as many digits as say something."""
+
+import math
+from collections.abc import Sequence
+
+from attrs import frozen
+
+DASH = "\N{EN DASH}"
+"""What stands where there is no value."""
+
+
+@frozen
+class Axis:
+    """A linear axis.
+
+    Attributes:
+        low: the value at its beginning.
+        high: the value at its end.
+        ticks: where it has marks.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def share(self, value: float) -> float:
+        """Return how far along the axis a value lies, from 0 to 1."""
+        return (value - self.low) / (self.high - self.low)
+
+    def labels(self) -> list[str]:
+        """Write the ticks, all with the same number of decimals."""
+        step = self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else 1.0
+        largest = max(abs(tick) for tick in self.ticks)
+        if largest >= 1e7 or step < 1e-4:
+            return [minus(f"{tick:.2e}") if tick else "0" for tick in self.ticks]
+        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+        if round(step, decimals) != round(step, decimals + 1):  # a step of 0.25
+            decimals += 1
+        return [minus(f"{tick:,.{decimals}f}") for tick in self.ticks]
+
+
+def round_axis(values: Sequence[float], *, ends_at_data: bool = False, target: int = 5) -> Axis:
+    """Return an axis over values, with about `target` ticks at multiples of 1, 2, 2.5 or 5 times a power of ten.
+
+    Args:
+        values: what must lie on it; it reaches down to 0 if that is near.
+        ends_at_data: end at the largest value, not at the tick above it.
+        target: about how many steps between ticks.
+    """
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    if 0 < low <= 0.4 * high:
+        low = 0.0
+    elif high < 0 and high >= 0.4 * low:
+        high = 0.0
+    if not high - low > 1e-12 * max(abs(low), abs(high)):  # one value
+        low, high = (min(low, 0.0), max(high, 0.0)) if low else (0.0, 1.0)
+    step = _round_step((high / target) - (low / target))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = [index * step for index in range(first, last + 1)]
+    if ends_at_data:
+        ticks = [tick for tick in ticks if low <= tick <= high + step * 1e-9]
+        return Axis(low, high, tuple(ticks or [low]))
+    return Axis(ticks[0], ticks[-1], tuple(ticks))
+
+
+def _round_step(step: float) -> float:
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= step * (1 - 1e-9))
+
+
+def shown(value: float | None) -> str:
+    """Write a number with four significant digits; a dash for none."""
+    if value is None:
+        return DASH
+    if value == round(value) and abs(value) < 1e7:
+        return minus(f"{value:,.0f}")
+    if abs(value) >= 1e7 or abs(value) < 1e-4:
+        return minus(f"{value:.3e}")
+    return minus(f"{value:,.{_decimals(value, 4)}f}".rstrip("0"))
+
+
+def with_deviation(mean: float | None, deviation: float | None) -> str:
+    """Write a mean with as many decimals as its deviation has, which has two significant digits."""
+    if mean is None or not deviation:
+        return shown(mean) if deviation is None else f"{shown(mean)} ± 0"
+    if max(abs(mean), deviation) >= 1e7 or deviation < 1e-6:
+        return f"{shown(mean)} ± {minus(f'{deviation:.1e}')}"
+    decimals = _decimals(deviation, 2)
+    return minus(f"{mean:,.{decimals}f} ± {deviation:,.{decimals}f}")
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Return how many decimals show so many significant digits."""
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def minus(text: str) -> str:
+    """Write minus signs as such, not as hyphens."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in its two largest units."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"

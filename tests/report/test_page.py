@@ -1,0 +1,203 @@
+"""The page: what it holds, and that nothing of a stranger's file acts in it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ganfw import RunError
+from ganfw.report.page import render_page
+from ganfw.report.run import read_runs
+
+MakeRun = Callable[..., Path]
+
+
+class Reader(HTMLParser):
+    """Gathers tags, attributes and visible text, and checks that tags are balanced."""
+
+    VOID = ("meta", "link", "img", "input")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.headings: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in self.VOID:
+            self._open.append(tag)
+        if tag == "h2":
+            self.headings.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "h2":
+            self.headings[-1] += data
+        if not {"script", "style"} & set(self._open):
+            self.text += " ".join(data.split()) + " "
+
+
+def read(*directories: Path) -> Reader:
+    return Reader(render_page(read_runs(directories)))
+
+
+def problems(page: Reader) -> str:
+    return page.text.partition("Not everything could be read:")[2][:2000]
+
+
+def test_a_page_about_one_run_has_everything(make_run: MakeRun) -> None:
+    page = read(make_run())
+
+    assert page.headings == [
+        "What was run",
+        "Samples along the way",
+        "Training",
+        "Metrics",
+        "Metrics along the way",
+        "Truncation",
+        "Classes",
+        "Nearest neighbours",
+        "Where it comes from",
+    ]
+    for text in ("10 of 10", "Fréchet distance", "312.4", "fewer samples than neighbours", "lower is better"):
+        assert f" {text} " in page.text
+    pictures = [attributes["alt"] for tag, attributes in page.tags if tag == "img" and "src" in attributes]
+    assert pictures == [
+        "Samples of tiny-1 at step 5",
+        "Samples of tiny-1 at step 10",
+        "Real samples",
+        "Samples of tiny-1: a row for each threshold, the same noise in each column",
+        "Samples of tiny-1, and below each the training image nearest to it",
+    ]
+
+
+def test_several_seeds_are_shown_as_mean_and_spread(make_run: MakeRun) -> None:
+    distances = [312.4, 300.0, 330.5]  # mean 314.3, sample standard deviation 15.3
+    page = read(*(make_run(f"run-{seed}", seed=seed, distance=each) for seed, each in enumerate(distances)))
+
+    assert "3 runs that differ in nothing but the seed." in page.text
+    assert " 314 ± 15 " in page.text
+    assert len([tag for tag, attributes in page.tags if "band" in attributes.get("class", "")]) > 2
+
+
+def test_runs_that_differ_are_compared_in_what_differs(make_run: MakeRun) -> None:
+    other = make_run("b", distance=200.0)
+    recipe = other / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("lr = 1e-05 ", "lr = 0.002 ", 1))
+    page = read(make_run("a"), other)
+
+    assert "What differs" in page.headings
+    differing = page.text.partition("What differs")[2].partition("Samples along the way")[0]
+    assert differing.split() == ["setting", "a", "b", "optimizer.generator.lr", "1e-05", "0.002"]
+    keys = [attributes["data-key"] for _, attributes in page.tags if "data-key" in attributes]
+    assert [keys[0], keys[2], keys[len(keys) // 2], keys[len(keys) // 2 + 2]] == ["a", "312.4", "b", "200.0"]
+
+
+def test_a_run_that_has_only_begun_gives_a_page(make_run: MakeRun) -> None:
+    run = make_run(evaluated=False)
+    (run / "metrics.jsonl").write_text("")
+    shutil.rmtree(run / "samples")
+    page = read(run)
+
+    assert page.headings == ["What was run", "Training", "Metrics", "Where it comes from"]
+    assert "No window of training has ended yet" in page.text
+    assert "Not evaluated yet." in page.text
+    assert problems(page) == ""
+
+
+def test_what_is_damaged_is_told_and_the_rest_is_shown(make_run: MakeRun) -> None:
+    run = make_run()
+    for name in ("recipe.toml", "environment.json", "metrics.jsonl", "eval/step-000010.json", "samples/real.png"):
+        (run / name).write_bytes(b"\xff\x00nonsense\n")
+    page = read(run)
+
+    assert "Metrics along the way" not in page.headings
+    assert [line.strip() for line in problems(page).partition("What was run")[0].split("  ") if line.strip()] == [
+        "recipe.toml: no UTF-8",
+        "eval/step-000010.json: no JSON",
+        "environment.json: no JSON",
+        "metrics.jsonl: 1 of 1 lines cannot be read, the first is line 1",
+        "samples/real.png: no picture that can be decoded",
+    ]
+
+
+def test_a_folder_that_is_a_link_is_not_followed(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(evaluated=False)
+    (run / "samples").rename(tmp_path / "private")
+    (run / "samples").symlink_to(tmp_path / "private")
+
+    assert "Samples along the way" not in read(run).headings
+
+
+EVIL = '</script><script>alert(1)</script><img src=x onerror=alert(1)>"\' onload="alert(1)\x1b[2J'
+
+
+def test_nothing_of_a_strangers_file_acts(make_run: MakeRun, write_evaluation: Callable[..., None]) -> None:
+    run = make_run('a"><svg onload=alert(1)>')
+    environment = json.loads((run / "environment.json").read_text())
+    for key in environment:
+        environment[key] = EVIL if isinstance(environment[key], str) else environment[key]
+    environment["parts"] = {EVIL: dict.fromkeys(("kind", "name", "distribution", "version", "target"), EVIL)}
+    (run / "environment.json").write_text(json.dumps(environment))
+    lines = ({"step": step, EVIL: 1.0, "warnings": [EVIL]} for step in (1, 2))
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    metrics = {EVIL: {"value": 1.0, "better": EVIL}, "b": {"value": None, "reason": EVIL, "floor_reason": EVIL}}
+    write_evaluation(run, "step-000010", metrics=metrics, device=EVIL, seed=EVIL)
+    write_evaluation(run, "step-000011", metrics=metrics, embedding={"name": EVIL}, reference={"data": EVIL})
+    (run / "recipe.toml").write_text(f"[generator]\nuse = {json.dumps(EVIL)}  # --set {EVIL[:-4]}\n")
+    page = render_page(read_runs([run]))
+    reader = Reader(page)
+
+    assert [tag for tag, _ in reader.tags].count("script") == 1
+    assert "\x1b" not in page
+    for tag, attributes in reader.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
+        for name in ("src", "href"):
+            assert attributes.get(name, "data:").startswith(("data:", "#"))
+    assert "alert(1)" in reader.text
+
+
+def test_the_policy_lets_only_the_pages_own_style_and_script_act(make_run: MakeRun) -> None:
+    page = read(make_run(evaluated=False))
+
+    (policy,) = (each["content"] for _, each in page.tags if each.get("http-equiv") == "Content-Security-Policy")
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert rules["script-src"].startswith("'sha256-")
+
+
+def test_the_same_runs_give_the_same_page(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    shutil.copytree(run, tmp_path / "elsewhere" / run.name)
+
+    assert render_page(read_runs([run])) == render_page(read_runs([tmp_path / "elsewhere" / run.name]))
+
+
+def test_runs_of_the_same_name_are_told_apart(make_run: MakeRun) -> None:
+    runs = [make_run("x/tiny-1"), make_run("y/tiny-1")]
+
+    assert [run.label for run in read_runs([*runs, runs[0]])] == ["x/tiny-1", "y/tiny-1", "x/tiny-1 (3)"]
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    for path, message in (
+        (tmp_path / "missing", "no such run directory"),
+        (tmp_path, "no run directory: it has none of environment.json, recipe.toml, metrics.jsonl"),
+    ):
+        with pytest.raises(RunError) as caught:
+            read_runs([path])
+        assert str(caught.value) == f"{path}: {message}"
