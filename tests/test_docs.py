@@ -341,6 +341,20 @@ def test_files_of_a_run_are_those_on_the_page(trained: Path) -> None:
     assert {path.name for path in trained.iterdir()} == set(re.findall(r"^    ([\w.]+)", tree, re.MULTILINE))
 
 
+def test_the_page_of_toys_shows_every_loss_as_its_script_found_it(registry: ganfw.Registry) -> None:
+    script = runpy.run_path(str(DOCS / "generate_toys.py"))
+    numbers = json.loads(script["NUMBERS"].read_text())
+    methods = script["METHODS"]
+
+    assert page("toys.md") == script["page"](numbers)
+    assert methods.keys() <= numbers.keys()
+    shipped = [offer.part.name for offer in registry.offers("loss") if offer.plugin.distribution == "ganfw"]
+    assert {method.loss for method in methods.values()} == set(shipped)
+    assert sum(numbers[name]["modes_found"] == 25 for name in methods) >= 2
+    for name in methods:
+        ganfw.resolve(methods[name].recipe(registry, "toy"), registry)
+
+
 def test_parts_of_a_profile_are_those_on_the_page() -> None:
     described = [code(row[0]) for row in table(section("run-directory.md", "profile/"))]
 

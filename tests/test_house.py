@@ -188,7 +188,7 @@ def test_builtin_parts_use_public_names_only() -> None:
                 assert set(names) <= set(ganfw.__all__), path.name
             else:
                 assert not module.startswith("ganfw.") or module.startswith("ganfw.builtin."), path.name
-    assert visited == 24
+    assert visited == 30
 
 
 def test_the_core_names_no_builtin_part() -> None:
