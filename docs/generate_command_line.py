@@ -1,5 +1,6 @@
 """Write docs/command-line.md from the `--help` of every command: `python docs/generate_command_line.py`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -26,9 +27,16 @@ def page() -> str:
     """Return the page as it should be."""
     root = click.Context(main, info_name="ganfw", terminal_width=WIDTH, **main.context_settings)
     sections = [HEAD, _section(root)]
-    for name, command in main.commands.items():
-        sections.append(_section(click.Context(command, parent=root, info_name=name)))
+    sections.extend(_section(context) for context in _inner(root))
     return "\n".join(sections)
+
+
+def _inner(parent: click.Context) -> Iterator[click.Context]:
+    """Yield the context of each command below one that holds commands."""
+    for name, command in parent.command.commands.items() if isinstance(parent.command, click.Group) else ():
+        context = click.Context(command, parent=parent, info_name=name)
+        yield context
+        yield from _inner(context)
 
 
 def _section(context: click.Context) -> str:

@@ -29,11 +29,19 @@ if TYPE_CHECKING:
     from ganfw.errors import RecipeError as RecipeError
     from ganfw.errors import RunError as RunError
     from ganfw.errors import TrainingError as TrainingError
+    from ganfw.evaluation.assembly import open_judge as open_judge
+    from ganfw.evaluation.classifier import TrainedClassifier as TrainedClassifier
+    from ganfw.evaluation.classifier_training import train_classifier as train_classifier
     from ganfw.evaluation.evidence import Embedding as Embedding
     from ganfw.evaluation.evidence import Evidence as Evidence
     from ganfw.evaluation.evidence import Measured as Measured
     from ganfw.evaluation.evidence import Metric as Metric
     from ganfw.evaluation.evidence import SampleSet as SampleSet
+    from ganfw.evaluation.judge import Evaluation as Evaluation
+    from ganfw.evaluation.judge import Finding as Finding
+    from ganfw.evaluation.judge import Judge as Judge
+    from ganfw.evaluation.judge import evaluate as evaluate
+    from ganfw.evaluation.record import record_evaluation as record_evaluation
     from ganfw.experiment import Experiment as Experiment
     from ganfw.experiment import assemble as assemble
     from ganfw.images import image_grid as image_grid
@@ -74,10 +82,13 @@ _HOMES = {
     "DataError": "errors",
     "Draws": "draws",
     "Embedding": "evaluation.evidence",
+    "Evaluation": "evaluation.judge",
     "Evidence": "evaluation.evidence",
     "Experiment": "experiment",
+    "Finding": "evaluation.judge",
     "GanfwError": "errors",
     "InputError": "errors",
+    "Judge": "evaluation.judge",
     "Judgement": "protocols",
     "Loss": "protocols",
     "Measured": "evaluation.evidence",
@@ -98,6 +109,7 @@ _HOMES = {
     "Schedule": "protocols",
     "Step": "protocols",
     "TensorData": "data",
+    "TrainedClassifier": "evaluation.classifier",
     "Training": "loop",
     "TrainingError": "errors",
     "assemble": "experiment",
@@ -107,11 +119,14 @@ _HOMES = {
     "create_run_directory": "run_directory",
     "discover": "plugins",
     "draw_noise": "sampling",
+    "evaluate": "evaluation.judge",
     "generate": "sampling",
     "hookimpl": "parts",
     "image_grid": "images",
     "interpolate": "sampling",
     "open_checkpoint": "checkpoint.read",
+    "open_judge": "evaluation.assembly",
+    "record_evaluation": "evaluation.record",
     "remove_leftovers": "checkpoint.folder",
     "resolve": "recipe.resolve",
     "resume_training": "checkpoint.resume",
@@ -120,6 +135,7 @@ _HOMES = {
     "terminal_preview": "images",
     "to_uint8": "images",
     "train": "loop",
+    "train_classifier": "evaluation.classifier_training",
     "treats_rows_alone": "engine.networks",
     "write_atomically": "atomic",
     "write_png": "images",

@@ -50,11 +50,16 @@ def write_png(path: Path, picture: Tensor) -> None:
     Raises:
         RunError: the system refuses.
     """
+    write_atomically(path, to_png(picture))
+
+
+def to_png(picture: Tensor) -> bytes:
+    """Return a `(1 or 3, height, width)` uint8 picture as the content of a PNG file."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(picture.permute(1, 2, 0).squeeze(2).numpy()).save(buffer, "PNG")
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def terminal_preview(images: Tensor, *, columns: int) -> str:

@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,21 @@ import torch
 
 import ganfw
 from ganfw import Recipe, Registry
+from ganfw.recipe.tables import DEFAULT_TABLES
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Run the small networks of the tests on one thread, where they are fastest."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep features that tests make in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANFW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +49,40 @@ def tiny() -> Recipe:
 def trained(tiny: Recipe, registry: Registry, tmp_path: Path) -> Path:
     """Return the run directory of a finished run of `tiny`."""
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    directory = ganfw.create_run_directory(tmp_path / "runs", experiment)
+    ganfw.train(experiment, directory=directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def judging_script() -> Path:
+    """Return the file of a metric that can be checked by hand."""
+    return Path(__file__).parent / "evaluation" / "brightness.py"
+
+
+@pytest.fixture(scope="session")
+def judging_registry(judging_script: Path) -> Registry:
+    """Return the registry with that metric in it."""
+    return ganfw.discover(scripts=[judging_script])
+
+
+@pytest.fixture
+def judged(tiny: Recipe) -> Recipe:
+    """Return the small recipe, trained on all of MNIST, judged by four pixels and that metric alone."""
+    dropped = {name: {"enabled": False} for name in DEFAULT_TABLES["metrics"]}
+    return Recipe(
+        name="tiny",
+        extends=tiny,
+        data={"split": "train"},
+        embedding={"use": "pixels", "side": 2},
+        metrics={**dropped, "brightness": {"use": "brightness"}},
+    )
+
+
+@pytest.fixture
+def judged_run(judged: Recipe, judging_registry: Registry, tmp_path: Path) -> Path:
+    """Return the run directory of a finished run of it, with checkpoints of steps 6 and 10."""
+    experiment = ganfw.assemble(ganfw.resolve(judged, judging_registry))
     directory = ganfw.create_run_directory(tmp_path / "runs", experiment)
     ganfw.train(experiment, directory=directory)
     return directory

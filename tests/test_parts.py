@@ -20,7 +20,7 @@ def test_the_help_of_a_part_may_be_left_out() -> None:
 
 
 def test_a_plugin_may_offer_a_kind_that_this_version_does_not_use() -> None:
-    assert Part(kind="regularizer", name="r1", target="a:b").kind == "regularizer"
+    assert Part(kind="exporter", name="html", target="a:b").kind == "exporter"
 
 
 def test_a_part_cannot_be_changed() -> None:

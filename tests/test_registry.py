@@ -50,8 +50,8 @@ class TestListing:
         assert list(registry.offers("step")) == []
 
     def test_kinds_of_this_version_come_before_those_of_plugins(self) -> None:
-        registry = Registry((plugin("a", "r1", kind="regularizer"), plugin("b", "one")))
-        assert registry.kinds() == (*KINDS, "regularizer")
+        registry = Registry((plugin("a", "html", kind="exporter"), plugin("b", "one")))
+        assert registry.kinds() == (*KINDS, "exporter")
 
     def test_two_offers_of_one_name_are_both_listed(self) -> None:
         registry = Registry((plugin("b", "wgan"), plugin("a", "wgan")))

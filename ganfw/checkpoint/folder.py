@@ -67,7 +67,7 @@ def remove_leftovers(training: "Training", *, keep: int = 2) -> None:
     run = training.require_directory("checkpoint")
     past = [path for path in checkpoints_in(run) if _step(path) <= training.step]
     try:
-        for folder in (run, run / "samples", run / "checkpoints"):
+        for folder in (run, run / "samples", run / "eval", run / "checkpoints"):
             for path in [*folder.glob(".*.tmp"), *folder.glob(".*.old")]:
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

@@ -20,11 +20,17 @@ from ganfw.run_directory import describe_parts
 from ganfw.state import must_be_finite, take_apart
 
 
-def save_checkpoint(training: Training, *, keep: int = 2) -> Path:
+def save_checkpoint(training: Training, *, keep: int = 2, name: str | None = None) -> Path:
     """Save all of a training's state as `checkpoints/step-<step>` in its run directory.
 
     It is written under another name, flushed to disk and renamed; then `checkpoints/latest` names it; only then are
     checkpoints beyond the newest `keep` removed. Saving changes nothing in the training.
+
+    Args:
+        training: what to save.
+        keep: how many checkpoints are kept.
+        name: save it as the folder of this name in the run directory instead, in place of what is there: a checkpoint
+            to sample from, such as the best so far, that no removal of old ones touches and no resume begins at.
 
     Returns:
         The checkpoint's directory.
@@ -34,30 +40,38 @@ def save_checkpoint(training: Training, *, keep: int = 2) -> Path:
         RunError: the state holds what a checkpoint cannot, or the system refuses to write; earlier checkpoints
             stay.
     """
-    folder = training.require_directory("checkpoint") / "checkpoints"
-    final = folder / checkpoint_name(training.step)
-    temporary = folder / f".{final.name}.tmp"
-    files = _serialise(training)
-    try:
-        folder.mkdir(exist_ok=True)
-        if temporary.exists():
-            shutil.rmtree(temporary)
-        if final.exists():  # damaged, or saved in the last moment before a crash, and not yet named the latest
-            remove(final)
-        temporary.mkdir()
-        for name, content in files.items():
-            _write_flushed(temporary / name, content)
-        _flush_directory(temporary)
-        temporary.rename(final)
-        _flush_directory(folder)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise RunError(f"{final}: the checkpoint cannot be written: {error.strerror}") from error
+    run = training.require_directory("checkpoint")
+    if name is not None:
+        return _write(training, run / name)
+    folder = run / "checkpoints"
+    final = _write(training, folder / checkpoint_name(training.step))
     point_to(final)
     try:
         prune(final, keep)
     except OSError as error:
         raise RunError(f"{folder}: an old checkpoint cannot be removed: {error.strerror}") from error
+    return final
+
+
+def _write(training: Training, final: Path) -> Path:
+    """Write a checkpoint whole, or not at all, in place of what is there."""
+    temporary = final.with_name(f".{final.name}.tmp")
+    files = _serialise(training)
+    try:
+        final.parent.mkdir(exist_ok=True)
+        if temporary.exists():
+            shutil.rmtree(temporary)
+        temporary.mkdir()
+        for name, content in files.items():
+            _write_flushed(temporary / name, content)
+        _flush_directory(temporary)
+        if final.exists():  # damaged, or saved in the last moment before a crash, and not yet named the latest
+            remove(final)
+        temporary.rename(final)
+        _flush_directory(final.parent)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise RunError(f"{final}: the checkpoint cannot be written: {error.strerror}") from error
     return final
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import click
 
+from ganfw.cli.evaluation import evaluate, train_evaluator
 from ganfw.cli.inspect import parts, plugins, recipes
+from ganfw.cli.new import new
 from ganfw.cli.recipe import check, show
 from ganfw.cli.report import report
 from ganfw.cli.sampling import interpolate, sample
@@ -53,5 +55,7 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-for command in (run, resume, sample, interpolate, report, check, show, parts, plugins, recipes):
+_MAKING = (run, resume, sample, interpolate, evaluate, report, train_evaluator)
+_LOOKING = (check, show, parts, plugins, recipes)
+for command in (*_MAKING, *_LOOKING, new):
     main.add_command(command)

@@ -165,7 +165,7 @@ def _summary(training: "Training") -> str:
     rows = [
         (address, offer.part.name, details.get(address, ""))
         for address, offer in experiment.offers.items()
-        if not address.startswith("callbacks.")
+        if address.partition(".")[0] not in ("callbacks", "embedding", "metrics")
     ]
     head = f"{experiment.resolved.recipe.name} on {experiment.device}, seed {experiment.settings.seed}"
     return f"{click.style(head, bold=True)} -> {training.directory}\n{table(rows)}\n"

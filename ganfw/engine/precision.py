@@ -85,7 +85,7 @@ class _MixedPasses:
         if self._slots:
             self._round()
             for (parameters, name, _), rounding in zip(self._slots, self._roundings, strict=True):
-                parameters[name] = rounding  # type: ignore[assignment]
+                parameters[name] = rounding
         stack = contextlib.ExitStack()
         device_type = next((weight.device.type for weight in network.parameters()), "cpu")
         stack.enter_context(torch.autocast(device_type, torch.bfloat16))

@@ -67,6 +67,16 @@ DEFAULT_TABLES: Mapping[str, Any] = MappingProxyType(
             "metrics": {"use": "metrics"},
             "checkpoint": {"use": "checkpoint"},
         },
+        "embedding": {"use": "mnist_classifier"},
+        "metrics": {
+            "frechet_distance": {"use": "frechet_distance"},
+            "kernel_distance": {"use": "kernel_distance"},
+            "precision_recall": {"use": "precision_recall"},
+            "density_coverage": {"use": "density_coverage"},
+            "classifier_score": {"use": "classifier_score"},
+            "nearest_neighbours": {"use": "nearest_neighbours"},
+            "diversity": {"use": "diversity"},
+        },
     }
 )
-"""What every recipe starts from; `enabled = false` drops a callback."""
+"""What every recipe starts from; `enabled = false` drops a callback or a metric."""

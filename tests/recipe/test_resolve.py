@@ -303,7 +303,10 @@ RUN_KEYS = (
     "its keys are seed, epochs, batch_size, max_steps, device, precision, compile, sync_batch_norm, "
     "log_every_steps, workers"
 )
-TABLE_NAMES = "tables are run, data, noise, generator, discriminator, loss, step, optimizer, callbacks"
+TABLE_NAMES = (
+    "tables are run, data, noise, generator, discriminator, loss, regularizers, augmentations, step, optimizer, "
+    "schedule, averaging, callbacks, embedding, metrics"
+)
 
 
 class TestProblems:

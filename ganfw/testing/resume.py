@@ -1,4 +1,4 @@
-"""Checks for authors of parts, to be called from their own tests. A failed check raises `AssertionError`."""
+"""A run that is stopped and resumed ends with the bits of one that is not."""
 
 import json
 from pathlib import Path
@@ -13,27 +13,8 @@ from ganfw.experiment import assemble
 from ganfw.loop import Training, train
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolve import resolve
-from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
-from ganfw.registry import Offer, Registry
+from ganfw.registry import Registry
 from ganfw.run_directory import create_run_directory
-
-
-def recipe_using(offer: Offer, base: Recipe) -> Recipe:
-    """Return a recipe with one part exchanged for what a plugin offers, with its default parameters.
-
-    Args:
-        offer: a part that is not a recipe; one of `registry.offers()`.
-        base: the recipe that it goes into. Both optimizers or schedules are exchanged; a part of which a recipe has
-            any number is added, under the name "checked" if its own is not there.
-    """
-    table = {"use": f"{offer.plugin.distribution}:{offer.part.name}"}
-    home = next(home for home in TABLES if home.kind == offer.part.kind)
-    changes: dict[str, Any] = {home.name: table}
-    if home.entries is not None:
-        there = {**DEFAULT_TABLES.get(home.name, {}), **base.tables.get(home.name, {})}
-        same = next((name for name, other in there.items() if other.get("use") == offer.part.name), "checked")
-        changes = {home.name: dict.fromkeys(home.entries or [same], table)}
-    return Recipe(name=base.name, extends=base, **changes)
 
 
 def check_exact_resume(recipe: Recipe, registry: Registry, folder: Path, *, stop_at: int = 5, steps: int = 8) -> None:

@@ -1,0 +1,132 @@
+"""Evaluation along the way, and the best checkpoint."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from annotated_types import Ge
+
+from ganfw import (
+    Callback,
+    Evaluation,
+    InputError,
+    Judge,
+    Measured,
+    RunError,
+    Training,
+    evaluate,
+    open_checkpoint,
+    open_judge,
+    record_evaluation,
+    save_checkpoint,
+)
+
+BEST = "best"
+"""The folder of the run directory that holds the best checkpoint."""
+
+
+class Evaluate(Callback):
+    """Evaluates the generator every so many epochs, and at the end; keeps the best checkpoint by one result.
+
+    What it finds is written as `ganfw evaluate` writes it. The best checkpoint is the folder `best` of the run
+    directory: a checkpoint like any other, but no removal of old ones touches it, and no resume begins there.
+    """
+
+    def __init__(
+        self,
+        *,
+        every_epochs: Annotated[int, Ge(1), "epochs between two evaluations"] = 5,
+        every_steps: Annotated[Annotated[int, Ge(1)] | None, "steps between two, in the place of epochs"] = None,
+        count: Annotated[int, Ge(1), "samples to judge"] = 2000,
+        best: Annotated[str, 'the result to keep the best checkpoint by; "" to keep none'] = "frechet_distance",
+    ) -> None:
+        self.every_epochs = every_epochs
+        self.every_steps = every_steps
+        self.count = count
+        self.best = best
+        self.best_value: float | None = None
+        self.best_step = -1
+        self._judge: Judge | None = None
+        self._improved = False
+
+    def on_start(self, training: Training) -> None:
+        """Embed the real samples, or find them in the cache: what is wrong with an evaluation is told now."""
+        resolved = training.experiment.resolved
+        if resolved is None:
+            raise RunError("callback 'evaluate' needs a recipe, which says how; by hand, call ganfw.evaluate")
+        training.require_directory("evaluate")
+        experiment = training.experiment
+        self._judge = open_judge(resolved, device=str(experiment.device), training=experiment.data, say=training.say)
+        floor = self._judge.floor(self.count, experiment.settings.seed)
+        if floor:
+            self._require_comparable(floor)
+        if self.best_step == training.step and not self._is_kept(training):
+            save_checkpoint(training, name=BEST)  # a crash came between this checkpoint and the keeping of it
+
+    def on_step(self, training: Training) -> None:
+        """Evaluate if it is time, and see whether it is better than before."""
+        every = self.every_steps or self.every_epochs * training.experiment.batches.per_epoch
+        if self._judge is None or not (training.step % every == 0 or training.finished):
+            return
+        experiment = training.experiment
+        found = evaluate(
+            experiment.sampled_generator,
+            experiment.noise,
+            self._judge,
+            count=self.count,
+            seed=experiment.settings.seed,
+        )
+        path = record_evaluation(training, self._judge, found)
+        told = f"  {self._compare(found, training.step)}" if self.best else ""
+        training.say(f"  evaluation {path}{told}")
+
+    def _compare(self, found: Evaluation, step: int) -> str:
+        """Note whether this is the best so far, and say so."""
+        results = {name: finding.measured for name, finding in found.findings.items()}
+        self._require_comparable(results)
+        value, lower = results[self.best].value, results[self.best].better == "lower"
+        if not isinstance(value, float | int):
+            return f"{self.best} none: {results[self.best].reason}"
+        previous = self.best_value
+        self._improved = previous is None or (value < previous if lower else value > previous)
+        if self._improved:
+            self.best_value, self.best_step = value, step
+        return f"{self.best} {value:.4g}{', the best so far' if self._improved else ''}"
+
+    def _is_kept(self, training: Training) -> bool:
+        """Whether the best checkpoint is where it should be."""
+        try:
+            return open_checkpoint(training.require_directory("evaluate") / BEST).manifest.step == self.best_step
+        except RunError:
+            return False
+
+    def _require_comparable(self, results: Mapping[str, Measured]) -> None:
+        """Make sure that there is a result to keep the best checkpoint by, with a better and a worse."""
+        names = [name for name, measured in results.items() if measured.better]
+        if self.best and self.best not in names:
+            raise InputError(
+                f"callback 'evaluate': best = \"{self.best}\" is none of the results that have a better and a worse: "
+                f"{', '.join(names)}"
+            )
+
+    def on_settled(self, training: Training) -> None:
+        """Save the best checkpoint, with what every callback knows after this step."""
+        if self._improved:
+            save_checkpoint(training, name=BEST)
+            self._improved = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value so far and its step."""
+        return {"best": self.best, "value": self.best_value, "step": self.best_step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned; of another result than the one to keep by, nothing.
+
+        Raises:
+            RunError: it is no such state.
+        """
+        match state:
+            case {"best": str() as best, "value": int() | float() | None as value, "step": int() as step}:
+                if best == self.best:
+                    self.best_value, self.best_step = value, step
+            case _:
+                raise RunError("the state of callback 'evaluate' is no best value and its step")

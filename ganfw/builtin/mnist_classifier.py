@@ -1,0 +1,45 @@
+"""Embeddings by a classifier: the one of MNIST that ganfw ships, and one's own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+
+from ganfw import InputError, TrainedClassifier
+
+WEIGHTS = Path(__file__).with_name("mnist_classifier.safetensors")
+SHA256 = "96a06e139701534a9123744a9a434e3522658bb1c68c913a9a74d877f3d84caf"
+"""The hash of the shipped file."""
+
+
+def mnist_classifier(sample_shape: tuple[int, ...], device: torch.device, /) -> TrainedClassifier:
+    """The shipped classifier of MNIST digits: 64 features and the probabilities of ten digits.
+
+    A small convolutional network that `ganfw train-evaluator mnist_mlp` trained. For images of 1 x 28 x 28 only.
+
+    Raises:
+        DataError: the file is damaged.
+        InputError: the samples are others.
+    """
+    return TrainedClassifier.read(
+        WEIGHTS, name="mnist_classifier", sha256=SHA256, sample_shape=sample_shape, device=device
+    )
+
+
+def classifier(
+    sample_shape: tuple[int, ...],
+    device: torch.device,
+    /,
+    *,
+    weights: Annotated[str | None, "the file that ganfw train-evaluator wrote"] = None,
+) -> TrainedClassifier:
+    """A classifier of one's own, trained by `ganfw train-evaluator`: 64 features and the probabilities of its classes.
+
+    Raises:
+        InputError: no file is named, or it has learnt from images of another shape.
+        DataError: it is no such file.
+        RunError: it cannot be read.
+    """
+    if weights is None:
+        raise InputError('it needs the key weights = "FILE"; ganfw train-evaluator RECIPE -o FILE makes one')
+    return TrainedClassifier.read(Path(weights), sample_shape=sample_shape, device=device)

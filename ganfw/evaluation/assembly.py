@@ -1,0 +1,102 @@
+"""Build what a recipe says of its evaluation: real samples, the embedding, the metrics."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from ganfw.data import Batches, Data, TensorData
+from ganfw.device import choose_device
+from ganfw.errors import DataError, InputError
+from ganfw.evaluation.features import gather, select
+from ganfw.evaluation.judge import MAX_TRAINING, Judge
+from ganfw.randomness import derive_seed, own_randomness
+from ganfw.recipe.resolve import ResolvedRecipe
+
+TABLES = ("data", "embedding", "metrics")
+"""The tables of a recipe that an evaluation needs."""
+SPLIT, HELD_OUT = "split", "test"
+"""The key of a data part, and the choice of it, that give samples to compare with."""
+
+
+def open_judge(
+    resolved: ResolvedRecipe,
+    *,
+    device: str = "auto",
+    training: Data | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Judge:
+    """Build the judge of a recipe's `[data]`, `[embedding]` and `[metrics.…]`.
+
+    Where the data part has a key `split` that may be `"test"`, that is what samples are compared with. Where it has
+    not, or the recipe trains on just that, they are compared with the training data itself.
+
+    Args:
+        resolved: a recipe, of which these tables are enough.
+        device: where the embedding computes.
+        training: the recipe's data, if it is at hand.
+        say: told of what takes time.
+
+    Raises:
+        InputError: the recipe has no embedding or no metric, or a part refuses a parameter.
+        PartError: a part cannot be built.
+        DataError: data is missing or damaged.
+    """
+    chosen = choose_device(device)
+    names = resolved.names_in("metrics")
+    if "embedding" not in resolved.offers:
+        raise InputError("the recipe has no [embedding] to judge by; choose one: --set embedding.use=pixels")
+    if not names:
+        raise InputError("the recipe has no [metrics.NAME] to judge by; see: ganfw parts metric")
+    facts: dict[str, Any] = {"seed": resolved.settings.seed, "device": chosen}
+
+    def build(address: str, **changed: Any) -> Any:
+        with own_randomness(derive_seed(resolved.settings.seed, "build", address), chosen):
+            return resolved.offers[address].build(facts, {**resolved.parameters(address), **changed})
+
+    data = build("data") if training is None else training
+    batches = Batches(data, 1, resolved.settings.seed, choose_device("cpu"))
+    facts["sample_shape"], facts["num_classes"] = batches.sample_shape, batches.num_classes
+    embedding = build("embedding")
+    return Judge.of(
+        data,
+        build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
+        embedding,
+        {name: build(f"metrics.{name}") for name in names},
+        data_name=resolved.offers["data"].part.name,
+        split=HELD_OUT,
+        embedding_name=resolved.offers["embedding"].part.name,
+        device=chosen,
+        say=say,
+    )
+
+
+def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
+    """Build a recipe's data for a classifier: what to learn from, and what to measure on.
+
+    That is the held-out part of the data, or else every tenth sample, left out of what is learnt from.
+
+    Raises:
+        DataError: data is missing or damaged, or has no labels.
+    """
+    facts = {"seed": resolved.settings.seed, "device": choose_device("cpu")}
+
+    def build(**changed: Any) -> TensorData:
+        data = resolved.offers["data"].build(facts, {**resolved.parameters("data"), **changed})
+        whole = gather(data, MAX_TRAINING)
+        if whole.labels is None or whole.num_classes is None:
+            raise DataError(f"{resolved.offers['data']} has no labels to learn from")
+        return whole
+
+    training = build()
+    if _has_held_out(resolved):
+        return training, build(**{SPLIT: HELD_OUT})
+    tenth = torch.arange(len(training)) % 10 == 9
+    return select(training, ~tenth), select(training, tenth)
+
+
+def _has_held_out(resolved: ResolvedRecipe) -> bool:
+    """Whether the data part names `"test"` among the choices of its key `split`, and the recipe takes another."""
+    key = resolved.offers["data"].signature().keys.get(SPLIT)
+    named = key is not None and not key.complaint(HELD_OUT) and bool(key.complaint("none of its choices"))
+    return named and resolved.parameters("data").get(SPLIT) != HELD_OUT

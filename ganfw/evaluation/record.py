@@ -1,0 +1,195 @@
+"""Write what an evaluation found: `eval/*.json` in the run directory, and pictures beside it."""
+
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from attrs import frozen
+
+from ganfw.atomic import write_atomically
+from ganfw.checkpoint.folder import checkpoint_name
+from ganfw.evaluation.judge import Evaluation, Judge
+from ganfw.evaluation.pictures import curve_picture, neighbours_picture, truncation_grid
+
+if TYPE_CHECKING:
+    from ganfw.checkpoint.read import Checkpoint
+    from ganfw.loop import Training
+
+FORMAT = 1
+"""The version of the format of `eval/*.json`."""
+FOLDER = "eval"
+"""Where a run directory holds them."""
+DEFAULT_COUNT = 10_000
+
+
+@frozen
+class Subject:
+    """Which generator was judged.
+
+    Attributes:
+        name: the recipe's name.
+        seed: the run's seed.
+        step: steps done.
+        epoch: the epoch that the step belongs to, counted from 1.
+        images: real samples seen.
+        averaged: whether the weights are averaged ones.
+    """
+
+    name: str
+    seed: int
+    step: int
+    epoch: int
+    images: int
+    averaged: bool
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: "Checkpoint", batch_size: int, size: int) -> "Subject":
+        """Describe a checkpoint of a run with batches of `batch_size` of a training set of `size`."""
+        manifest = checkpoint.manifest
+        per_epoch = -(-size // batch_size)
+        epochs, steps = divmod(manifest.step, per_epoch)
+        return cls(
+            manifest.name,
+            manifest.seed,
+            manifest.step,
+            max(manifest.step - 1, 0) // per_epoch + 1,
+            epochs * size + steps * batch_size,
+            "averaging" in manifest.parts,
+        )
+
+    @classmethod
+    def of_training(cls, training: "Training") -> "Subject":
+        """Describe a training where it stands."""
+        experiment = training.experiment
+        name = experiment.resolved.recipe.name if experiment.resolved else "experiment"
+        averaged = experiment.averaging is not None
+        return cls(name, experiment.settings.seed, training.step, training.epoch, training.images, averaged)
+
+
+def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> str:
+    """Return how the files of an evaluation begin: `"step-000500"`, and what differs from the plain one.
+
+    Plain is the run's own seed and no truncation.
+
+    Args:
+        subject: what was judged.
+        evaluation: what was found.
+        *differences: what else differs, as words.
+    """
+    words = [checkpoint_name(subject.step)]
+    if evaluation.seed != subject.seed:
+        words.append(f"seed-{evaluation.seed}")
+    if evaluation.truncation is not None:
+        words.append(f"truncation-{evaluation.truncation:g}")
+    return "-".join([*words, *differences])
+
+
+def describe_evaluation(subject: Subject, judge: Judge, evaluation: Evaluation) -> dict[str, Any]:
+    """Return what `eval/step-*.json` holds."""
+    return {
+        **_head(subject, judge, evaluation, evaluation.seconds),
+        "metrics": {name: finding.to_json() for name, finding in evaluation.findings.items()},
+    }
+
+
+def describe_curve(subject: Subject, judge: Judge, points: Sequence[Evaluation]) -> dict[str, Any]:
+    """Return what `eval/step-*-truncation.json` holds of evaluations at rising thresholds."""
+    head = _head(subject, judge, points[0], sum(point.seconds for point in points))
+    del head["truncation"]
+    return {
+        **head,
+        "points": [
+            {
+                "truncation": point.truncation,
+                "metrics": {name: finding.to_json() for name, finding in point.findings.items()},
+            }
+            for point in points
+        ],
+    }
+
+
+def _head(subject: Subject, judge: Judge, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": subject.name,
+        "step": subject.step,
+        "epoch": subject.epoch,
+        "images": subject.images,
+        "checkpoint": checkpoint_name(subject.step),
+        "count": evaluation.count,
+        "seed": evaluation.seed,
+        "truncation": evaluation.truncation,
+        "averaged": subject.averaged,
+        "reference": dict(judge.about_reference),
+        "embedding": {
+            "name": judge.embedding_name,
+            "identity": judge.embedding.identity,
+            "dimensions": judge.reference.features.shape[1],
+        },
+        "device": str(judge.device),
+        "versions": {"ganfw": version("ganfw"), "torch": torch.__version__, "python": platform.python_version()},
+        "seconds": round(seconds, 3),
+    }
+
+
+def write_evaluation(
+    directory: Path, subject: Subject, judge: Judge, evaluation: Evaluation, *differences: str
+) -> Path:
+    """Write an evaluation into `directory/eval`: the JSON file, and a picture of nearest neighbours of images.
+
+    Args:
+        directory: the run directory.
+        subject: what was judged.
+        judge: by whom.
+        evaluation: what was found.
+        *differences: words for the files' names, beside seed and truncation.
+
+    Returns:
+        The JSON file.
+
+    Raises:
+        RunError: the system refuses.
+    """
+    stem = file_stem(subject, evaluation, *differences)
+    path = directory / FOLDER / f"{stem}.json"
+    picture = neighbours_picture(evaluation.samples, judge.training)
+    if picture is not None:
+        write_atomically(path.with_name(f"{stem}-neighbours.png"), picture)
+    write_atomically(path, _to_json(describe_evaluation(subject, judge, evaluation)))
+    return path
+
+
+def record_evaluation(training: "Training", judge: Judge, evaluation: Evaluation) -> Path:
+    """Write an evaluation of a training where it stands into its run directory; return the JSON file.
+
+    Raises:
+        RunError: it has no directory, or the system refuses.
+    """
+    return write_evaluation(training.require_directory("evaluate"), Subject.of_training(training), judge, evaluation)
+
+
+def write_curve(
+    directory: Path, subject: Subject, judge: Judge, points: Sequence[Evaluation], *differences: str
+) -> Path:
+    """Write a truncation curve into `directory/eval`: JSON, the curve, and a grid of samples of one noise.
+
+    Raises:
+        RunError: the system refuses.
+    """
+    stem = file_stem(subject, points[-1], *differences)
+    path = directory / FOLDER / f"{stem}-truncation.json"
+    document = describe_curve(subject, judge, points)
+    write_atomically(path.with_suffix(".png"), curve_picture(document))
+    grid = truncation_grid([(point.truncation, point.samples.samples) for point in points])
+    if grid is not None:
+        write_atomically(path.with_name(f"{stem}-truncation-grid.png"), grid)
+    write_atomically(path, _to_json(document))
+    return path
+
+
+def _to_json(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,1 @@
+"""Working starting points: packages and recipes that `ganfw new` writes."""

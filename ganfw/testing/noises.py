@@ -1,0 +1,90 @@
+"""What noise must do."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganfw.protocols import TruncatableNoise
+from ganfw.testing.subject import Subject, random_on, randomness
+
+_ROWS = 4096
+
+
+def draws_vectors(subject: Subject, _folder: Path) -> None:
+    """It gives as many vectors of length z_dim as it is asked for, float32, on its device."""
+    experiment = subject.experiment()
+    noise = experiment.noise
+    for count in (1, 7):
+        z = subject.require_tensor(noise(count, random_on(experiment)), "what it draws", (count, noise.z_dim))
+        subject.require(z.device == noise.device, f"it draws on {z.device}, and says that it is on {noise.device}")
+
+
+def draws_from_the_generator_alone(subject: Subject, _folder: Path) -> None:
+    """What it draws follows from the generator that it is given; it neither uses nor changes the global ones."""
+    experiment = subject.experiment()
+    noise = experiment.noise
+    before = randomness(experiment)
+    first = noise(7, random_on(experiment))
+    unchanged = randomness(experiment) == before
+    subject.require(unchanged, "it draws from a global random generator: draw from the one that it is given")
+    again = noise(7, random_on(experiment))
+    subject.require(torch.equal(first, again), "with one seed it draws other numbers the second time")
+    other = noise(7, random_on(experiment, 1))
+    subject.require(not torch.equal(first, other), "with another seed it draws the same numbers")
+    random = random_on(experiment)
+    subject.require(
+        not torch.equal(noise(7, random), noise(7, random)),
+        "it does not move the generator on: its second draw is its first",
+    )
+
+
+def rows_are_independent(subject: Subject, _folder: Path) -> None:
+    """Rows differ, and one says nothing of the next."""
+    experiment = subject.experiment()
+    z = experiment.noise(_ROWS, random_on(experiment)).double()
+    subject.require(not torch.equal(z[:1].expand_as(z), z), "all rows are the same")
+    z = z - z.mean(0)
+    total = z.square().sum()
+    for distance in (1, 2):
+        similarity = float((z[:-distance] * z[distance:]).sum() / total)
+        subject.require(
+            abs(similarity) < 6 / _ROWS**0.5,
+            f"a row says something of the one {distance} further on: they correlate by {similarity:.2f}",
+        )
+
+
+def coordinates_vary(subject: Subject, _folder: Path) -> None:
+    """Every coordinate varies, and none is a copy of another."""
+    experiment = subject.experiment()
+    z = experiment.noise(_ROWS, random_on(experiment)).double()
+    spread = z.std(0)
+    still = (spread < 1e-6).nonzero().flatten().tolist()
+    subject.require(not still, f"coordinates that never vary: {still[:5]}")
+    if experiment.noise.z_dim > 1:
+        correlation = torch.corrcoef(z.T).abs().fill_diagonal_(0)
+        left, right = divmod(int(correlation.argmax()), len(correlation))
+        subject.require(correlation.max() < 0.99, f"coordinates {left} and {right} are copies of each other")
+
+
+def truncation_shrinks(subject: Subject, _folder: Path) -> None:
+    """Truncated, it keeps within the threshold, and moves continuously with it; at 0 nothing is left but the mean."""
+    experiment = subject.experiment()
+    noise = experiment.noise
+    if not isinstance(noise, TruncatableNoise):
+        return
+
+    def draw(threshold: float) -> Tensor:
+        return noise.truncated(threshold)(500, random_on(experiment))
+
+    for threshold in (0.0, 0.1, 0.5, 1.0, 2.0):
+        z = subject.require_tensor(draw(threshold), f"what it draws truncated at {threshold}", (500, noise.z_dim))
+        largest = float(z.abs().max())
+        subject.require(largest <= threshold, f"truncated at {threshold} it still draws {largest:.4g}")
+        step = threshold / 1000
+        moved = float((draw(threshold + step) - z).abs().max()) if threshold else 0.0
+        subject.require(
+            moved <= 10 * step + 1e-6,
+            f"from threshold {threshold} to {threshold + step} a coordinate jumps by {moved:.3g}: with one seed, "
+            "samples must move continuously with the threshold",
+        )

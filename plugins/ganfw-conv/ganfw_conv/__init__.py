@@ -1,0 +1,50 @@
+"""Convolutional networks for ganfw: DCGAN and SNGAN's residual networks, conditional on the class or not."""
+
+from collections.abc import Iterator
+
+from ganfw import Part, hookimpl
+
+
+@hookimpl
+def ganfw_parts() -> Iterator[Part]:
+    """Offer this package's parts; their modules are imported when a recipe uses them."""
+
+    def part(kind: str, name: str, target: str, help: str) -> Part:  # noqa: A002 - the field's name
+        return Part(kind=kind, name=name, target=f"ganfw_conv{target}", help=help)
+
+    yield part("generator", "dcgan", ".dcgan:DCGANGenerator", "transposed convolutions with BatchNorm")
+    yield part(
+        "generator",
+        "dcgan_conditional",
+        ".dcgan:ConditionalDCGANGenerator",
+        "dcgan with the class beside the noise",
+    )
+    yield part("generator", "resnet", ".resnet:ResNetGenerator", "SNGAN's residual blocks, self-attention if wished")
+    yield part(
+        "generator",
+        "resnet_conditional",
+        ".resnet:ConditionalResNetGenerator",
+        "resnet with conditional BatchNorm",
+    )
+    yield part("discriminator", "dcgan", ".dcgan:DCGANDiscriminator", "strided convolutions with LeakyReLU")
+    yield part(
+        "discriminator",
+        "dcgan_conditional",
+        ".dcgan:ConditionalDCGANDiscriminator",
+        "dcgan that judges by the class too, by projection",
+    )
+    yield part(
+        "discriminator",
+        "resnet",
+        ".resnet:ResNetDiscriminator",
+        "SNGAN's residual blocks with spectral normalisation",
+    )
+    yield part(
+        "discriminator",
+        "resnet_conditional",
+        ".resnet:ConditionalResNetDiscriminator",
+        "resnet that judges by the class too, by projection",
+    )
+    yield part("recipe", "mnist_dcgan", ":mnist_dcgan.toml", "MNIST with DCGAN: good digits within minutes")
+    yield part("recipe", "mnist_resnet", ":mnist_resnet.toml", "MNIST with residual networks and spectral norm")
+    yield part("recipe", "mnist_dcgan_conditional", ":mnist_dcgan_conditional.toml", "MNIST with DCGAN, digit by digit")

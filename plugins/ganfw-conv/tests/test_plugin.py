@@ -1,0 +1,97 @@
+"""The package as a plugin: what it offers, what it imports, and that its parts and recipes keep their contracts."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ganfw
+import ganfw_conv
+from ganfw.testing import Check, check_exact_resume, checks_of, small_recipe
+
+MODULES = sorted(Path(ganfw_conv.__file__).parent.glob("*.py"))
+README = Path(__file__).parents[1] / "README.md"
+NETWORKS = ("dcgan", "dcgan_conditional", "resnet", "resnet_conditional")
+SMALL = {
+    **{f"{kind} {name}": {"base_channels": 4} for kind in ("generator", "discriminator") for name in NETWORKS[:2]},
+    **{f"{kind} {name}": {"channels": 8} for kind in ("generator", "discriminator") for name in NETWORKS[2:]},
+}
+
+
+def imported_names(module: Path) -> Iterator[str]:
+    """Yield what a module imports, dotted: `"torch"`, `"ganfw.Part"`."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_parts_are_discovered(registry: ganfw.Registry) -> None:
+    plugin = next(plugin for plugin in registry.plugins if plugin.distribution == "ganfw-conv")
+    assert (plugin.status, plugin.reason) == ("active", "")
+    assert plugin.version == version("ganfw-conv")
+    assert [(part.kind, part.name) for part in plugin.parts] == [
+        *(("generator", name) for name in NETWORKS),
+        *(("discriminator", name) for name in NETWORKS),
+        ("recipe", "mnist_dcgan"),
+        ("recipe", "mnist_resnet"),
+        ("recipe", "mnist_dcgan_conditional"),
+    ]
+
+
+def test_only_public_names_of_ganfw_are_imported() -> None:
+    names = {name for module in MODULES for name in imported_names(module) if name.split(".")[0] == "ganfw"}
+    assert names == {"ganfw.InputError", "ganfw.Part", "ganfw.hookimpl"}
+    assert names <= {f"ganfw.{name}" for name in ganfw.__all__}
+
+
+def test_hook_module_imports_nothing_heavy() -> None:
+    roots = {name.split(".")[0] for name in imported_names(Path(ganfw_conv.__file__))}
+    assert roots - sys.stdlib_module_names == {"ganfw"}
+
+
+CHECKS = checks_of("ganfw-conv", parameters=SMALL)
+
+
+def test_every_part_and_recipe_is_checked() -> None:
+    assert len({check.subject for check in CHECKS}) == 1 + 8 + 3
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
+    check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("generator", "discriminator"),
+    [
+        ({"use": "dcgan_conditional", "base_channels": 4}, {"use": "resnet_conditional", "channels": 8}),
+        ({"use": "resnet", "channels": 8, "attention": 14}, {"use": "dcgan", "norm": "spectral", "base_channels": 4}),
+    ],
+)
+def test_pair_of_networks_resumes_bit_for_bit(
+    registry: ganfw.Registry, tmp_path: Path, generator: dict[str, object], discriminator: dict[str, object]
+) -> None:
+    recipe = ganfw.Recipe(name="pair", extends=small_recipe(registry), generator=generator, discriminator=discriminator)
+    check_exact_resume(recipe, registry, tmp_path, stop_at=3, steps=5)
+
+
+def test_recipe_in_the_readme_is_right(registry: ganfw.Registry) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 1
+    experiment = ganfw.assemble(ganfw.resolve(ganfw.Recipe.parse(blocks[0]), registry))
+    assert experiment.generator.num_classes == 10
+
+
+def test_python_in_the_readme_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 1
+    names: dict[str, Any] = {}
+    exec(blocks[0], names)
+    assert names["images"].shape == (5, 3, 32, 32)

@@ -1,0 +1,299 @@
+"""`ganfw evaluate` and `ganfw train-evaluator`, on real runs."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import ganfw
+from ganfw import Registry
+from ganfw.builtin.mnist import mnist
+from ganfw.cli import main
+
+Invoke = Any
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def invoke(judging_script: Path) -> Invoke:
+    """Run a command with the metric of the script; return standard output, or the error of a refusal."""
+
+    def run(command: str, *arguments: str | Path, status: int = 0) -> str:
+        words = [command, *map(str, arguments), "--plugin", str(judging_script), "--device", "cpu"]
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == status, result.output
+        return (result.stderr if status else result.stdout).replace("Error: ", "")
+
+    return run
+
+
+def read(path: Path | str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(Path(path).read_text())
+    return document
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_evaluate_writes_what_the_python_api_finds(
+    judged_run: Path, judging_registry: Registry, invoke: Invoke
+) -> None:
+    invoke("evaluate", judged_run, "-n", "300")
+
+    written = read(judged_run / "eval" / "step-000010-count-300.json")
+    checkpoint = ganfw.open_checkpoint(judged_run)
+    judge = ganfw.open_judge(ganfw.resolve(checkpoint.recipe(), judging_registry), device="cpu")
+    found = ganfw.evaluate(*checkpoint.load_sampler(judging_registry, "cpu"), judge, count=300)
+    assert written["metrics"] == {name: finding.to_json() for name, finding in found.findings.items()}
+    assert written["metrics"]["brightness"]["value"] == found["brightness"]
+    assert size(judged_run / "eval" / "step-000010-count-300-neighbours.png") == (10 * 88 + 4, 8 * 88 + 4)
+
+
+def test_head_of_the_file_says_of_what_it_is(judged_run: Path, invoke: Invoke) -> None:
+    invoke("evaluate", judged_run, "-n", "50", "--seed", "7", "--truncation", "0.5")
+
+    written = read(judged_run / "eval" / "step-000010-seed-7-truncation-0.5-count-50.json")
+    del written["metrics"]
+    assert written.pop("seconds") > 0
+    assert set(written.pop("versions")) == {"ganfw", "torch", "python"}
+    assert written == {
+        "format": 1,
+        "name": "tiny",
+        "step": 10,
+        "epoch": 1,
+        "images": 320,
+        "checkpoint": "step-000010",
+        "count": 50,
+        "seed": 7,
+        "truncation": 0.5,
+        "averaged": False,
+        "reference": {"data": "mnist", "split": "test", "count": 10_000, "sha256": mnist(split="test").sha256()},
+        "embedding": {"name": "pixels", "identity": "pixels side:2", "dimensions": 4},
+        "device": "cpu",
+    }
+
+
+def test_table_shows_value_floor_and_direction(judged_run: Path, invoke: Invoke) -> None:
+    lines = invoke("evaluate", judged_run, "-n", "300").splitlines()
+
+    metrics = read(judged_run / "eval" / "step-000010-count-300.json")["metrics"]
+    assert lines[:5] == [
+        "tiny, step 10 (epoch 1)",
+        "  samples    300 of seed 0",
+        "  reference  10,000 of mnist, split test",
+        "  embedding  pixels side:2, 4 dimensions",
+        "",
+    ]
+    assert lines[5].split() == ["metric", "value", "floor", "better"]
+    assert lines[6].split() == [
+        "brightness",
+        f"{metrics['brightness']['value']:.4g}",
+        f"{metrics['brightness']['floor']:.4g}",
+    ]
+    assert lines[7].split()[-2:] == ["↓", "lower"]
+
+
+def test_plain_evaluation_has_the_plain_name_and_floors_that_are_missing_a_reason(
+    judged_run: Path, invoke: Invoke
+) -> None:
+    table = invoke("evaluate", judged_run)
+    few = invoke("evaluate", judged_run, "-n", "30001")
+
+    assert read(judged_run / "eval" / "step-000010.json")["count"] == 10_000
+    assert "-  no " not in table
+    assert few.splitlines()[8] == (
+        "  - no floor of brightness, floor of brightness_error: 30,001 of 60,000 training samples are too many to "
+        "leave as many to compare with"
+    )
+
+
+def test_json_is_what_is_written(judged_run: Path, invoke: Invoke) -> None:
+    printed = json.loads(invoke("evaluate", judged_run, "-n", "50", "--json"))
+
+    assert printed == read(judged_run / "eval" / "step-000010-count-50.json")
+
+
+def test_all_evaluates_every_checkpoint_that_is_kept(judged_run: Path, invoke: Invoke) -> None:
+    printed = json.loads(invoke("evaluate", judged_run, "-n", "50", "--all", "--json"))
+
+    assert [document["step"] for document in printed] == [6, 10]
+    assert printed[0]["metrics"] != printed[1]["metrics"]
+    assert printed[0] == read(judged_run / "eval" / "step-000006-count-50.json")
+
+
+def test_a_checkpoint_is_chosen_by_its_step_or_its_path(judged_run: Path, invoke: Invoke) -> None:
+    by_step = json.loads(invoke("evaluate", judged_run, "-n", "50", "--checkpoint", "6", "--json"))
+    by_path = json.loads(invoke("evaluate", judged_run / "checkpoints" / "step-000006", "-n", "50", "--json"))
+
+    assert by_step["step"] == by_path["step"] == 6
+    assert by_step["metrics"] == by_path["metrics"]
+
+
+def test_checkpoint_that_stands_alone_writes_only_where_it_is_told(judged_run: Path, invoke: Invoke) -> None:
+    shutil.move(judged_run / "checkpoints" / "step-000010", "alone")
+    shutil.rmtree(judged_run)
+
+    invoke("evaluate", "alone", "-n", "50")
+    assert {path.name for path in Path.cwd().rglob("*.json")} == {"manifest.json", "state.json"}
+    Path("there").mkdir()
+    invoke("evaluate", "alone", "-n", "50", "-o", "there")
+    assert Path("there/eval/step-000010-count-50.json").exists()
+
+
+def test_set_changes_embedding_and_metrics_and_the_name(judged_run: Path, invoke: Invoke) -> None:
+    printed = json.loads(invoke("evaluate", judged_run, "-n", "50", "--set", "embedding.side=3", "--json"))
+
+    assert printed["embedding"] == {"name": "pixels", "identity": "pixels side:3", "dimensions": 9}
+    (path,) = (judged_run / "eval").glob("*.json")
+    assert path.name.startswith("step-000010-count-50-set-")
+
+
+def test_checkpoint_of_before_evaluations_has_the_default_embedding(judged_run: Path, invoke: Invoke) -> None:
+    checkpoint = ganfw.open_checkpoint(judged_run)
+    tables = {name: table for name, table in checkpoint.recipe().tables.items() if name not in ("embedding", "metrics")}
+
+    resolved = ganfw.resolve(ganfw.Recipe(name="old", **tables), ganfw.discover(), only=["embedding", "metrics"])
+
+    assert resolved.offers["embedding"].part.name == "mnist_classifier"
+
+
+def test_truncations_give_a_curve_of_one_noise(judged_run: Path, invoke: Invoke) -> None:
+    own = [
+        "--set",
+        "metrics.frechet_distance={use='brightness', enabled=true}",
+        "--set",
+        "metrics.brightness.enabled=false",
+    ]
+
+    table = invoke("evaluate", judged_run, "-n", "50", "--truncations", "1,0,0.5", *own)
+
+    (path,) = (judged_run / "eval").glob("*-truncation.json")
+    written = read(path)
+    assert [point["truncation"] for point in written["points"]] == [0, 0.5, 1, None]
+    assert "truncation" not in written
+    assert "metrics" not in written
+    generator, noise = ganfw.open_checkpoint(judged_run).load_sampler(ganfw.discover(), "cpu")
+    real = mnist(split="test").samples.double().mean().item() / 255
+    for point in written["points"]:
+        images = ganfw.to_uint8(ganfw.sample(generator, noise, 50, truncation=point["truncation"]))
+        expected = images.double().mean().item() / 255 - real
+        assert point["metrics"]["brightness"] == {"value": pytest.approx(expected, abs=1e-6), "better": ""}
+    rows = [line.split() for line in table.splitlines() if line.startswith("  ")]
+    assert [row[0] for row in rows[-5:]] == ["truncation", "0", "0.5", "1", "none"]
+    assert size(path.with_suffix(".png")) == (1200, 504)
+    assert path.with_name(f"{path.stem}-grid.png").exists()
+
+
+def test_same_noise_stands_below_itself_in_the_grid(judged_run: Path) -> None:
+    from ganfw.evaluation.pictures import truncation_grid
+
+    generator, noise = ganfw.open_checkpoint(judged_run).load_sampler(ganfw.discover(), "cpu")
+    rows = [(t, ganfw.to_uint8(ganfw.sample(generator, noise, 20, truncation=t))) for t in (0.5, None)]
+
+    picture = truncation_grid(rows)
+
+    assert picture is not None
+    Path("grid.png").write_bytes(picture)
+    width, height = size(Path("grid.png"))
+    assert (width, height) == (884 + 120, 2 * 92)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-n", "0"], "the number of samples must be >= 1, not 0"),
+        (["--truncation", "-1"], "the truncation threshold must be >= 0, not -1.0"),
+        (["--truncations", "a"], "--truncations a: write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2"),
+        (
+            ["--truncations", "1,-1"],
+            "--truncations 1,-1: write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2",
+        ),
+        (
+            ["--truncations", "nan"],
+            "--truncations nan: write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2",
+        ),
+        (["--truncations", ""], "--truncations : write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2"),
+        (["--truncations", "1", "--truncation", "1"], "--truncation and --truncations exclude each other"),
+        (
+            ["--truncations", "1"],
+            "a truncation curve needs one of the metrics frechet_distance, precision_recall, density_coverage",
+        ),
+        (["--checkpoint", "7"], "RUN: has no checkpoint of step 7; it has kept: 6, 10"),
+        (["--checkpoint", "6", "--all"], "--checkpoint and --all exclude each other"),
+        (["--batch-size", "0"], "the batch size must be >= 1, not 0"),
+        (
+            ["--set", "noise.z_dim=3"],
+            "--set noise.z_dim=3: an evaluation may change the embedding and metrics, and nothing else",
+        ),
+        (
+            ["--set", "embedding.enabled=false"],
+            "the recipe has no [embedding] to judge by; choose one: --set embedding.use=pixels",
+        ),
+        (
+            ["--set", "metrics.brightness.enabled=false"],
+            "the recipe has no [metrics.NAME] to judge by; see: ganfw parts metric",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_refusals(judged_run: Path, invoke: Invoke, arguments: list[str], message: str) -> None:
+    assert invoke("evaluate", judged_run, *arguments, status=2) == message.replace("RUN", str(judged_run)) + "\n"
+    assert not (judged_run / "eval").exists()
+
+
+def test_noise_without_truncation_is_refused(judged: ganfw.Recipe, judging_registry: Registry, invoke: Invoke) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(judged.with_overrides(["noise.use=uniform"]), judging_registry))
+    run = ganfw.create_run_directory(Path("runs"), experiment)
+    ganfw.train(experiment, directory=run, steps=2)
+
+    for words in (["--truncation", "1"], ["--truncations", "1", "--set", "metrics.frechet_distance.use=brightness"]):
+        assert invoke("evaluate", run, *words, status=2) == "noise of type Uniform has no truncation\n"
+
+
+def test_runs_that_are_none_are_refused(invoke: Invoke) -> None:
+    assert invoke("evaluate", "nowhere", status=2) == "nowhere: no such run directory or checkpoint\n"
+    assert invoke("evaluate", "nowhere", "--all", status=2) == "nowhere: no run directory with checkpoints in it\n"
+
+
+def test_data_that_is_gone_is_told(judged_run: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("ganfw.builtin.mnist").builtin.mnist.SHA256, "train-images-idx3-ubyte", "0")
+
+    told = invoke("evaluate", judged_run, status=2)
+
+    assert told.endswith("train-images-idx3-ubyte.gz: damaged, or not MNIST: its SHA-256 is not 0\n")
+
+
+def test_classifier_is_trained_and_used_by_one_command_each(judged_run: Path, invoke: Invoke) -> None:
+    result = CliRunner().invoke(
+        main,
+        ["train-evaluator", "mnist_mlp", "--set", "data.split=test", "--epochs", "1", "-o", "own.safetensors"],
+    )
+    assert (result.exit_code, result.stdout) == (0, "own.safetensors\n"), result.output
+    assert result.stderr.startswith("9,000 images to learn from, 1,000 to measure on\nepoch 1 of 1: loss ")
+    assert result.stderr.endswith(
+        "use it: ganfw evaluate RUN --set embedding.use=classifier --set embedding.weights=own.safetensors\n"
+    )
+
+    use = ["--set", "embedding.use=classifier", "--set", "embedding.weights=own.safetensors"]
+    printed = json.loads(invoke("evaluate", judged_run, "-n", "50", *use, "--json"))
+
+    assert printed["embedding"]["name"] == "classifier"
+    assert printed["embedding"]["identity"].startswith("own sha256:")
+    assert printed["embedding"]["dimensions"] == 64
+
+
+def test_classifier_goes_into_a_safetensors_file() -> None:
+    result = CliRunner().invoke(main, ["train-evaluator", "mnist_mlp", "-o", "own.pt"])
+
+    assert result.exit_code == 2
+    assert result.stderr == "Error: -o own.pt: the name must end in .safetensors\n"

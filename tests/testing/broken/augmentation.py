@@ -1,0 +1,103 @@
+"""Augmentations that break their contract."""
+
+import torch
+
+from ganfw.testing import augmentations
+
+
+class Brightness:
+    def __call__(self, samples, draws):
+        return samples + draws.uniform(1, 1, 1)
+
+
+class InPlace:
+    def __call__(self, samples, draws):
+        return samples.mul_(0.5)
+
+
+class Doubling(Brightness):
+    def __call__(self, samples, draws):
+        return torch.cat([samples, samples]) if len(samples) > 2 else samples
+
+
+class Detaching(Brightness):
+    def __call__(self, samples, draws):
+        return super().__call__(samples.detach(), draws)
+
+
+class Rounding(Brightness):
+    def __call__(self, samples, draws):
+        return super().__call__(samples.round(), draws)
+
+
+class Centring(Brightness):
+    def __call__(self, samples, draws):
+        return super().__call__(samples - samples.mean(), draws)
+
+
+class Idle:
+    def __call__(self, samples, draws):
+        return samples.clone()
+
+
+class NeverAdapting(Idle):
+    def observe(self, real_logits):
+        pass
+
+
+class AllAlike:
+    def __call__(self, samples, draws):
+        return samples + draws.uniform(1, 1, 1)[:1]
+
+
+class Global:
+    def __call__(self, samples, draws):
+        return samples + torch.rand(len(samples), 1, 1, 1)
+
+
+class Counting(Brightness):
+    asked = 0
+
+    def __call__(self, samples, draws):
+        self.asked += 1
+        return self.asked * super().__call__(samples, draws)
+
+
+class Fixed:
+    def __call__(self, samples, draws):
+        return samples + torch.linspace(0, 1, len(samples)).reshape(-1, 1, 1, 1)
+
+
+BROKEN = (
+    (
+        augmentations.keeps_the_form,
+        Doubling,
+        "what it gives must have the shape (32, 1, 28, 28), not (64, 1, 28, 28)",
+    ),
+    (augmentations.keeps_the_form, InPlace, "it writes into the samples that it is given"),
+    (augmentations.lets_gradients_through, Detaching, "no gradient passes through it"),
+    (augmentations.lets_gradients_through, Rounding, "no finite gradient passes through it"),
+    (
+        augmentations.treats_rows_alone,
+        Centring,
+        "what it does to a sample depends on the other samples of the batch",
+    ),
+    (augmentations.changes_each_row_in_its_own_way, Idle, "with its defaults it changes nothing"),
+    (
+        augmentations.changes_each_row_in_its_own_way,
+        NeverAdapting,
+        "with its defaults it changes nothing after observing ever surer logits of a million real samples",
+    ),
+    (
+        augmentations.changes_each_row_in_its_own_way,
+        AllAlike,
+        "it changes all rows of a batch alike: draw a number for each row",
+    ),
+    (
+        augmentations.draws_from_the_draws_alone,
+        Global,
+        "it draws from a global random generator: draw from the draws that it is given",
+    ),
+    (augmentations.draws_from_the_draws_alone, Counting, "with the same samples and draws it gives something else"),
+    (augmentations.draws_from_the_draws_alone, Fixed, "with other draws it does the same"),
+)

@@ -1,0 +1,39 @@
+"""Callbacks that break their contract."""
+
+import torch
+
+from ganfw import Callback
+from ganfw.testing import callbacks
+
+
+class WaitingForEpochs(Callback):
+    def on_epoch(self, training):
+        pass
+
+
+class NotInheriting:
+    def on_start(self, training):
+        pass
+
+
+class Clipping(Callback):
+    @torch.no_grad()
+    def on_step(self, training):
+        for weight in training.experiment.discriminator.parameters():
+            weight.clamp_(-0.01, 0.01)
+
+
+EVENTS = "on_end, on_log, on_settled, on_start, on_step"
+BROKEN = (
+    (callbacks.handles_events_that_exist, WaitingForEpochs, f"on_epoch is never called; events are {EVENTS}"),
+    (
+        callbacks.handles_events_that_exist,
+        NotInheriting,
+        "it has no on_end, on_log, on_settled, on_step: inherit ganfw.Callback",
+    ),
+    (
+        callbacks.leaves_training_alone,
+        Clipping,
+        "with it the generator ends with other weights: a callback tells, and changes nothing",
+    ),
+)
