@@ -10,7 +10,6 @@ from ganfw import Recipe, Registry
 from ganfw.testing import Check, checks_of, small_recipe
 from ganfw.testing.catalogue import OF_PARTS, OF_RECIPES
 
-<<<<<<< HEAD
 REGISTRY = ganfw.discover(allowed=())
 OFFERS = list(REGISTRY.offers())
 POINTS: dict[str, Any] = {
@@ -30,7 +29,6 @@ BASES = {
 }
 """What changes in the recipe that a part goes into, where it is not for the images of MNIST."""
 
-WEIGHTS = str(Path(ganfw.__file__).parent / "builtin" / "mnist_classifier.safetensors")
 LEFT_OUT = {
     f"embedding inception: {check}": "its weights are downloaded, by a package that is an extra"
     for check in ("builds with its defaults", "gives features", "embeds each sample alone")
@@ -41,23 +39,11 @@ def checks_with(changes: dict[str, Any]) -> list[Check]:
     """Return the checks of the parts that these changes of the recipe are for."""
     small = small_recipe(REGISTRY)
     base = Recipe(name="small", extends=small, **changes) if changes else small
-    checks = checks_of(
-        "ganfw",
-        registry=REGISTRY,
-        base=base,
-        parameters={"embedding classifier": {"weights": WEIGHTS}},
-        leaving_out=LEFT_OUT,
-    )
+    checks = checks_of("ganfw", registry=REGISTRY, base=base, leaving_out=LEFT_OUT)
     return [check for check in checks if BASES.get(check.subject, {}) == changes]
 
 
 CHECKS = [check for changes in ({}, POINTS, STACKED) for check in checks_with(changes)]
-=======
-OFFERS = list(ganfw.discover(allowed=()).offers())
-EXTRA = "it needs torch-fidelity, an extra, and weights from the network"
-LEFT_OUT = {f"embedding inception: {name}": EXTRA for name in ("gives features", "embeds each sample alone")}
-CHECKS = checks_of("ganfw", registry=ganfw.discover(allowed=()), leaving_out=LEFT_OUT)
->>>>>>> evaluate
 
 
 def test_every_kind_is_visited() -> None:
@@ -86,13 +72,8 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     visited = {check.subject for check in CHECKS}
 
     assert {f"{offer.part.kind} {offer.part.name}" for offer in OFFERS} == visited - {"plugin ganfw"}
-<<<<<<< HEAD
     assert len(OFFERS) == 65
     assert len(CHECKS) == 2 - len(LEFT_OUT) + sum(
-=======
-    assert len(OFFERS) == 49
-    assert len(CHECKS) + len(LEFT_OUT) == 2 + sum(
->>>>>>> evaluate
         len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS
     )
 
