@@ -1,7 +1,7 @@
 """The documentation is true: its packages work, its tables are those of the code, its commands and links exist."""
 
 import ast
-import inspect
+import difflib
 import json
 import math
 import re
@@ -9,7 +9,7 @@ import runpy
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,17 @@ import ganfw
 from ganfw.cli import main
 from ganfw.parts import FACTS, KINDS
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
+from ganfw.scaffold.plugin import plugin_files, plugin_names
 from ganfw.settings import RunSettings
 from ganfw.signature import read_signature
+from ganfw.testing import checks_of
+from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 PACKAGE = Path(ganfw.__file__).parent
+TEN_MINUTES = "Ten minutes: a loss, from nothing to published"
 
 
 TINY = (
@@ -106,10 +110,13 @@ def test_every_command_has_a_verb_and_options_that_exist() -> None:
     group = click.Context(main, info_name="ganfw", **main.context_settings)
     for name, words in visited:
         if words != ["--version"]:
-            command = main.commands.get(words[0])
+            command, parent, rest = main.commands.get(words[0]), group, words[1:]
+            if isinstance(command, click.Group):
+                parent = click.Context(command, info_name=words[0], parent=group)
+                command, rest = command.commands.get(words[1]), words[2:]
             assert command, f"{name}: ganfw {shlex.join(words)}"
             try:
-                command.make_context(words[0], words[1:], parent=group)
+                command.make_context(words[0], rest, parent=parent)
             except click.UsageError as error:
                 pytest.fail(f"{name}: ganfw {shlex.join(words)}: {error}")
     assert len(visited) >= 20
@@ -124,7 +131,12 @@ def test_the_command_line_page_is_what_help_says() -> None:
 def test_every_command_is_on_the_command_line_page() -> None:
     titles = re.findall(r"^## (.*)$", page("command-line.md"), re.MULTILINE)
 
-    assert titles == ["ganfw", *(f"ganfw {name}" for name in main.commands)]
+    verbs = []
+    for name, command in main.commands.items():
+        verbs.append(f"ganfw {name}")
+        if isinstance(command, click.Group):
+            verbs.extend(f"ganfw {name} {inner}" for inner in command.commands)
+    assert titles == ["ganfw", *verbs]
 
 
 # quickstart.md
@@ -387,17 +399,47 @@ def install(folder: Path, sources: Mapping[str, str]) -> Path:
 def clean_modules() -> Iterator[None]:
     """Forget the modules that a test imports from the page."""
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("ganfw_lsgan", "my_parts")]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("ganfw_total_variation", "my_parts")]:
         del sys.modules[name]
 
 
 @pytest.fixture
-def package() -> dict[str, str]:
+def scaffold() -> dict[str, str]:
+    """Return what the first command on the page writes, by file."""
+    (command,) = re.findall(r"^ganfw new plugin (\S+)$", section("writing-a-plugin.md", TEN_MINUTES), re.MULTILINE)
+    return plugin_files(plugin_names(command, "loss", ganfw.discover(allowed=())))
+
+
+@pytest.fixture
+def package(scaffold: dict[str, str]) -> dict[str, str]:
     """Return the package on the page, by file."""
-    found = files(section("writing-a-plugin.md", "A package with one loss"))
-    tree = blocks(section("writing-a-plugin.md", "A package with one loss"), "text")[0]
-    assert sorted(Path(name).name for name in found) == sorted(re.findall(r"[\w.]+\.(?:py|toml)", tree))
-    return found
+    shown = files(section("writing-a-plugin.md", TEN_MINUTES))
+    assert list(shown) == ["ganfw_total_variation/total_variation.py", "tests/test_total_variation.py"]
+    return {**scaffold, **shown}
+
+
+def test_what_the_page_says_of_the_scaffold_is_so(scaffold: dict[str, str]) -> None:
+    tree = blocks(section("writing-a-plugin.md", TEN_MINUTES), "text")[0]
+    parts = section("writing-a-plugin.md", "What makes a package a plugin")
+    shown = {**files(parts), **files(section("writing-a-plugin.md", "Checks of the contract"))}
+
+    named = re.findall(r"^ +(\S+[\w.])(?=\s|$)", tree, re.MULTILINE)
+    assert sorted(Path(name).name for name in named) == sorted(Path(name).name for name in scaffold)
+    assert shown == {name: scaffold[name] for name in ("ganfw_total_variation/__init__.py", "tests/test_contract.py")}
+    assert blocks(parts, "toml")[0] in scaffold["pyproject.toml"]
+
+
+def test_the_loss_on_the_page_is_at_most_ten_lines_beyond_the_scaffold(
+    scaffold: dict[str, str], package: dict[str, str]
+) -> None:
+    added = [
+        line
+        for name in package
+        for line in difflib.ndiff(scaffold[name].splitlines(), package[name].splitlines())
+        if line.startswith("+ ")
+    ]
+
+    assert 0 < len(added) <= 10
 
 
 @pytest.mark.usefixtures("clean_modules")
@@ -407,12 +449,30 @@ def test_the_tests_of_the_package_on_the_page_pass(
     monkeypatch.syspath_prepend(install(tmp_path / "site", package))
     names: dict[str, Any] = {}
 
-    exec(package["tests/test_least_squares.py"], names)
+    exec(package["tests/test_total_variation.py"], names)
+    names["test_losses_of_four_logits"]()
+    checks = checks_of("ganfw-total-variation", registry=ganfw.discover(allowed=["ganfw-total-variation"]))
+    for number, check in enumerate(checks):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        check(folder)
 
-    tests = [names[name] for name in names if name.startswith("test_")]
-    assert len(tests) == 2
-    for test in tests:
-        test(**({"tmp_path": tmp_path} if "tmp_path" in inspect.signature(test).parameters else {}))
+    assert len(checks) == 12
+
+
+def test_the_checks_on_the_page_are_those_of_the_code() -> None:
+    def names(checks: Iterable[Callable[..., None]]) -> str:
+        return ", ".join(check.__name__.replace("_", " ") for check in checks)
+
+    common = [check for check in OF_PARTS["loss"] if check in OF_PARTS["noise"]]
+    of_kinds = {kind: [check for check in checks if check not in common] for kind, checks in OF_PARTS.items()}
+
+    assert table(section("writing-a-plugin.md", "Checks of the contract")) == [
+        ["every package", names(OF_PLUGINS)],
+        ["every part", names(common)],
+        *([f"`{kind}`", names(checks)] for kind, checks in of_kinds.items()),
+        ["`recipe`", names(OF_RECIPES)],
+    ]
 
 
 @pytest.mark.usefixtures("clean_modules")
@@ -421,18 +481,17 @@ def test_the_package_on_the_page_is_listed_and_trains(
 ) -> None:
     monkeypatch.syspath_prepend(install(tmp_path / "site", package))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GANFW_PLUGINS", "ganfw-lsgan")
-    use = ("--set", "loss.use=least_squares", "--set", "loss.real_label=0.9")
+    monkeypatch.setenv("GANFW_PLUGINS", "ganfw-total-variation")
+    use = ("--set", "loss.use=total_variation", "--set", "loss.slope=0.5")
 
     listed = CliRunner().invoke(main, ["parts", "loss", "--json"])
     done = CliRunner().invoke(main, ["run", "mnist_mlp", *use, *TINY])
 
-    assert ("ganfw-lsgan", "least_squares") in [
-        (part["distribution"], part["name"]) for part in json.loads(listed.stdout)
-    ]
+    offered = [(part["distribution"], part["name"]) for part in json.loads(listed.stdout)]
+    assert ("ganfw-total-variation", "total_variation") in offered
     assert (done.exit_code, done.stdout) == (0, "runs/mnist_mlp-1\n"), done.output
     recorded = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())["parts"]["loss"]
-    assert (recorded["distribution"], recorded["version"]) == ("ganfw-lsgan", "0.1.0")
+    assert (recorded["distribution"], recorded["version"]) == ("ganfw-total-variation", "0.1.0")
     line = json.loads(Path("runs/mnist_mlp-1/metrics.jsonl").read_text())
     assert math.isfinite(line["loss/generator"])
 
@@ -466,31 +525,39 @@ def test_the_tables_of_facts_and_kinds_are_those_of_the_code() -> None:
 
 
 def test_every_kind_says_what_its_parts_must_do() -> None:
-    described = re.findall(r"^- \*\*(\w+)\*\* ", section("writing-a-plugin.md", "Kinds"), re.MULTILINE)
+    described = re.findall(r"^### (\w+)$", section("writing-a-plugin.md", "Kinds"), re.MULTILINE)
 
     assert described == list(KINDS)
 
 
 MISTAKES = {
-    "a parameter that is neither before `/` nor after `*`": ("least_squares.py", "        *,\n", ""),
+    "a parameter that is neither before `/` nor after `*`": (
+        "total_variation.py",
+        "(self, *, slope: ",
+        "(self, slope: ",
+    ),
     "a key without annotation": (
-        "least_squares.py",
-        'fake_label: Annotated[float, "what the discriminator should give for fakes"]',
-        "fake_label",
+        "total_variation.py",
+        'slope: Annotated[float, "how fast the score rises with the logit"]',
+        "slope",
     ),
-    "a fact that does not exist": ("least_squares.py", "        *,\n", "        zdim,\n        /,\n        *,\n"),
+    "a fact that does not exist": ("total_variation.py", "(self, *, slope: ", "(self, zdim, /, *, slope: "),
     "a fact that is not known yet": (
-        "least_squares.py",
-        "        *,\n",
-        "        generator_optimizer,\n        /,\n        *,\n",
+        "total_variation.py",
+        "(self, *, slope: ",
+        "(self, generator_optimizer, /, *, slope: ",
     ),
-    "a target that does not exist": ("__init__.py", "least_squares:LeastSquares", "least_squares:LeastSquare"),
+    "a target that does not exist": ("__init__.py", ":TotalVariation", ":TotalVariance"),
     "a loss for each sample instead of their mean": (
-        "least_squares.py",
-        "(fake_logits - self.real_label).square().mean() / 2",
-        "(fake_logits - self.real_label).square() / 2",
+        "total_variation.py",
+        "-(self.slope * fake_logits).tanh().mean() / 2",
+        "-(self.slope * fake_logits).tanh() / 2",
     ),
-    "a parameter that the part refuses": ("least_squares.py", "] = 0.0", "] = 1.0"),
+    "a parameter that the part refuses": (
+        "total_variation.py",
+        "        self.slope = slope\n",
+        "        from ganfw import InputError\n\n        raise InputError('slope must not be 0')\n",
+    ),
     "a package that the hook's module imports is missing": (
         "__init__.py",
         "\n\nfrom coll",
@@ -510,8 +577,8 @@ def test_mistake_gives_the_error_on_the_page(
 ) -> None:
     expected = dict(table(section("writing-a-plugin.md", "Errors that authors see")))[mistake]
     name, right, wrong = MISTAKES[mistake]
-    assert package[f"ganfw_lsgan/{name}"].count(right) == 1
-    package[f"ganfw_lsgan/{name}"] = package[f"ganfw_lsgan/{name}"].replace(right, wrong)
+    assert package[f"ganfw_total_variation/{name}"].count(right) == 1
+    package[f"ganfw_total_variation/{name}"] = package[f"ganfw_total_variation/{name}"].replace(right, wrong)
     monkeypatch.syspath_prepend(install(tmp_path, package))
 
     with pytest.raises(ganfw.GanfwError) as caught:
@@ -522,8 +589,8 @@ def test_mistake_gives_the_error_on_the_page(
 
 def build_and_try() -> None:
     """Do with the loss on the page what `ganfw run` does before it trains."""
-    registry = ganfw.discover(allowed=["ganfw-lsgan"], strict=True)
-    registry.find("loss", "least_squares").signature()
+    registry = ganfw.discover(allowed=["ganfw-total-variation"], strict=True)
+    registry.find("loss", "total_variation").signature()
     recipe = ganfw.Recipe(
         extends="mnist_mlp",
         registry=registry,
@@ -531,7 +598,7 @@ def build_and_try() -> None:
         data={"split": "test"},
         generator={"hidden_dim": 4},
         discriminator={"hidden_dim": 4},
-        loss={"use": "least_squares"},
+        loss={"use": "total_variation"},
     )
     ganfw.assemble(ganfw.resolve(recipe, registry))
 

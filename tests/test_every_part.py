@@ -30,8 +30,7 @@ BASES = {
 """What changes in the recipe that a part goes into, where it is not for the images of MNIST."""
 
 LEFT_OUT = {
-    f"embedding {name}: {check}": why
-    for name, why in (("classifier", "it needs a file of one's own"), ("inception", "it needs an extra package"))
+    f"embedding inception: {check}": "its weights are downloaded, by a package that is an extra"
     for check in ("builds with its defaults", "gives features", "embeds each sample alone")
 }
 

@@ -154,6 +154,9 @@ def test_wheels_hold_what_is_no_python_file(wheels: dict[str, Path]) -> None:
         "NOTICE.md",
     )
     wanted = {f"ganfw/builtin/mnist_data/{name}" for name in data} | {"ganfw/recipes/mnist_mlp.toml", "ganfw/py.typed"}
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ganfw" / "scaffold").rglob("*.template")}
+    assert len(templates) == 36
+    wanted |= templates
     assert wanted - held["ganfw"] == set()
     assert {"ganfw_example/mnist_mlp_hellinger.toml", "ganfw_example/py.typed"} <= held["ganfw_example"]
     assert [name for name in held["ganfw"] if not name.startswith(("ganfw/", "ganfw-"))] == []
@@ -250,6 +253,23 @@ def test_resume_without_the_package_says_what_to_install(run_directory: Path, wi
 def test_tests_of_the_example_pass_against_the_wheels(environment: Environment) -> None:
     done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", EXAMPLE / "tests")
     assert re.fullmatch(r"=+ [1-9]\d* passed in .* =+", done.stdout.splitlines()[-1])
+
+
+def test_a_package_that_ganfw_writes_installs_passes_its_tests_and_shows_up(environment: Environment) -> None:
+    told = environment.run("ganfw", "new", "plugin", "ganfw-x")
+    commands = re.findall(r"^  (.*)$", told.stderr, re.MULTILINE)
+    assert told.stdout == "ganfw-x\n"
+    try:
+        environment.pip("install", "--no-deps", environment.folder / "ganfw-x")
+        assert ["x", "an example, to be made one's own", "ganfw-x", "0.1.0"] in rows(
+            environment.run("ganfw", "parts", "loss").stdout
+        )
+        done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", environment.folder / "ganfw-x")
+        assert re.fullmatch(r"=+ 13 passed in .* =+", done.stdout.splitlines()[-1])
+        assert commands[-1] == "ganfw run mnist_mlp --set loss.use=x --set run.epochs=1"
+        environment.run(*commands[-1].split(), *SHORT)
+    finally:
+        environment.pip("uninstall", "--yes", "ganfw-x")
 
 
 def test_package_that_fails_on_import_is_listed_and_takes_nothing_down(environment: Environment) -> None:

@@ -8,7 +8,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from ganfw.experiment import Experiment, assemble
-from ganfw.randomness import global_state, seeded_generator
+from ganfw.randomness import derive_seed, global_state, own_randomness, seeded_generator
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolve import resolve
 from ganfw.registry import Offer, Registry
@@ -56,7 +56,8 @@ class Subject:
                 "sample_shape": experiment.batches.sample_shape,
                 "num_classes": experiment.batches.num_classes,
             }
-            return self.offer.build(facts, self.parameters)
+            with own_randomness(derive_seed(experiment.settings.seed, "build", self.address), experiment.device):
+                return self.offer.build(facts, self.parameters)
         found = getattr(experiment, tables.get(table, table))
         return found[name] if name else found
 

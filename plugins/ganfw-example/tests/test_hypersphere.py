@@ -49,20 +49,6 @@ def test_squared_coordinate_has_the_beta_distribution_of_a_sphere(coordinate: in
     assert kstest(share.numpy(), beta(1 / 2, (z_dim - 1) / 2).cdf).pvalue > 0.01
 
 
-def test_samples_are_a_function_of_the_seed() -> None:
-    noise = Hypersphere(CPU, z_dim=16)
-    assert torch.equal(noise(10, seeded(1)), noise(10, seeded(1)))
-    assert not torch.equal(noise(10, seeded(1)), noise(10, seeded(2)))
-
-
-def test_global_random_state_is_neither_used_nor_changed() -> None:
-    before = torch.get_rng_state()
-    first = Hypersphere(CPU)(10, seeded(1))
-    assert torch.equal(before, torch.get_rng_state())
-    torch.rand(1)
-    assert torch.equal(first, Hypersphere(CPU)(10, seeded(1)))
-
-
 def test_spherical_interpolation_stays_on_the_sphere() -> None:
     start, end = Hypersphere(CPU, z_dim=32)(20, seeded(0)).split(10)
     way = ganfw.interpolate(start, end, 7, "spherical")
