@@ -264,8 +264,8 @@ def test_every_metric_and_each_of_its_numbers_is_on_the_page(registry: ganfw.Reg
     parts = [offer.part.name for offer in ganfw.discover(allowed=()).offers() if offer.part.kind == "metric"]
     numbers = [name for part in parts for name in measured(registry, part, rows, rows)]
 
-    assert re.findall(r"^Part `(\w+)`", text, re.MULTILINE) == parts
-    assert len(numbers) == len(set(numbers)) == 14
+    assert re.findall(r"\bPart `(\w+)`", text) == parts
+    assert len(set(numbers)) == 19
     for name in numbers:
         assert re.search(rf"`{name}`|^    {name} +=", text, re.MULTILINE), name
 
@@ -339,6 +339,20 @@ def test_files_of_a_run_are_those_on_the_page(trained: Path) -> None:
     assert {path.name for path in (trained / "checkpoints" / "step-000010").iterdir()} == named
     tree = blocks(page_text, "text")[0]
     assert {path.name for path in trained.iterdir()} == set(re.findall(r"^    ([\w.]+)", tree, re.MULTILINE))
+
+
+def test_the_page_of_toys_shows_every_loss_as_its_script_found_it(registry: ganfw.Registry) -> None:
+    script = runpy.run_path(str(DOCS / "generate_toys.py"))
+    numbers = script["known"]()
+    methods = script["METHODS"]
+
+    assert page("toys.md") == script["page"](numbers)
+    assert methods.keys() <= numbers.keys()
+    shipped = [offer.part.name for offer in registry.offers("loss") if offer.plugin.distribution == "ganfw"]
+    assert {method.loss for method in methods.values()} == set(shipped)
+    assert sum(numbers[name]["modes_found"] == 25 for name in methods) >= 2
+    for name in methods:
+        ganfw.resolve(methods[name].recipe(registry, "toy"), registry)
 
 
 def test_parts_of_a_profile_are_those_on_the_page() -> None:

@@ -1,38 +1,57 @@
 """One visit to every part and every recipe that ganfw ships."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import ganfw
 from ganfw import Recipe, Registry
-from ganfw.testing import Check, checks_of
+from ganfw.testing import Check, checks_of, small_recipe
 from ganfw.testing.catalogue import OF_PARTS, OF_RECIPES
 
-OFFERS = list(ganfw.discover(allowed=()).offers())
-WEIGHTS = str(Path(ganfw.__file__).parent / "builtin" / "mnist_classifier.safetensors")
-DOWNLOADED = "its weights are downloaded, by a package that is an extra"
-LEFT_OUT = dict.fromkeys(
-    (
-        "embedding inception: builds with its defaults",
-        "embedding inception: gives features",
-        "embedding inception: embeds each sample alone",
-    ),
-    DOWNLOADED,
-)
-CHECKS = checks_of(
-    "ganfw",
-    registry=ganfw.discover(allowed=()),
-    parameters={"embedding classifier": {"weights": WEIGHTS}},
-    leaving_out=LEFT_OUT,
-)
+REGISTRY = ganfw.discover(allowed=())
+OFFERS = list(REGISTRY.offers())
+POINTS: dict[str, Any] = {
+    "data": {"use": "grid", "size": 5000},
+    "generator": {"output": "linear"},
+    "callbacks": {"samples": {"use": "sample_scatter"}},
+}
+STACKED: dict[str, Any] = {"data": {"use": "stacked_mnist", "size": 500}}
+BASES = {
+    "data ring": POINTS,
+    "data grid": POINTS,
+    "callback sample_scatter": POINTS,
+    "metric ring_modes": POINTS,
+    "metric grid_modes": POINTS,
+    "embedding stacked_mnist_classifier": STACKED,
+    "metric stacked_modes": STACKED,
+}
+"""What changes in the recipe that a part goes into, where it is not for the images of MNIST."""
+
+LEFT_OUT = {
+    f"embedding inception: {check}": "its weights are downloaded, by a package that is an extra"
+    for check in ("builds with its defaults", "gives features", "embeds each sample alone")
+}
+
+
+def checks_with(changes: dict[str, Any]) -> list[Check]:
+    """Return the checks of the parts that these changes of the recipe are for."""
+    small = small_recipe(REGISTRY)
+    base = Recipe(name="small", extends=small, **changes) if changes else small
+    checks = checks_of("ganfw", registry=REGISTRY, base=base, leaving_out=LEFT_OUT)
+    return [check for check in checks if BASES.get(check.subject, {}) == changes]
+
+
+CHECKS = [check for changes in ({}, POINTS, STACKED) for check in checks_with(changes)]
 
 
 def test_every_kind_is_visited() -> None:
     counts = {kind: sum(offer.part.kind == kind for offer in OFFERS) for kind in ganfw.discover(allowed=()).kinds()}
 
     assert counts == {
-        "data": 1,
+        "data": 4,
         "noise": 3,
         "generator": 1,
         "discriminator": 1,
@@ -43,10 +62,10 @@ def test_every_kind_is_visited() -> None:
         "schedule": 2,
         "averaging": 1,
         "step": 1,
-        "callback": 7,
-        "embedding": 4,
-        "metric": 7,
-        "recipe": 10,
+        "callback": 8,
+        "embedding": 5,
+        "metric": 10,
+        "recipe": 13,
     }
 
 
@@ -54,17 +73,22 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     visited = {check.subject for check in CHECKS}
 
     assert {f"{offer.part.kind} {offer.part.name}" for offer in OFFERS} == visited - {"plugin ganfw"}
-    assert len(OFFERS) == 54
-    assert (
-        len(CHECKS)
-        == 381
-        == 2
-        - len(LEFT_OUT)
-        + sum(len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS)
+    assert len(OFFERS) == 65
+    assert len(CHECKS) == 2 - len(LEFT_OUT) + sum(
+        len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS
     )
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=str)
+SEVERAL_RUNS = ("repeats itself", "resumes exactly", "leaves training alone")
+"""The checks that train more than once: a second or more each."""
+
+
+def in_turn(checks: list[Check]) -> list[ParameterSet]:
+    """Mark the checks that take long."""
+    return [pytest.param(check, marks=pytest.mark.slow if check.name in SEVERAL_RUNS else ()) for check in checks]
+
+
+@pytest.mark.parametrize("check", in_turn(CHECKS), ids=str)
 def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
     check(tmp_path)
 

@@ -13,6 +13,11 @@ def ganfw_parts() -> Iterator[Part]:
         return Part(kind=kind, name=name, target=f"ganfw.builtin.{target}", help=help)
 
     yield part("data", "mnist", "mnist:mnist", "70,000 handwritten digits, 28 x 28; shipped with ganfw")
+    yield part(
+        "data", "stacked_mnist", "stacked_mnist:stacked_mnist", "1,000 modes: three random digits as the channels"
+    )
+    yield part("data", "ring", "mixtures:ring", "points in the plane: 8 narrow Gaussians on a circle")
+    yield part("data", "grid", "mixtures:grid", "points in the plane: 25 narrow Gaussians on a square grid")
 
     yield part("noise", "normal", "normal:Normal", "N(0, I)")
     yield part("noise", "truncated", "truncated:Truncated", "N(0, I) with every coordinate in [-t, t]")
@@ -56,12 +61,19 @@ def ganfw_parts() -> Iterator[Part]:
     )
     yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
     yield part("callback", "sample_grid", "sample_grid:SampleGrid", "pictures of samples of a fixed noise")
+    yield part("callback", "sample_scatter", "sample_scatter:SampleScatter", "pictures of points over the real ones")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
     yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
 
     yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
     yield part("embedding", "classifier", "mnist_classifier:classifier", "a classifier of one's own")
+    yield part(
+        "embedding",
+        "stacked_mnist_classifier",
+        "stacked_mnist_classifier:StackedMNISTClassifier",
+        "the shipped classifier on each of three channels",
+    )
     yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
     yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
 
@@ -74,11 +86,17 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("metric", "classifier_score", "classifier_score:ClassifierScore", "what a classifier makes of samples")
     yield part("metric", "nearest_neighbours", "nearest_neighbours:NearestNeighbours", "copies of training samples")
     yield part("metric", "diversity", "diversity:Diversity", "how different samples are from each other")
+    yield part("metric", "ring_modes", "mixture_modes:ring_modes", "modes of the data `ring` that samples fall on")
+    yield part("metric", "grid_modes", "mixture_modes:grid_modes", "modes of the data `grid` that samples fall on")
+    yield part("metric", "stacked_modes", "stacked_modes:StackedModes", "modes of Stacked MNIST that are found")
 
     def recipe(name: str, help: str) -> Part:  # noqa: A002 - the field's name
         return Part(kind="recipe", name=name, target=f"ganfw.recipes:{name}.toml", help=help)
 
     yield recipe("mnist_mlp", "the classic first GAN on MNIST: two MLPs, 200 epochs")
+    yield recipe("stacked_mnist_mlp", "1,000 modes of three digits: two MLPs with the relativistic loss")
+    yield recipe("grid_mlp", "25 Gaussians in the plane: two MLPs with the relativistic loss")
+    yield recipe("ring_mlp", "8 Gaussians on a circle: two MLPs with the relativistic loss")
     yield recipe("mnist_mlp_short", "the same networks with later rates, 5 epochs: to compare losses")
     yield recipe("mnist_mlp_minimax", "mnist_mlp_short with the saturating loss")
     yield recipe("mnist_mlp_lsgan", "mnist_mlp_short with least squares")

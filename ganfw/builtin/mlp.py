@@ -2,16 +2,17 @@
 
 import math
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge
 from torch import nn
 
 
 class MLPGenerator(nn.Sequential):
-    """Maps noise to samples in (0, 1) through four blocks of growing width.
+    """Maps noise to samples through four blocks of growing width.
 
     Blocks `z_dim -> h -> 2h -> 4h -> 8h`, each Linear, BatchNorm1d, ReLU; then Linear and Sigmoid, without norm.
+    Samples are in (0, 1), as images must be; with `output = "linear"` there is no Sigmoid, and they may be anywhere.
     """
 
     def __init__(
@@ -21,12 +22,14 @@ class MLPGenerator(nn.Sequential):
         /,
         *,
         hidden_dim: Annotated[int, Ge(1), "width h of the first block; the last has 8h"] = 128,
+        norm: Annotated[Literal["batch", "none"], "what stands between Linear and ReLU"] = "batch",
+        output: Annotated[Literal["sigmoid", "linear"], "samples in (0, 1), or anywhere, for points"] = "sigmoid",
     ) -> None:
         widths = [z_dim, hidden_dim, 2 * hidden_dim, 4 * hidden_dim, 8 * hidden_dim]
         super().__init__(
-            *(_generator_block(*pair) for pair in pairwise(widths)),
+            *(_generator_block(*pair, norm=norm) for pair in pairwise(widths)),
             nn.Linear(widths[-1], math.prod(sample_shape)),
-            nn.Sigmoid(),
+            *([nn.Sigmoid()] if output == "sigmoid" else []),
             nn.Unflatten(1, sample_shape),
         )
 
@@ -52,10 +55,10 @@ class MLPDiscriminator(nn.Sequential):
         )
 
 
-def _generator_block(in_features: int, out_features: int) -> nn.Sequential:
+def _generator_block(in_features: int, out_features: int, *, norm: Literal["batch", "none"]) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(in_features, out_features),
-        nn.BatchNorm1d(out_features),
+        *([nn.BatchNorm1d(out_features)] if norm == "batch" else []),
         nn.ReLU(inplace=True),
     )
 

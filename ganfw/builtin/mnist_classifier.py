@@ -5,7 +5,7 @@ from typing import Annotated
 
 import torch
 
-from ganfw import InputError, TrainedClassifier
+from ganfw import TrainedClassifier
 
 WEIGHTS = Path(__file__).with_name("mnist_classifier.safetensors")
 SHA256 = "96a06e139701534a9123744a9a434e3522658bb1c68c913a9a74d877f3d84caf"
@@ -31,15 +31,15 @@ def classifier(
     device: torch.device,
     /,
     *,
-    weights: Annotated[str | None, "the file that ganfw train-evaluator wrote"] = None,
+    weights: Annotated[str | None, "what ganfw train-evaluator wrote; by default the shipped one of MNIST"] = None,
 ) -> TrainedClassifier:
     """A classifier of one's own, trained by `ganfw train-evaluator`: 64 features and the probabilities of its classes.
 
     Raises:
-        InputError: no file is named, or it has learnt from images of another shape.
-        DataError: it is no such file.
-        RunError: it cannot be read.
+        InputError: it has learnt from images of another shape.
+        DataError: the file is no such file.
+        RunError: the file cannot be read.
     """
     if weights is None:
-        raise InputError('it needs the key weights = "FILE"; ganfw train-evaluator RECIPE -o FILE makes one')
+        return mnist_classifier(sample_shape, device)
     return TrainedClassifier.read(Path(weights), sample_shape=sample_shape, device=device)

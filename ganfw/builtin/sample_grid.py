@@ -9,7 +9,16 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Callback, Training, TrainingError, image_grid, sample, terminal_preview, write_png
+from ganfw import (
+    Callback,
+    InputError,
+    Training,
+    TrainingError,
+    image_grid,
+    sample,
+    terminal_preview,
+    write_png,
+)
 
 
 class SampleGrid(Callback):
@@ -37,7 +46,17 @@ class SampleGrid(Callback):
         self.preview = preview
 
     def on_start(self, training: Training) -> None:
-        """Save the real images."""
+        """Save the real images.
+
+        Raises:
+            InputError: the data is not of images with 1 or 3 channels.
+        """
+        shape = training.experiment.batches.sample_shape
+        if len(shape) != 3 or shape[0] not in (1, 3):
+            raise InputError(
+                f"callback 'sample_grid' draws images of 1 or 3 channels, and samples of shape {shape} are none: "
+                "use = 'sample_scatter' draws points in the plane"
+            )
         path = training.require_directory("sample_grid") / "samples" / "real.png"
         if not path.exists():
             real = training.experiment.batches.first(self.count).samples.cpu()

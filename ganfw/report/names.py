@@ -4,10 +4,7 @@ from collections.abc import Mapping
 
 METRICS: Mapping[str, tuple[str, str]] = {
     "frechet_distance": ("Fréchet distance", "how far the features' mean and covariance are from those of real images"),
-    "frechet_distance_infinite": (
-        "Fréchet distance, infinite samples",
-        "the same, extrapolated to infinitely many samples",
-    ),
+    "frechet_distance_infinite": ("Fréchet distance, infinite samples", "the same, extrapolated to ever more samples"),
     "kernel_distance": ("Kernel distance", "unbiased MMD² of the features with a cubic kernel"),
     "precision": ("Precision", "the share of samples that lie among real images"),
     "recall": ("Recall", "the share of real images that lie among samples"),

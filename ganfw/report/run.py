@@ -14,7 +14,7 @@ from ganfw.report.reading import files_in, text_of
 from ganfw.report.settings import Setting, read_settings
 
 _GRID = re.compile(r"step-(\d{1,15})\.png")
-_PICTURE = re.compile(r"step-(\d{1,15})-(neighbours|truncation-grid)\.png")
+_PICTURE = re.compile(r"step-(\d{1,15})-(?:.+-)?(neighbours|truncation-grid)\.png")
 _OF_A_RUN = ("environment.json", "recipe.toml", "metrics.jsonl")
 
 
@@ -30,7 +30,7 @@ class Run:
         curves: what happened along the way.
         grids: the grids of samples, by step.
         real: the grid of real samples.
-        evaluations: the plain evaluations, by step.
+        evaluations: the plain evaluations, by step; if there is none, those that differ from plain ones in the least.
         variants: evaluations that differ from the plain ones in something.
         truncation: the newest truncation curve.
         truncation_grid: the newest picture of samples at several thresholds.
@@ -110,7 +110,11 @@ def _read_run(directory: Path, label: str) -> Run:
     samples, evaluated = files_in(directory / "samples"), files_in(directory / "eval")
     evaluations = read_evaluations(evaluated, tell)
     matches = [match for path in evaluated if (match := _PICTURE.fullmatch(path.name))]
-    newest = {match[2]: directory / "eval" / match[0] for match in sorted(matches, key=lambda match: int(match[1]))}
+    matches.sort(key=lambda match: (int(match[1]), -len(match[0])))
+    newest = {match[2]: directory / "eval" / match[0] for match in matches}
+    curves = [each for each in evaluations if each.points]
+    measured = [each for each in evaluations if not each.points]
+    plain = _nearest_to_plain(measured).variant if measured else ""
     return Run(
         label=label,
         directory=directory,
@@ -119,10 +123,15 @@ def _read_run(directory: Path, label: str) -> Run:
         curves=read_curves(directory / "metrics.jsonl", tell),
         grids={int(match[1]): path for path in samples if (match := _GRID.fullmatch(path.name))},
         real=next((path for path in samples if path.name == "real.png"), None),
-        evaluations=tuple(each for each in evaluations if not each.variant),
-        variants=tuple(each for each in evaluations if each.variant and not each.points),
-        truncation=next((each for each in reversed(evaluations) if each.points), None),
+        evaluations=tuple(each for each in measured if each.variant == plain),
+        variants=tuple(each for each in measured if each.variant != plain),
+        truncation=max(curves, key=lambda each: (each.step, -len(each.variant)), default=None),
         truncation_grid=newest.get("truncation-grid"),
         neighbours=newest.get("neighbours"),
         problems=tuple(problems),
     )
+
+
+def _nearest_to_plain(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Return the newest of the evaluations whose names say that the least differs."""
+    return min(reversed(evaluations), key=lambda each: len(each.variant))

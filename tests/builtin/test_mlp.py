@@ -50,3 +50,24 @@ def test_networks_take_any_sample_shape_and_width(registry: Registry) -> None:
         assert fake.shape == (4, *shape)
         assert 0 < float(fake.min()) < float(fake.max()) < 1
         assert discriminator(fake).shape == (4, 1)
+
+
+def test_points_may_lie_anywhere_and_norms_be_left_out(registry: Registry) -> None:
+    generator = registry.load("generator", "mlp")(2, (2,), hidden_dim=4, norm="none", output="linear")
+
+    assert layers(generator) == [
+        "Linear(in_features=2, out_features=4, bias=True)",
+        "ReLU(inplace=True)",
+        "Linear(in_features=4, out_features=8, bias=True)",
+        "ReLU(inplace=True)",
+        "Linear(in_features=8, out_features=16, bias=True)",
+        "ReLU(inplace=True)",
+        "Linear(in_features=16, out_features=32, bias=True)",
+        "ReLU(inplace=True)",
+        "Linear(in_features=32, out_features=2, bias=True)",
+        str(nn.Unflatten(1, (2,))),
+    ]
+    with torch.no_grad():
+        generator[-2].weight.zero_()
+        generator[-2].bias.copy_(torch.tensor([-9.0, 7.0]))
+        assert generator(torch.randn(3, 2)).tolist() == [[-9, 7]] * 3

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
 import ganfw
 from ganfw import Registry
 from ganfw.builtin.mnist import mnist
+from ganfw.builtin.mnist_classifier import classifier
 from ganfw.cli import main
 
 Invoke = Any
@@ -273,23 +275,20 @@ def test_data_that_is_gone_is_told(judged_run: Path, invoke: Invoke, monkeypatch
     assert told.endswith("train-images-idx3-ubyte.gz: damaged, or not MNIST: its SHA-256 is not 0\n")
 
 
-def test_classifier_is_trained_and_used_by_one_command_each(judged_run: Path, invoke: Invoke) -> None:
-    result = CliRunner().invoke(
-        main,
-        ["train-evaluator", "mnist_mlp", "--set", "data.split=test", "--epochs", "1", "-o", "own.safetensors"],
-    )
-    assert (result.exit_code, result.stdout) == (0, "own.safetensors\n"), result.output
-    assert result.stderr.startswith("9,000 images to learn from, 1,000 to measure on\nepoch 1 of 1: loss ")
+def test_classifier_is_trained_by_one_command_and_read_by_a_part(judging_script: Path) -> None:
+    data = ["--plugin", str(judging_script.with_name("patches.py")), "--set", "data={use='patches'}"]
+
+    result = CliRunner().invoke(main, ["train-evaluator", "mnist_mlp", *data, "--epochs", "2", "--device", "cpu"])
+
+    assert (result.exit_code, result.stdout) == (0, "patches-classifier.safetensors\n"), result.output
+    assert result.stderr.startswith("576 images to learn from, 64 to measure on\nepoch 1 of 2: loss ")
     assert result.stderr.endswith(
-        "use it: ganfw evaluate RUN --set embedding.use=classifier --set embedding.weights=own.safetensors\n"
+        "use it: ganfw evaluate RUN --set embedding.use=classifier "
+        "--set embedding.weights=patches-classifier.safetensors\n"
     )
-
-    use = ["--set", "embedding.use=classifier", "--set", "embedding.weights=own.safetensors"]
-    printed = json.loads(invoke("evaluate", judged_run, "-n", "50", *use, "--json"))
-
-    assert printed["embedding"]["name"] == "classifier"
-    assert printed["embedding"]["identity"].startswith("own sha256:")
-    assert printed["embedding"]["dimensions"] == 64
+    own = classifier((3, 16, 16), torch.device("cpu"), weights="patches-classifier.safetensors")
+    assert own.identity.startswith("patches-classifier sha256:")
+    assert own.num_classes == 2
 
 
 def test_classifier_goes_into_a_safetensors_file() -> None:

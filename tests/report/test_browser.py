@@ -83,10 +83,6 @@ def three_runs(make_run: MakeRun) -> list[Path]:
     return runs
 
 
-def is_decoded(page: "Page", selector: str) -> bool:
-    return bool(page.locator(selector).evaluate_all("all => all.length && all.every(i => i.decode && i.naturalWidth)"))
-
-
 def test_the_slider_moves_the_grids_of_all_runs(show: Callable[..., "Page"], three_runs: list[Path]) -> None:
     page = show(*three_runs)
     stages = page.locator("[data-stage]")
@@ -102,11 +98,10 @@ def test_the_slider_moves_the_grids_of_all_runs(show: Callable[..., "Page"], thr
     first = stages.evaluate_all("all => all.map(each => each.src)")
     assert len(first) == 3
     assert not set(first) & set(last)
-    page.wait_for_function("[...document.querySelectorAll('[data-stage]')].every(each => each.complete)")
-    assert is_decoded(page, "[data-stage]")
+    stages.evaluate_all("all => Promise.all(all.map(each => each.decode()))")
 
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("document.querySelector('output').textContent === 'step 10'")
+    page.locator("output", has_text="step 10").wait_for()
     assert stages.evaluate_all("all => all.map(each => each.src)") == last
 
 

@@ -134,6 +134,36 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(make_run: MakeRun) -> Non
     ]
 
 
+def test_evaluations_that_all_differ_from_the_plain_one_are_shown(
+    make_run: MakeRun, write_evaluation: Callable[..., None]
+) -> None:
+    run = make_run(evaluated=False)
+    for name in ("step-000005-count-500", "step-000010-count-500", "step-000010-count-500-truncation-0.5"):
+        write_evaluation(run, name, count=500)
+    points = [{"truncation": t, "metrics": {"recall": {"value": 0.5, "better": "higher"}}} for t in (0.5, None)]
+    write_evaluation(run, "step-000010-count-500-truncation", points=points)
+    shutil.copy(run / "samples" / "real.png", run / "eval" / "step-000010-count-500-neighbours.png")
+    (shown,) = read_runs([run])
+
+    assert [each.step for each in shown.evaluations] == [5, 10]
+    assert [each.variant for each in shown.variants] == ["count-500-truncation-0.5"]
+    assert shown.truncation is not None
+    assert shown.truncation.variant == "count-500-truncation"
+    assert shown.neighbours is not None
+
+
+def test_a_plain_evaluation_comes_before_all_others(make_run: MakeRun, write_evaluation: Callable[..., None]) -> None:
+    run = make_run()
+    write_evaluation(run, "step-000020-count-500")
+    points = [{"truncation": t, "metrics": {"recall": {"value": 0.5, "better": "higher"}}} for t in (0.5, None)]
+    write_evaluation(run, "step-000010-count-500-truncation", points=points)
+    (shown,) = read_runs([run])
+
+    assert [(each.step, each.variant) for each in shown.evaluations] == [(5, ""), (10, "")]
+    assert shown.truncation is not None
+    assert shown.truncation.variant == "truncation"
+
+
 def test_a_folder_that_is_a_link_is_not_followed(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(evaluated=False)
     (run / "samples").rename(tmp_path / "private")

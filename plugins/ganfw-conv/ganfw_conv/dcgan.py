@@ -48,6 +48,9 @@ class DCGANGenerator(nn.Sequential):
 class ConditionalDCGANGenerator(nn.Module):
     """A `dcgan` generator that is given an embedding of the class beside the noise.
 
+    Embeddings start with a length of about 1, that of a one-hot vector: long ones drown the noise, and each class
+    becomes one picture.
+
     Source: Mirza and Osindero, "Conditional Generative Adversarial Nets", 2014, section 3.2.
 
     Attributes:
@@ -71,6 +74,7 @@ class ConditionalDCGANGenerator(nn.Module):
         super().__init__()
         self.num_classes = require_classes(num_classes)
         self.embedding = nn.Embedding(self.num_classes, embedding_dim)
+        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
         self.layers = nn.Sequential(*_generator_layers(z_dim + embedding_dim, sample_shape, base_channels, norm))
         self.layers.apply(_initialise)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganfw_conv.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganfw_conv.dcgan import ConditionalDCGANGenerator, DCGANDiscriminator, DCGANGenerator
 
 
 def kinds(network: nn.Module) -> list[str]:
@@ -55,3 +55,9 @@ def test_discriminator_sees_images_between_minus_1_and_1() -> None:
     discriminator[1].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
     discriminator(torch.tensor([0.0, 0.25, 1.0]).view(3, 1, 1, 1).expand(3, 1, 28, 28))
     assert [row.unique().tolist() for row in seen[0]] == [[-1.0], [-0.5], [1.0]]
+
+
+def test_embeddings_start_as_long_as_a_one_hot_vector() -> None:
+    torch.manual_seed(0)
+    lengths = ConditionalDCGANGenerator(8, (1, 28, 28), 1000, embedding_dim=32).embedding.weight.norm(dim=1)
+    assert lengths.square().mean().item() == pytest.approx(1, rel=5 * (2 / 32_000) ** 0.5)

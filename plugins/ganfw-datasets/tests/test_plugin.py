@@ -1,0 +1,111 @@
+"""The package as a plugin: what it offers, what it imports, that its recipe trains and its data resumes."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ganfw
+import ganfw_datasets
+from ganfw.testing import check_exact_resume
+
+MODULES = sorted(Path(ganfw_datasets.__file__).parent.glob("*.py"))
+README = Path(__file__).parents[1] / "README.md"
+SMALL: dict[str, Any] = {
+    "run": {"batch_size": 16, "log_every_steps": 5, "device": "cpu", "workers": 0},
+    "generator": {"hidden_dim": 4},
+    "discriminator": {"hidden_dim": 4},
+}
+
+
+def imported_names(module: Path) -> Iterator[str]:
+    """Yield what a module imports, dotted: `"torch"`, `"ganfw.Part"`."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_parts_are_discovered(registry: ganfw.Registry) -> None:
+    plugin = next(plugin for plugin in registry.plugins if plugin.distribution == "ganfw-datasets")
+    assert (plugin.status, plugin.reason) == ("active", "")
+    assert plugin.version == version("ganfw-datasets")
+    assert [(part.kind, part.name) for part in plugin.parts] == [
+        ("data", "fashion_mnist"),
+        ("data", "kmnist"),
+        ("data", "emnist"),
+        ("data", "cifar10"),
+        ("data", "image_folder"),
+        ("recipe", "fashion_mlp"),
+    ]
+
+
+def test_only_public_names_of_ganfw_are_imported() -> None:
+    names = {name for module in MODULES for name in imported_names(module) if name.split(".")[0] == "ganfw"}
+    assert names == {"ganfw.DataError", "ganfw.Part", "ganfw.TensorData", "ganfw.hookimpl"}
+    assert names <= {f"ganfw.{name}" for name in ganfw.__all__}
+
+
+def test_hook_module_imports_nothing_heavy() -> None:
+    roots = {name.split(".")[0] for name in imported_names(Path(ganfw_datasets.__file__))}
+    assert roots - sys.stdlib_module_names == {"ganfw"}
+
+
+def test_every_key_of_every_part_is_documented_and_has_a_default(registry: ganfw.Registry) -> None:
+    offers = [offer for offer in registry.offers() if offer.plugin.distribution == "ganfw-datasets"]
+    parts = [offer for offer in offers if offer.part.kind != "recipe"]
+    for offer in parts:
+        for key in offer.signature().keys.values():
+            assert key.help, f"{offer}: {key.name}"
+            assert not key.required, f"{offer}: {key.name}"
+    assert len(parts) == 5
+
+
+def test_recipe_changes_the_data_and_the_length_of_mnist_mlp(registry: ganfw.Registry) -> None:
+    base = ganfw.Recipe.load("mnist_mlp", registry).tables
+    recipe = ganfw.Recipe.load("fashion_mlp", registry).tables
+    assert {name for name in recipe if recipe[name] != base[name]} == {"run", "data"}
+    assert recipe["data"] == {"use": "ganfw-datasets:fashion_mnist", "download": True}
+
+
+def test_recipe_trains_on_files_that_are_there(registry: ganfw.Registry, root: Path, tmp_path: Path) -> None:
+    recipe = ganfw.Recipe(extends="fashion_mlp", registry=registry, data={"root": str(root)}, **SMALL)
+    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+    training = ganfw.train(experiment, steps=5, directory=tmp_path)
+    assert training.finished
+    assert (tmp_path / "samples" / "step-000005.png").exists()
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "emnist", "cifar10", "image_folder", "folder on disk"])
+def test_data_resumes_bit_for_bit(
+    name: str, registry: ganfw.Registry, known_cifar: Path, tmp_path: Path, write_images: Callable[[Path], None]
+) -> None:
+    data: dict[str, Any] = {"use": f"ganfw-datasets:{name}", "root": str(known_cifar)}
+    if "folder" in name:
+        folder = tmp_path / "images"
+        write_images(folder)
+        limit = 0 if name == "folder on disk" else 2000
+        data = {"use": "image_folder", "folder": str(folder), "size": 8, "memory_limit_mb": limit}
+    recipe = ganfw.Recipe(name="small", extends=ganfw.Recipe.load("mnist_mlp", registry), data=data, **SMALL)
+
+    check_exact_resume(recipe, registry, tmp_path / "runs")
+
+
+def test_recipe_in_the_readme_is_right(registry: ganfw.Registry) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 1
+    resolved = ganfw.resolve(ganfw.Recipe.parse(blocks[0]), registry)
+    assert resolved.recipe.tables["data"] == {
+        "use": "image_folder",
+        "folder": "~/pictures/cats",
+        "size": 32,
+        "channels": 3,
+        "labels": "auto",
+        "memory_limit_mb": 2000,
+    }

@@ -1,0 +1,123 @@
+"""The TensorBoard callback."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from ganfw import Callback, Training, call_with_labels, image_grid, sample
+
+
+class TensorBoard(Callback):
+    """Writes event files to `tensorboard/` in the run directory, each time a window ends.
+
+    Scalars come with each window: its means, by their names, and learning rates. Samples of one fixed noise and
+    histograms come with every so many: of all weights and their gradients, and of the discriminator's logits for the
+    first real samples and for those of the noise. What is trained is the same as without.
+
+    A step is written once: a resume has TensorBoard forget what a run wrote after the checkpoint that it goes on from.
+    A window that the end of a run cuts short is left to `metrics.jsonl`, for a resume would go on with it.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        /,
+        *,
+        grid_every_windows: Annotated[int, Ge(1), "windows between two grids of samples"] = 1,
+        histogram_every_windows: Annotated[int, Ge(1), "windows between two histograms of everything"] = 10,
+        count: Annotated[int, Ge(1), "samples in a grid"] = 25,
+        columns: Annotated[int, Ge(1), "samples in a row of a grid"] = 5,
+        logits: Annotated[int, Ge(1), "samples whose logits are in a histogram"] = 512,
+    ) -> None:
+        self.seed = seed
+        self.grid_every_windows = grid_every_windows
+        self.histogram_every_windows = histogram_every_windows
+        self.count = count
+        self.columns = columns
+        self.logits = logits
+        self._writer: SummaryWriter | None = None
+
+    def on_start(self, training: Training) -> None:
+        """Open an event file, after `training.step`; at the very start with the recipe and real samples."""
+        folder = training.require_directory("tensorboard") / "tensorboard"
+        self._writer = SummaryWriter(str(folder), purge_step=training.step + 1)
+        if training.step == 0:
+            if training.experiment.resolved is not None:
+                recipe = training.experiment.resolved.recipe.to_toml()
+                self._writer.add_text("recipe", f"```toml\n{recipe}\n```", 0)
+            self._add_grid(training, "real", training.experiment.batches.first(self.count).samples)
+            self._writer.flush()
+
+    def on_log(self, training: Training) -> None:
+        """Write what belongs to a whole window."""
+        if self._writer is None or training.window_is_partial:
+            return
+        window = training.step // training.experiment.settings.log_every_steps
+        self._add_scalars(training)
+        if window % self.grid_every_windows == 0:
+            self._add_grid(training, "samples", self._samples(training, self.count))
+        if window % self.histogram_every_windows == 0:
+            self._add_weights(training)
+            self._add_logits(training)
+        self._writer.flush()  # before a checkpoint of this step, from which a resume goes on
+
+    def on_end(self, training: Training) -> None:
+        """Close the event file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _add_scalars(self, training: Training) -> None:
+        assert self._writer is not None
+        for name, mean in training.means.items():
+            self._writer.add_scalar(name, mean, training.step)
+        for name, optimizer in training.experiment.optimizers.items():
+            self._writer.add_scalar(f"learning_rate/{name}", optimizer.param_groups[0]["lr"], training.step)
+
+    def _add_grid(self, training: Training, name: str, images: Tensor) -> None:
+        """Write a grid, if the samples are images."""
+        assert self._writer is not None
+        if images.ndim == 4 and images.shape[1] in (1, 3):
+            self._writer.add_image(name, image_grid(images.cpu(), self.columns), training.step)
+
+    def _add_weights(self, training: Training) -> None:
+        assert self._writer is not None
+        for owner in ("generator", "discriminator"):
+            network: nn.Module = getattr(training.experiment, owner)
+            for name, weight in network.named_parameters():
+                self._writer.add_histogram(f"weights/{owner}.{name}", weight.detach(), training.step)
+                if weight.grad is not None:
+                    self._writer.add_histogram(f"gradients/{owner}.{name}", weight.grad, training.step)
+
+    def _add_logits(self, training: Training) -> None:
+        assert self._writer is not None
+        experiment = training.experiment
+        real = experiment.batches.first(self.logits)
+        labels, classes = real.labels, experiment.batches.num_classes
+        fake = self._samples(training, len(real.samples)).to(experiment.device)
+        fake_labels = None if classes is None else torch.arange(len(fake), device=experiment.device) % classes
+        with torch.no_grad(), _evaluation_mode(experiment.discriminator):
+            for name, samples, given in (("real", real.samples, labels), ("fake", fake, fake_labels)):
+                logits = call_with_labels(experiment.discriminator, samples, given)
+                self._writer.add_histogram(f"logits/{name}", logits.float(), training.step)
+
+    def _samples(self, training: Training, count: int) -> Tensor:
+        """Return samples of the noise that `ganfw sample` has with the run's seed."""
+        return sample(training.experiment.sampled_generator, training.experiment.noise, count, seed=self.seed)
+
+
+@contextlib.contextmanager
+def _evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Run a block with the network in evaluation mode, in which it keeps no statistics of what it sees."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
