@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -146,7 +146,7 @@ class Registry:
         raise PartError(
             _sentences(
                 f"no {kind} is named {show(name)}",
-                did_you_mean(name, [offer.qualified_name if ":" in name else offer.part.name for offer in offers]),
+                did_you_mean(name, _like(name, offers)),
                 self._absence(name.rpartition(":")[0]),
                 *(
                     f"plugin '{plugin.distribution}' might offer it but failed: {plugin.reason}"
@@ -178,6 +178,16 @@ class Registry:
             PartError: see `find`; or it cannot be imported.
         """
         return self.find(kind, name).load()
+
+
+def _like(name: str, offers: Iterable[Offer]) -> list[str]:
+    """Return the names to suggest for one that is not there: of a qualified one, those that share either half."""
+    distribution, colon, bare = name.rpartition(":")
+    if not colon:
+        return [offer.part.name for offer in offers]
+    return [
+        offer.qualified_name for offer in offers if offer.part.name == bare or offer.plugin.distribution == distribution
+    ]
 
 
 def describe(error: BaseException) -> str:

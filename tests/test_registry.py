@@ -85,7 +85,7 @@ class TestFind:
              "see: ganfw parts loss"),
             ("loss", "mine.py:x", "no loss is named 'mine.py:x'; it is of a script: give it with --plugin mine.py; "
              "see: ganfw parts loss"),
-            ("loss", "a:wgn", "no loss is named 'a:wgn'; did you mean 'a:wgan' or 'b:wgan'?; see: ganfw parts loss"),
+            ("loss", "a:wgn", "no loss is named 'a:wgn'; did you mean 'a:wgan'?; see: ganfw parts loss"),
             ("loss", "y:wgan", "no loss is named 'y:wgan'; did you mean 'b:wgan' or 'a:wgan'?; install its package: "
              "pip install y; see: ganfw parts loss"),
             ("recipe", "mnist", "no recipe is named 'mnist'; see: ganfw recipes"),

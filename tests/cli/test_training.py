@@ -63,7 +63,8 @@ def test_run_leaves_everything_in_a_new_directory(tmp_path: Path, registry: Regi
     assert environment["parts"]["generator"]["target"] == "ganfw.builtin.mlp:MLPGenerator"
     assert len(environment["data_sha256"]) == 64
     recipe = Recipe.load(directory / "recipe.toml", registry)
-    assert recipe.tables["generator"] == {"use": "ganfw:mlp", "hidden_dim": 4}
+    defaults = {"norm": "batch", "output": "sigmoid"}
+    assert recipe.tables["generator"] == {"use": "ganfw:mlp", "hidden_dim": 4, **defaults}
     assert resolve(recipe, registry).recipe == recipe
     assert "step 4  epoch 1/1  loss/discriminator " in result.stderr
     assert result.stderr.endswith("look at it: ganfw sample out/mnist_mlp-1\n")
@@ -91,7 +92,9 @@ def test_a_second_run_gets_a_directory_of_its_own() -> None:
 def test_resume_of_a_finished_run_says_how_to_go_on() -> None:
     invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=3")
 
+    written = Path("runs/mnist_mlp-1/recipe.toml").read_text()
     done = invoke("resume", "runs/mnist_mlp-1")
+    assert Path("runs/mnist_mlp-1/recipe.toml").read_text() == written  # with the origins of its values
     more = invoke("resume", "runs/mnist_mlp-1", "--set", "run.max_steps=5")
 
     assert (done.exit_code, more.exit_code) == (0, 0)
@@ -101,7 +104,7 @@ def test_resume_of_a_finished_run_says_how_to_go_on() -> None:
     assert "done: 5 steps in " in more.stderr
     environment = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())
     assert [(resumed["step"], resumed["seed"]) for resumed in environment["resumed"]] == [(3, 0), (3, 0)]
-    assert "max_steps = 5\n" in Path("runs/mnist_mlp-1/recipe.toml").read_text()
+    assert "max_steps = 5 " in Path("runs/mnist_mlp-1/recipe.toml").read_text()
     steps = [json.loads(line)["step"] for line in Path("runs/mnist_mlp-1/metrics.jsonl").read_text().splitlines()]
     assert steps == [5]
 
@@ -233,18 +236,18 @@ def test_an_output_path_that_cannot_be_written_is_told() -> None:
 
 
 def test_a_programming_error_keeps_its_traceback(tmp_path: Path) -> None:
-    Path("broken_step.py").write_text(
+    Path("dividing_step.py").write_text(
         "from ganfw import Part, hookimpl\n"
         "@hookimpl\n"
         "def ganfw_parts():\n"
-        "    yield Part(kind='step', name='broken', target='broken_step:Broken')\n"
+        "    yield Part(kind='step', name='broken', target='dividing_step:Broken')\n"
         "class Broken:\n"
         "    def __call__(self, batch, random):\n"
         "        return 1 / 0\n"
     )
-    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "broken_step.py", "--set", "step.use=broken")
+    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "dividing_step.py", "--set", "step.use=broken")
 
-    assert isinstance(result.exception, ZeroDivisionError)
+    assert isinstance(result.exception, ZeroDivisionError), result.stderr
 
 
 def wait_for(path: Path, process: "subprocess.Popen[str]", seconds: float = 60) -> None:

@@ -56,6 +56,15 @@ def adam(parameters: object, /, *, lr: Annotated[float, Ge(0)] = 1e-3) -> None: 
 def samples(*, every_steps: Size = 500) -> None: ...
 
 
+METRICS = (
+    "frechet_distance",
+    "kernel_distance",
+    "precision_recall",
+    "density_coverage",
+    "classifier_score",
+    "nearest_neighbours",
+    "diversity",
+)
 PARTS = {
     ("data", "points"): "points",
     ("noise", "normal"): "Normal",
@@ -73,6 +82,8 @@ PARTS = {
     ("callback", "metrics"): "Nothing",
     ("callback", "checkpoint"): "Nothing",
     ("callback", "samples"): "samples",
+    ("embedding", "mnist_classifier"): "Nothing",
+    **{("metric", name): "Nothing" for name in METRICS},
 }
 
 
@@ -165,6 +176,8 @@ class TestDefaults:
                 "checkpoint": {"use": "checkpoint"},
                 "samples": {"use": "samples", "every_steps": 500},
             },
+            "embedding": {"use": "mnist_classifier"},
+            "metrics": {name: {"use": name} for name in METRICS},
         }
 
     def test_every_value_keeps_or_gets_its_origin(self) -> None:
@@ -204,6 +217,8 @@ class TestDefaults:
             "callbacks.metrics": "callback 'metrics' (toy 1.0)",
             "callbacks.checkpoint": "callback 'checkpoint' (toy 1.0)",
             "callbacks.samples": "callback 'samples' (toy 1.0)",
+            "embedding": "embedding 'mnist_classifier' (toy 1.0)",
+            **{f"metrics.{name}": f"metric '{name}' (toy 1.0)" for name in METRICS},
         }
 
     def test_parameters_are_those_of_the_part_at_an_address(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision import datasets
 
 import ganfw
@@ -49,19 +50,67 @@ def write_idx_() -> Callable[..., None]:
     return write_idx
 
 
+@pytest.fixture(name="write_collections", scope="session")
+def write_collections_() -> Callable[[Path], None]:
+    return write_collections
+
+
+@pytest.fixture(name="write_images", scope="session")
+def write_images_() -> Callable[[Path], None]:
+    return write_images
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return a folder with small files of every collection, those of CIFAR-10 without their hashes being known."""
+    write_collections(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def know_cifar(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Return what makes the hashes of a folder's CIFAR-10 those that torchvision expects.
+
+    The hashes of the real files are exchanged for those of the small ones; the comparison itself is torchvision's.
+    """
+
+    def know(root: Path) -> None:
+        folder = root / "cifar-10-batches-py"
+
+        def entry(name: str) -> list[str]:
+            return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+
+        monkeypatch.setattr(datasets.CIFAR10, "train_list", [entry(f"data_batch_{index}") for index in range(1, 6)])
+        monkeypatch.setattr(datasets.CIFAR10, "test_list", [entry("test_batch")])
+        monkeypatch.setattr(datasets.CIFAR10, "meta", {**datasets.CIFAR10.meta, "md5": entry("batches.meta")[1]})
+
+    return know
+
+
+@pytest.fixture
+def known_cifar(root: Path, know_cifar: Callable[[Path], None]) -> Path:
+    """Return a folder with small files of every collection."""
+    know_cifar(root)
+    return root
+
+
+def write_collections(root: Path) -> None:
     for name in ("FashionMNIST", "KMNIST"):
         for split, prefix in (("train", "train"), ("test", "t10k")):
-            write_idx(tmp_path / name / "raw", f"{prefix}-%s-idx%d-ubyte", *drawn(split, 28, 28))
+            write_idx(root / name / "raw", f"{prefix}-%s-idx%d-ubyte", *drawn(split, 28, 28))
     for split in COUNTS:
         images, labels = drawn(split, 28, 28, classes=26)
-        write_idx(tmp_path / "EMNIST" / "raw", f"emnist-letters-{split}-%s-idx%d-ubyte", images, labels + 1)
+        write_idx(root / "EMNIST" / "raw", f"emnist-letters-{split}-%s-idx%d-ubyte", images, labels + 1)
         images, labels = drawn(split, 28, 28, classes=47)
-        write_idx(tmp_path / "EMNIST" / "raw", f"emnist-balanced-{split}-%s-idx%d-ubyte", images, labels)
-    write_cifar(tmp_path / "cifar-10-batches-py")
-    return tmp_path
+        write_idx(root / "EMNIST" / "raw", f"emnist-balanced-{split}-%s-idx%d-ubyte", images, labels)
+    write_cifar(root / "cifar-10-batches-py")
+
+
+def write_images(folder: Path) -> None:
+    folder.mkdir()
+    for index in range(40):
+        pixels = np.random.default_rng(index).integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index:02d}.png")
 
 
 def write_idx(folder: Path, name: str, images: np.ndarray, labels: np.ndarray, *, zipped: bool = False) -> None:
@@ -86,21 +135,3 @@ def write_cifar(folder: Path) -> None:
     (folder / "test_batch").write_bytes(pickle.dumps({"data": images, "labels": labels.tolist()}))
     names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
-
-
-@pytest.fixture
-def known_cifar(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder whose CIFAR-10 has the hashes that torchvision expects.
-
-    The hashes of the real files are exchanged for those of the small ones; the comparison itself is torchvision's.
-    """
-    folder = root / "cifar-10-batches-py"
-
-    def entry(name: str) -> list[str]:
-        return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
-
-    monkeypatch.setattr(datasets.CIFAR10, "train_list", [entry(f"data_batch_{index}") for index in range(1, 6)])
-    monkeypatch.setattr(datasets.CIFAR10, "test_list", [entry("test_batch")])
-    meta = {**datasets.CIFAR10.meta, "md5": entry("batches.meta")[1]}
-    monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
-    return root

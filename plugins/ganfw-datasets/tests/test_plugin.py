@@ -3,14 +3,12 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import ganfw
 import ganfw_datasets
@@ -85,14 +83,13 @@ def test_recipe_trains_on_files_that_are_there(registry: ganfw.Registry, root: P
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "emnist", "cifar10", "image_folder", "folder on disk"])
-def test_data_resumes_bit_for_bit(name: str, registry: ganfw.Registry, known_cifar: Path, tmp_path: Path) -> None:
+def test_data_resumes_bit_for_bit(
+    name: str, registry: ganfw.Registry, known_cifar: Path, tmp_path: Path, write_images: Callable[[Path], None]
+) -> None:
     data: dict[str, Any] = {"use": f"ganfw-datasets:{name}", "root": str(known_cifar)}
     if "folder" in name:
         folder = tmp_path / "images"
-        folder.mkdir()
-        for index in range(40):
-            pixels = np.random.default_rng(index).integers(0, 256, (8, 8, 3), np.uint8)
-            Image.fromarray(pixels).save(folder / f"{index:02d}.png")
+        write_images(folder)
         limit = 0 if name == "folder on disk" else 2000
         data = {"use": "image_folder", "folder": str(folder), "size": 8, "memory_limit_mb": limit}
     recipe = ganfw.Recipe(name="small", extends=ganfw.Recipe.load("mnist_mlp", registry), data=data, **SMALL)
