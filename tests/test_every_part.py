@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 import ganfw
 from ganfw import Recipe, Registry
@@ -78,7 +79,16 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     )
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=str)
+SEVERAL_RUNS = ("repeats itself", "resumes exactly", "leaves training alone")
+"""The checks that train more than once: a second or more each."""
+
+
+def in_turn(checks: list[Check]) -> list[ParameterSet]:
+    """Mark the checks that take long."""
+    return [pytest.param(check, marks=pytest.mark.slow if check.name in SEVERAL_RUNS else ()) for check in checks]
+
+
+@pytest.mark.parametrize("check", in_turn(CHECKS), ids=str)
 def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
     check(tmp_path)
 

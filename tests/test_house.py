@@ -50,6 +50,7 @@ ROOMS = (
     "evaluation.classifier",
     "evaluation.classifier_training",
     "evaluation.features",
+    "evaluation.floors",
     "evaluation.judge",
     "evaluation.pictures",
     "contract",

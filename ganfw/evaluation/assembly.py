@@ -9,9 +9,11 @@ from ganfw.data import Batches, Data, TensorData
 from ganfw.device import choose_device
 from ganfw.errors import DataError, InputError
 from ganfw.evaluation.features import gather, select
+from ganfw.evaluation.floors import describe_metrics
 from ganfw.evaluation.judge import MAX_TRAINING, Judge
 from ganfw.randomness import derive_seed, own_randomness
 from ganfw.recipe.resolve import ResolvedRecipe
+from ganfw.registry import Offer
 
 TABLES = ("data", "embedding", "metrics")
 """The tables of a recipe that an evaluation needs."""
@@ -58,17 +60,27 @@ def open_judge(
     batches = Batches(data, 1, resolved.settings.seed, choose_device("cpu"))
     facts["sample_shape"], facts["num_classes"] = batches.sample_shape, batches.num_classes
     embedding = build("embedding")
+    metrics = {name: build(f"metrics.{name}") for name in names}
+    settings = {
+        name: [*_identity(resolved.offers[f"metrics.{name}"]), resolved.parameters(f"metrics.{name}")] for name in names
+    }
     return Judge.of(
         data,
         build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
         embedding,
-        {name: build(f"metrics.{name}") for name in names},
+        metrics,
         data_name=resolved.offers["data"].part.name,
         split=HELD_OUT,
         embedding_name=resolved.offers["embedding"].part.name,
         device=chosen,
+        about_metrics=describe_metrics(metrics, settings),
         say=say,
     )
+
+
+def _identity(offer: Offer) -> tuple[str, str]:
+    """Return which part of which version of its package this is."""
+    return offer.qualified_name, offer.plugin.version
 
 
 def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:

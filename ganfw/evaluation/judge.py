@@ -10,9 +10,10 @@ from attrs import define, evolve, field, frozen
 from torch import Tensor, nn
 
 from ganfw.data import Data
-from ganfw.errors import InputError, PartError, TrainingError
+from ganfw.errors import InputError, PartError, RunError, TrainingError
 from ganfw.evaluation.evidence import Embedding, Evidence, Measured, Metric, SampleSet
 from ganfw.evaluation.features import embed, embed_real, gather
+from ganfw.evaluation.floors import read_floor, write_floor
 from ganfw.images import to_uint8
 from ganfw.protocols import Noise
 from ganfw.randomness import own_randomness, seeded_generator
@@ -89,6 +90,8 @@ class Judge:
         about_reference: what `eval/*.json` says of the reference: `data`, `split`, `count`, `sha256`.
         embedding_name: how recipes call the embedding.
         device: where the embedding computes.
+        floor_origin: what the floors follow from besides count and seed; None where they are not to be kept.
+        say: told of what takes time.
     """
 
     training: SampleSet
@@ -100,6 +103,8 @@ class Judge:
     about_reference: Mapping[str, Any]
     embedding_name: str
     device: torch.device
+    floor_origin: Mapping[str, Any] | None = None
+    say: Callable[[str], None] = lambda line: None
     _floors: dict[tuple[int, int], Mapping[str, Measured]] = field(factory=dict, init=False)
 
     @classmethod
@@ -114,6 +119,7 @@ class Judge:
         split: str | None = None,
         embedding_name: str = "",
         device: torch.device | None = None,
+        about_metrics: Mapping[str, Any] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> "Judge":
         """Gather and embed real samples.
@@ -127,6 +133,7 @@ class Judge:
             split: how the held-out part of the data is called.
             embedding_name: how the embedding is called; by default as its identity begins.
             device: where the embedding computes, for the record.
+            about_metrics: what `describe_metrics` returned, to keep floors for the next time; None not to.
             say: told of what takes time.
 
         Raises:
@@ -141,6 +148,14 @@ class Judge:
             "count": len(compared),
             "sha256": compared.sha256(),
         }
+        origin = None
+        if about_metrics is not None:
+            origin = {
+                "training": learnt.sha256(),
+                "reference": about,
+                "embedding": embedding.identity,
+                "metrics": about_metrics,
+            }
         with own_randomness(0, device or "cpu"):
             return cls(
                 embed_real(learnt, embedding, say),
@@ -152,6 +167,8 @@ class Judge:
                 about,
                 embedding_name or embedding.identity.partition(" ")[0],
                 device or torch.device("cpu"),
+                origin,
+                say,
             )
 
     def measure(self, samples: SampleSet, seed: int, only: Collection[str] | None = None) -> dict[str, Measured]:
@@ -165,8 +182,21 @@ class Judge:
     def floor(self, count: int, seed: int) -> Mapping[str, Measured]:
         """Return what the metrics find about real training samples, as many, chosen by the seed."""
         if (count, seed) not in self._floors:
-            self._floors[count, seed] = self._floor(count, seed)
+            self._floors[count, seed] = self._kept_floor(count, seed)
         return self._floors[count, seed]
+
+    def _kept_floor(self, count: int, seed: int) -> Mapping[str, Measured]:
+        if self.floor_origin is None:
+            return self._floor(count, seed)
+        origin = {**self.floor_origin, "count": count, "seed": seed}
+        if (kept := read_floor(origin)) is not None:
+            return kept
+        found = self._floor(count, seed)
+        try:
+            write_floor(origin, found)
+        except (OSError, RunError) as error:
+            self.say(f"the floors cannot be kept for the next time: {error}")
+        return found
 
     def _floor(self, count: int, seed: int) -> Mapping[str, Measured]:
         size = len(self.training)

@@ -85,7 +85,9 @@ def curve_picture(document: Mapping[str, Any]) -> bytes:
     shares.set_ylabel("share (higher is better)")
     shares.set_ylim(bottom=0)
     if shares.lines:
-        shares.legend(title="fidelity solid, diversity dashed", fontsize=9, title_fontsize=9, frameon=False)
+        shares.legend(
+            title="solid: fidelity\ndashed: diversity", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False
+        )
     for axes in (distance, shares):
         axes.set_xlabel("truncation threshold t")
         axes.set_xticks(

@@ -60,4 +60,7 @@ def test_help_lists_the_commands_in_the_order_of_work() -> None:
 
     assert result.exit_code == 0
     commands = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()]
-    assert commands == ["run", "resume", "sample", "interpolate", "check", "show", "parts", "plugins", "recipes"]
+    assert commands == [
+        *("run", "resume", "sample", "interpolate", "evaluate", "report", "train-evaluator"),
+        *("check", "show", "parts", "plugins", "recipes", "new"),
+    ]
