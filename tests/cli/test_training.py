@@ -234,16 +234,16 @@ def test_an_output_path_that_cannot_be_written_is_told() -> None:
 
 
 def test_a_programming_error_keeps_its_traceback(tmp_path: Path) -> None:
-    Path("broken_step.py").write_text(
+    Path("dividing_step.py").write_text(
         "from ganfw import Part, hookimpl\n"
         "@hookimpl\n"
         "def ganfw_parts():\n"
-        "    yield Part(kind='step', name='broken', target='broken_step:Broken')\n"
+        "    yield Part(kind='step', name='broken', target='dividing_step:Broken')\n"
         "class Broken:\n"
         "    def __call__(self, batch, random):\n"
         "        return 1 / 0\n"
     )
-    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "broken_step.py", "--set", "step.use=broken")
+    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "dividing_step.py", "--set", "step.use=broken")
 
     assert isinstance(result.exception, ZeroDivisionError), result.stderr
 
