@@ -14,8 +14,11 @@ import torch
 from ganfw.atomic import write_atomically
 from ganfw.bounded import read_bounded
 from ganfw.data import TensorData
-from ganfw.errors import RunError
+from ganfw.errors import RecipeError, RunError
 from ganfw.experiment import Experiment
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.layers import MAX_BYTES
+from ganfw.recipe.resolve import ResolvedRecipe
 
 MAX_ENVIRONMENT_BYTES = 16 << 20
 """An `environment.json` larger than this (16 MiB, thousands of resumes) is refused."""
@@ -71,7 +74,7 @@ def recorded_name(directory: Path) -> str:
 
 
 def record_resume(directory: Path, experiment: Experiment, step: int, command: Sequence[str] = ()) -> None:
-    """Note in a run directory that a run goes on: the recipe as it is now, and from which step on what.
+    """Note in a run directory that a run goes on: the recipe, if it has changed, and from which step on what.
 
     Raises:
         RunError: the directory cannot be read or written.
@@ -84,8 +87,17 @@ def record_resume(directory: Path, experiment: Experiment, step: int, command: S
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read: {error}") from None
     write_atomically(path, content)
-    if experiment.resolved is not None:
-        write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
+    recipe = directory / "recipe.toml"
+    if experiment.resolved is not None and not _holds(recipe, experiment.resolved):
+        write_atomically(recipe, experiment.resolved.to_toml(qualified=True).encode())
+
+
+def _holds(path: Path, resolved: ResolvedRecipe) -> bool:
+    """Whether a file holds this recipe already, with the origins of its values, which a checkpoint does not know."""
+    try:
+        return Recipe.parse(read_bounded(path, MAX_BYTES).decode(), alone=True) == resolved.qualified()
+    except (UnicodeDecodeError, RunError, RecipeError):
+        return False
 
 
 def _make_numbered(out: Path, name: str) -> Path:

@@ -79,13 +79,13 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     )
 
 
-SEVERAL_RUNS = ("repeats itself", "resumes exactly", "leaves training alone")
-"""The checks that train more than once: a second or more each."""
+SLOW = ("trains", "repeats itself", "resumes exactly", "leaves training alone")
+"""The checks that train, some of them several times: a second or more each."""
 
 
 def in_turn(checks: list[Check]) -> list[ParameterSet]:
     """Mark the checks that take long."""
-    return [pytest.param(check, marks=pytest.mark.slow if check.name in SEVERAL_RUNS else ()) for check in checks]
+    return [pytest.param(check, marks=pytest.mark.slow if check.name in SLOW else ()) for check in checks]
 
 
 @pytest.mark.parametrize("check", in_turn(CHECKS), ids=str)

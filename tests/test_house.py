@@ -1,6 +1,7 @@
 """The structure of the code: imports run one way, built-ins use public names only, start-up is light."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,6 +122,7 @@ NOTHING_BUT_NAMES = ("__init__", "recipe", "checkpoint", "engine", "evaluation",
 """Packages whose own file holds no code: at most it gives names of its modules."""
 
 
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     """Return every module of the package but the built-in parts, parsed, by its name within the package."""
     found = {}

@@ -92,7 +92,9 @@ def test_a_second_run_gets_a_directory_of_its_own() -> None:
 def test_resume_of_a_finished_run_says_how_to_go_on() -> None:
     invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=3")
 
+    written = Path("runs/mnist_mlp-1/recipe.toml").read_text()
     done = invoke("resume", "runs/mnist_mlp-1")
+    assert Path("runs/mnist_mlp-1/recipe.toml").read_text() == written  # with the origins of its values
     more = invoke("resume", "runs/mnist_mlp-1", "--set", "run.max_steps=5")
 
     assert (done.exit_code, more.exit_code) == (0, 0)
