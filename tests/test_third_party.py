@@ -278,9 +278,9 @@ def test_package_that_fails_on_import_is_listed_and_takes_nothing_down(environme
         done = environment.run("ganfw", "plugins")
         assert ["ganfw-broken", "1.0", "0", f"failed: {reason}"] in rows(done.stdout)
 
-        done = environment.run("ganfw", "run", "mnist_mlp", "--set", "loss.use=wgan", status=2)
+        done = environment.run("ganfw", "run", "mnist_mlp", "--set", "loss.use=critic", status=2)
         assert done.stderr == (
-            "Error: --set loss.use=wgan: no loss is named 'wgan'\n"
+            "Error: --set loss.use=critic: no loss is named 'critic'\n"
             f"  plugin 'ganfw-broken' might offer it but failed: {reason}\n"
             "  see: ganfw parts loss\n"
         )
