@@ -15,7 +15,8 @@ SHA256 = "96a06e139701534a9123744a9a434e3522658bb1c68c913a9a74d877f3d84caf"
 def mnist_classifier(sample_shape: tuple[int, ...], device: torch.device, /) -> TrainedClassifier:
     """The shipped classifier of MNIST digits: 64 features and the probabilities of ten digits.
 
-    A small convolutional network that `ganfw train-evaluator mnist_mlp` trained. For images of 1 x 28 x 28 only.
+    A small convolutional network, trained for 10 epochs from seed 0 by the function behind `ganfw train-evaluator`. For
+    images of 1 x 28 x 28 only.
 
     Raises:
         DataError: the file is damaged.
