@@ -1,6 +1,7 @@
 """What benchmarks are run on: a folder that goes with them, a finished run, many installed plugins."""
 
 import atexit
+import compileall
 import functools
 import os
 import shutil
@@ -39,7 +40,8 @@ def short_run() -> Path:
 def with_plugins(count: int) -> dict[str, str]:
     """Return the environment variables with which `count` more distributions are installed, each with a plugin.
 
-    Python finds them as those that pip installs: a folder on its path with their modules, metadata and entry points.
+    Python finds them as those that pip installs: a folder on its path with their modules, compiled, their metadata and
+    entry points.
     """
     folder = scratch() / f"plugins-{count}"
     for number in range(count):
@@ -49,4 +51,5 @@ def with_plugins(count: int) -> dict[str, str]:
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text(f"[ganfw]\nparts = {name}\n")
         (folder / f"{name}.py").write_text(PLUGIN.format(name=name))
+    compileall.compile_dir(folder, quiet=2)
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}

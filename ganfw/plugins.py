@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -83,12 +84,14 @@ def _installed() -> Iterator[tuple[Plugin, EntryPoint]]:
 
 
 def _name_and_version(entry_point: EntryPoint) -> tuple[str, str]:
-    """Return what the metadata of the distribution says, or `""`; it is parsed on each access, so once here."""
+    """Return what the metadata of the distribution says, or `""`; parsing all of it would be slow with many plugins."""
     try:
-        metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
-        return metadata["Name"] or "", metadata["Version"] or ""
-    except Exception:  # an installation that was cut short has no metadata
-        return "", ""
+        read = entry_point.dist.read_text if entry_point.dist else lambda _: None
+        text = read("METADATA") or read("PKG-INFO") or ""
+    except Exception:  # an installation that was cut short
+        text = ""
+    headers = dict(re.findall(r"^(Name|Version):[ \t]*(\S*)", text.partition("\n\n")[0], re.MULTILINE))
+    return headers.get("Name", ""), headers.get("Version", "")
 
 
 def _known(name: str, names: set[str], option: str) -> str:

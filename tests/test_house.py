@@ -111,6 +111,7 @@ ROOMS = (
     "cli.training",
     "cli.sampling",
     "cli.evaluation",
+    "cli.train_evaluator",
     "cli.report",
     "cli.new",
     "cli",

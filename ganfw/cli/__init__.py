@@ -4,12 +4,13 @@ from typing import Any
 
 import click
 
-from ganfw.cli.evaluation import evaluate, train_evaluator
+from ganfw.cli.evaluation import evaluate
 from ganfw.cli.inspect import parts, plugins, recipes
 from ganfw.cli.new import new
 from ganfw.cli.recipe import check, show
 from ganfw.cli.report import report
 from ganfw.cli.sampling import interpolate, sample
+from ganfw.cli.train_evaluator import train_evaluator
 from ganfw.cli.training import resume, run
 from ganfw.errors import GanfwError
 

@@ -69,7 +69,7 @@ class TrainedClassifier:
     """A classifier that has learnt, as an embedding: 64 features and the probabilities of its classes.
 
     Attributes:
-        network: in evaluation mode.
+        network: a `Classifier`, or another network of images that gives features and logits; in evaluation mode.
         sample_shape: the shape of the images it has learnt from, which are the only ones it judges.
         num_classes: how many classes it knows.
         about: what its file says further, such as the accuracy that was measured.
@@ -77,7 +77,7 @@ class TrainedClassifier:
         device: where it computes.
     """
 
-    network: Classifier
+    network: nn.Module
     sample_shape: tuple[int, ...]
     num_classes: int
     about: Mapping[str, str] = field(factory=dict)

@@ -33,7 +33,7 @@ from ganfw.testing import (
 from ganfw.testing.recipe import small_recipe
 from ganfw.testing.subject import Subject
 
-OF_PLUGINS = (hooks.is_active, hooks.hooks_import_nothing_heavy)
+OF_PLUGINS = (hooks.is_active, hooks.hooks_import_nothing_heavy, hooks.uses_public_names_alone)
 """The checks of a plugin as a whole: `check(plugin, folder)`."""
 
 OF_RECIPES = (recipes.is_right, recipes.tells_what_to_expect, recipes.runs, recipes.resumes_exactly)

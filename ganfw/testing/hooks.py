@@ -1,10 +1,14 @@
-"""What is true of a plugin as a whole: it loads, and listing it is quick."""
+"""What is true of a plugin as a whole: it loads, listing it is quick, and it stands on what is public."""
 
+import ast
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import ganfw
 from ganfw.registry import SCRIPT_SUFFIX, Plugin
 
 HEAVY = ("torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "PIL", "tensorflow", "jax", "sklearn")
@@ -48,6 +52,39 @@ def hooks_import_nothing_heavy(plugin: Plugin, folder: Path) -> None:
         f"importing '{plugin.source}', as every listing does, imports {', '.join(loaded)}: import it in the modules of "
         "the parts alone",
     )
+
+
+def uses_public_names_alone(plugin: Plugin, _folder: Path) -> None:
+    """Of ganfw it imports what `ganfw.__all__` and `ganfw.testing` give: all else may be gone in the next version."""
+    for module in _modules(plugin):
+        own = ("ganfw.testing.", f"{plugin.source.partition(':')[0]}.")
+        public = {"ganfw", "ganfw.testing", *(f"ganfw.{name}" for name in ganfw.__all__)}
+        imported = {name for name in _imports(module) if name.split(".")[0] == "ganfw"}
+        private = sorted(name for name in imported - public if not name.startswith(own))
+        _require(plugin, not private, f"{module.name} imports {', '.join(private)}, not public: see ganfw.__all__")
+
+
+def _modules(plugin: Plugin) -> list[Path]:
+    """Return the files of a script, or of the package that the module with the hook is in."""
+    if plugin.source.endswith(SCRIPT_SUFFIX):
+        return [Path(plugin.source)]
+    spec = importlib.util.find_spec(plugin.source.partition(":")[0])
+    if spec is not None and spec.submodule_search_locations is None and spec.parent:
+        spec = importlib.util.find_spec(spec.parent)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return [Path(spec.origin)] if spec.origin else []
+    return sorted(path for folder in spec.submodule_search_locations for path in Path(folder).rglob("*.py"))
+
+
+def _imports(module: Path) -> Iterator[str]:
+    """Yield what a module imports, dotted: `"torch"`, `"ganfw.Part"`."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _require(plugin: Plugin, condition: bool, complaint: str) -> None:

@@ -37,7 +37,7 @@ def test_every_part_of_the_package_has_all_checks_of_its_kind(with_plugin: Regis
     checks = checks_of("Ganfw_X", registry=with_plugin)
 
     names = [str(check) for check in checks]
-    assert len(names) == len(set(names)) == 2 + len(OF_PARTS["loss"]) + len(OF_PARTS["schedule"]) + len(OF_RECIPES)
+    assert len(names) == len(set(names)) == 3 + len(OF_PARTS["loss"]) + len(OF_PARTS["schedule"]) + len(OF_RECIPES)
     assert "loss one: gradients have the right signs" in names
     assert "plugin ganfw-x: hooks import nothing heavy" in names
     assert "recipe three: tells what to expect" in names
@@ -159,3 +159,27 @@ def test_a_recipe_without_a_header_is_told(
         recipes.tells_what_to_expect(offer, registry, tmp_path)
 
     assert str(caught.value) == f"recipe 'hours' (ganfw-x 1.0): {told}"
+
+
+def test_a_package_that_imports_what_is_not_public_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "curious_plugin"
+    package.mkdir()
+    (package / "__init__.py").write_text("import json\nfrom ganfw import Part\nfrom . import part\n")
+    (package / "hooks.py").write_text("import ganfw\n")
+    part = package / "part.py"
+    part.write_text("from ganfw.testing import checks_of\nfrom curious_plugin.hooks import ganfw\n")
+    alone = tmp_path / "alone_plugin.py"
+    alone.write_text("import ganfw.loop\n")
+
+    hooks.uses_public_names_alone(Plugin("ganfw-x", "1.0", "curious_plugin.hooks"), tmp_path)
+    part.write_text("from ganfw.builtin.mlp import MLPGenerator\nfrom ganfw import Party\n")
+    for source in ("curious_plugin", "curious_plugin.hooks:hooks"):
+        told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_public_names_alone, tmp_path)
+        assert told == (
+            "plugin 'ganfw-x': part.py imports ganfw.Party, ganfw.builtin.mlp.MLPGenerator, not public: "
+            "see ganfw.__all__"
+        )
+    for source in ("alone_plugin", str(alone)):
+        told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_public_names_alone, tmp_path)
+        assert told == "plugin 'ganfw-x': alone_plugin.py imports ganfw.loop, not public: see ganfw.__all__"

@@ -1,9 +1,6 @@
 """The package as a plugin: what it offers, what it imports, and that its parts and recipes keep their contracts."""
 
-import ast
 import re
-import sys
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,20 +8,9 @@ from typing import Any
 import pytest
 
 import ganfw
-import ganfw_augment
 from ganfw.testing import Check, check_exact_resume, checks_of, small_recipe
 
-MODULES = sorted(Path(ganfw_augment.__file__).parent.glob("*.py"))
 README = Path(__file__).parents[1] / "README.md"
-
-
-def imported_names(module: Path) -> Iterator[str]:
-    """Yield what a module imports, dotted: `"torch"`, `"ganfw.Part"`."""
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_parts_are_discovered(registry: ganfw.Registry) -> None:
@@ -39,17 +25,6 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         ("recipe", "mnist_small_diffaugment"),
         ("recipe", "mnist_small_ada"),
     ]
-
-
-def test_only_public_names_of_ganfw_are_imported() -> None:
-    names = {name for module in MODULES for name in imported_names(module) if name.split(".")[0] == "ganfw"}
-    assert names == {"ganfw.Draws", "ganfw.InputError", "ganfw.Part", "ganfw.hookimpl"}
-    assert names <= {f"ganfw.{name}" for name in ganfw.__all__}
-
-
-def test_hook_module_imports_nothing_heavy() -> None:
-    roots = {name.split(".")[0] for name in imported_names(Path(ganfw_augment.__file__))}
-    assert roots - sys.stdlib_module_names == {"ganfw"}
 
 
 CHECKS = checks_of("ganfw-augment")

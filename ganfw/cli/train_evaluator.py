@@ -1,0 +1,62 @@
+"""`ganfw train-evaluator`: a classifier that judges generators of one's own data."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from ganfw.cli.options import device_option, overrides_option, with_registry
+from ganfw.errors import InputError
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.resolve import resolve
+from ganfw.registry import Registry
+
+
+@click.command("train-evaluator", short_help="Train a classifier of labelled data to judge generators by.")
+@click.argument("recipe")
+@overrides_option
+@click.option("--epochs", type=int, default=10, show_default=True, help="How often every image is seen.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="S", help="What all randomness follows from.")
+@device_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write it: a .safetensors file."
+)
+@with_registry
+def train_evaluator(
+    recipe: str,
+    overrides: tuple[str, ...],
+    epochs: int,
+    seed: int,
+    device: str,
+    output: Path | None,
+    registry: Registry,
+) -> None:
+    """Train a classifier on the labelled images of a RECIPE's data, to be the embedding of evaluations.
+
+    The accuracy is measured on the data's own test images, where it has such, or else on every tenth image, which is
+    left out. A recipe then names the file: embedding.use = "classifier", embedding.weights = FILE.
+    """
+    resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry, only=["data"])
+    output = output or Path(f"{resolved.offers['data'].part.name}-classifier.safetensors")
+    if output.suffix != ".safetensors":
+        raise InputError(f"-o {output}: the name must end in .safetensors")
+
+    from ganfw.atomic import write_atomically
+    from ganfw.device import choose_device
+    from ganfw.evaluation.assembly import open_labelled
+    from ganfw.evaluation.classifier_training import train_classifier
+
+    training, test = open_labelled(resolved)
+    click.echo(f"{len(training):,} images to learn from, {len(test):,} to measure on", err=True)
+    trained = train_classifier(
+        training,
+        test,
+        epochs=epochs,
+        seed=seed,
+        device=choose_device(device),
+        say=lambda line: click.echo(line, err=True),
+    )
+    write_atomically(output, trained.to_bytes())
+    click.echo(output)
+    use = f"--set embedding.use=classifier --set embedding.weights={shlex.quote(str(output))}"
+    click.echo(f"use it: ganfw evaluate RUN {use}", err=True)
