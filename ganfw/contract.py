@@ -4,6 +4,7 @@ Each check runs a part on a batch of two and looks at shape, dtype, device and r
 the part's name instead of by a crash in a matrix product.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -92,6 +93,11 @@ def check_fit(
             require_labels(network, labels[name], labels["data"], batches)
         if takes_labels(generator) and not isinstance(getattr(generator, "num_classes", None), int):
             raise PartError(f"{labels['generator']} is conditional; it must have an attribute num_classes, an int")
+        if batches.smallest == 1:
+            for name, network, inputs in (("generator", generator, z), ("discriminator", discriminator, real)):
+                _check_training_on_one(
+                    labels[name], network, inputs[:1], None if classes is None else classes[:1], batches
+                )
         fake = run("generator", lambda z: call_with_labels(generator, z, classes), z)
         _check(labels["generator"], fake, shape, device, (0.0, 1.0) if is_image else None)
 
@@ -128,6 +134,19 @@ def check_fit(
                         draws=draws,
                     )
                     _check(labels[address], run(address, getattr(regularizer, name), judgement), (), device)
+
+
+def _check_training_on_one(
+    label: str, network: nn.Module, inputs: Tensor, classes: Tensor | None, batches: Batches
+) -> None:
+    """Make sure that a network can train on a batch of one sample, as BatchNorm cannot; a copy of it is tried."""
+    try:
+        call_with_labels(copy.deepcopy(network).train(), inputs, classes)
+    except ValueError as error:
+        raise PartError(
+            f"{label} cannot train on one sample, and with {batches.size:,} samples and run.batch_size = "
+            f"{batches.batch_size} there is a batch of one; choose another batch size: {error}"
+        ) from error
 
 
 def require_labels(network: nn.Module | type[nn.Module], label: str, data_label: str, batches: Batches) -> None:

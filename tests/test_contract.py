@@ -183,3 +183,19 @@ def test_data_that_is_no_image_may_have_any_range(registry: Registry) -> None:
     )
 
     assert experiment.batches.sample_shape == (2,)
+
+
+def test_a_batch_of_one_is_refused_where_a_network_mixes_the_batch(registry: Registry) -> None:
+    parts = {
+        "data": lambda _: TensorData(torch.zeros(9, 1, 28, 28, dtype=torch.uint8)),
+        "settings": lambda _: RunSettings(batch_size=4, device="cpu"),
+    }
+
+    with pytest.raises(PartError) as caught:
+        compose(registry, **parts)
+    assert str(caught.value).startswith(
+        "generator MLPGenerator cannot train on one sample, and with 9 samples and run.batch_size = 4 there is a batch "
+        "of one; choose another batch size: Expected more than 1 value"
+    )
+    without = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2, norm="none")
+    compose(registry, **parts, generator=lambda _: without)

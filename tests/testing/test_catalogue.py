@@ -9,7 +9,7 @@ import ganfw
 from ganfw import Part, PluginError, Registry
 from ganfw.registry import Offer, Plugin
 from ganfw.testing import checks_of, hooks, recipes
-from ganfw.testing.catalogue import OF_PARTS, OF_RECIPES
+from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
 
 PARTS = (
     Part(kind="loss", name="one", target="no.module:One"),
@@ -37,7 +37,11 @@ def test_every_part_of_the_package_has_all_checks_of_its_kind(with_plugin: Regis
     checks = checks_of("Ganfw_X", registry=with_plugin)
 
     names = [str(check) for check in checks]
-    assert len(names) == len(set(names)) == 3 + len(OF_PARTS["loss"]) + len(OF_PARTS["schedule"]) + len(OF_RECIPES)
+    assert (
+        len(names)
+        == len(set(names))
+        == len(OF_PLUGINS) + len(OF_PARTS["loss"]) + len(OF_PARTS["schedule"]) + len(OF_RECIPES)
+    )
     assert "loss one: gradients have the right signs" in names
     assert "plugin ganfw-x: hooks import nothing heavy" in names
     assert "recipe three: tells what to expect" in names
