@@ -18,8 +18,8 @@ class Objective:
     """Computes the losses of both networks, for any step part to differentiate.
 
     Attributes:
-        statistics: the terms of regularizers in the last passes, detached scalars on the device, by name; 0 where a
-            lazy one was left out.
+        statistics: the terms of regularizers in the last passes, 0 where a lazy one was left out, and what adaptive
+            augmentations tell: detached scalars on the device, by name.
     """
 
     def __init__(
@@ -63,9 +63,10 @@ class Objective:
         """
         real, fake = (self._augment(samples, batch, random) for samples in (batch.samples, fake))
         real_logits, fake_logits = self._judge_both(real, fake, batch.labels)
-        for augmentation in self._augmentations.values():
+        for name, augmentation in self._augmentations.items():
             if hasattr(augmentation, "observe"):
-                augmentation.observe(real_logits.detach())
+                told = augmentation.observe(real_logits.detach()) or {}
+                self.statistics |= {f"{name}/{key}": value for key, value in told.items()}
         loss = self._loss.discriminator(real_logits, fake_logits)
         return self._with_terms("discriminator", loss, batch, random, real, fake, real_logits, fake_logits)
 

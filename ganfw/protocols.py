@@ -103,8 +103,9 @@ class Regularizer(Protocol):
 class Augmentation(Protocol):
     """Changes samples before the discriminator sees them, real ones and fakes alike, so that gradients pass through.
 
-    An adaptive one also has `observe(real_logits: Tensor) -> None`, told the `(batch, 1)` logits of real samples,
-    without gradient, after each of the discriminator's passes. It does not wait for the device.
+    An adaptive one also has `observe(real_logits: Tensor) -> Mapping[str, Tensor] | None`, told the `(batch, 1)` logits
+    of real samples, without gradient, after each of the discriminator's passes. It does not wait for the device. What
+    it returns, detached scalars by name, stands in the metrics beside the losses: `ada/p`.
     """
 
     def __call__(self, samples: Tensor, draws: Draws) -> Tensor:

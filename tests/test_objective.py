@@ -44,8 +44,9 @@ class Shift:
     def __call__(self, samples: Tensor, draws: Any) -> Tensor:
         return samples + 1
 
-    def observe(self, real_logits: Tensor) -> None:
+    def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
         self.told.append(real_logits)
+        return {"size": torch.tensor(float(len(real_logits)))}
 
 
 class Plain:
@@ -124,6 +125,7 @@ def test_regularizers_see_what_the_discriminator_saw(registry: Registry) -> None
         assert judgement.draws.normal(2).shape == (5, 2)
     assert [tuple(logits.shape) for logits in shift.told] == [(5, 1)]  # in the discriminator's update alone
     assert not shift.told[0].requires_grad
+    assert objective.statistics["shift/size"] == 5
     torch.testing.assert_close(shift.told[0], discriminator(batch.samples + 1).detach())
 
 

@@ -107,8 +107,8 @@ class ADA:
         """Return `(n,)` bool, True with probability p."""
         return draws.uniform() < self.p
 
-    def observe(self, real_logits: Tensor) -> None:
-        """Take in the signs of `(n, 1)` logits of real samples, and change p if it is time."""
+    def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
+        """Take in the signs of `(n, 1)` logits of real samples, change p if it is time, and return it."""
         self._signs += real_logits.sign().sum()
         self._images += len(real_logits)
         self._passes += 1
@@ -117,6 +117,7 @@ class ADA:
             self.p.add_(overfits * (self._images / self.speed_images)).clamp_(0, 1)
             self._signs.zero_()
             self._images = self._passes = 0
+        return {"p": self.p.clone()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return p and what was observed since it last changed."""

@@ -43,8 +43,10 @@ def test_p_rises_above_the_target_and_falls_below_it() -> None:
         ada.observe(logits(17, 3))  # r = 14 / 20 = 0.7
     assert ada.p.item() == pytest.approx(5 * 40 / 1000)
     for _ in range(4):
-        ada.observe(logits(15, 5))  # r = 0.5
-    assert ada.p.item() == pytest.approx(3 * 40 / 1000)
+        told = ada.observe(logits(15, 5))  # r = 0.5
+    assert ada.p.item() == told["p"].item() == pytest.approx(3 * 40 / 1000)
+    ada.p.zero_()
+    assert told["p"] > 0  # what was told stays as it was
 
 
 def test_p_stays_at_the_target() -> None:
