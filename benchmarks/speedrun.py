@@ -41,7 +41,15 @@ METRICS = {
 }
 ABLATIONS = {
     "everything": [],
+    "the non-saturating loss": ["loss.use=logistic"],
+    "no R1": ["regularizers.r1.enabled=false"],
+    "no averaging": ["averaging.enabled=false"],
+    "constant rates": ["schedule.generator.enabled=false", "schedule.discriminator.enabled=false"],
+    "momentum 0.5": ["optimizer.generator.betas=[0.5, 0.99]", "optimizer.discriminator.betas=[0.5, 0.99]"],
+    "a tenth of the rates": ["optimizer.generator.lr=2e-4", "optimizer.discriminator.lr=2e-4"],
+    "fresh fakes for each update": ["step.reuse_fakes=false"],
 }
+"""What is changed in the mile, one ingredient at a time."""
 
 
 @frozen

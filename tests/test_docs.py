@@ -460,7 +460,7 @@ def test_the_tests_of_the_package_on_the_page_pass(
         folder.mkdir()
         check(folder)
 
-    assert len(checks) == 12
+    assert len(checks) == 13
 
 
 def test_the_checks_on_the_page_are_those_of_the_code() -> None:

@@ -241,6 +241,7 @@ def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registr
     assert list(training.means) == [
         "loss/discriminator",
         "loss/generator",
+        "shift/size",
         "r1/discriminator",
         "noted/discriminator",
         "noted/generator",

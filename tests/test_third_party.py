@@ -265,7 +265,7 @@ def test_a_package_that_ganfw_writes_installs_passes_its_tests_and_shows_up(envi
             environment.run("ganfw", "parts", "loss").stdout
         )
         done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", environment.folder / "ganfw-x")
-        assert re.fullmatch(r"=+ 13 passed in .* =+", done.stdout.splitlines()[-1])
+        assert re.fullmatch(r"=+ 14 passed in .* =+", done.stdout.splitlines()[-1])
         assert commands[-1] == "ganfw run mnist_mlp --set loss.use=x --set run.epochs=1"
         environment.run(*commands[-1].split(), *SHORT)
     finally:
