@@ -1,12 +1,17 @@
 """Train recipes and evaluate them, each in a folder of its own and only once; read what the run directories hold."""
 
 import json
+import re
+import shutil
 import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+PLAIN = re.compile(r"step-\d+(-set-[0-9a-f]+)?")
+"""The name of an evaluation's file if the samples are the plain ones: 10,000, of the run's seed, not truncated."""
 
 
 def ganfw(*arguments: str) -> None:
@@ -15,9 +20,15 @@ def ganfw(*arguments: str) -> None:
 
 
 def trained(folder: Path, recipe: str, *options: str) -> Path:
-    """Train a recipe in a folder, unless it has been; return the run directory."""
-    if not list(folder.glob("*/metrics.jsonl")):
-        ganfw("run", recipe, "--out", str(folder), *options)
+    """Train a recipe in a folder, unless it has been; return the run directory.
+
+    A run that was interrupted begins anew. A recipe that has changed since is not noticed: remove the folder.
+    """
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        ganfw("run", recipe, "--out", str(unfinished), *options)
+        unfinished.rename(folder)
     (run,) = folder.glob("*/")
     return run
 
@@ -38,23 +49,23 @@ def evaluated(run: Path, *options: str, embedding: str = "mnist_classifier") -> 
 
 
 def result(run: Path, embedding: str = "mnist_classifier") -> Mapping[str, Any] | None:
-    """Return what was found by an embedding about the last checkpoint, with the run's own seed, or None."""
-    documents = [json.loads(path.read_text()) for path in sorted(run.glob("eval/step-*.json"))]
-    last = max((document["step"] for document in documents), default=None)
-    for document in documents:
-        if document["step"] == last and document["embedding"]["name"] == embedding and "metrics" in document:
-            return document
+    """Return what an embedding found about the last step of a run, with the plain samples, or None."""
+    for path in sorted(run.glob("eval/step-*.json"), reverse=True):
+        if PLAIN.fullmatch(path.stem):
+            document: Mapping[str, Any] = json.loads(path.read_text())
+            if document["step"] == steps(run) and document["embedding"]["name"] == embedding:
+                return document
     return None
 
 
 def seconds(run: Path) -> float:
-    """Return the seconds that a run has trained, from before its first step on."""
-    return float(_last_line(run)["seconds"])
+    """Return the seconds from before the first step of a run to the last line of its metrics."""
+    return float(lines(run)[-1]["seconds"])
 
 
 def steps(run: Path) -> int:
     """Return the steps that a run has done."""
-    return int(_last_line(run)["step"])
+    return int(lines(run)[-1]["step"])
 
 
 def value(document: Mapping[str, Any], metric: str) -> float:
@@ -76,6 +87,6 @@ def digits(number: float) -> str:
     return f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}" if abs(number) >= 0.1 else f"{number:.3f}"
 
 
-def _last_line(run: Path) -> Mapping[str, Any]:
-    line: Mapping[str, Any] = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-    return line
+def lines(run: Path) -> list[Mapping[str, Any]]:
+    """Return the lines of a run's `metrics.jsonl`."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -8,6 +8,7 @@ in the file that `embedding.weights` names.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -38,11 +39,10 @@ class Perceptron(nn.Module):
 
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
-        widths = [channels * 28 * 28, 1024, 512]
+        widths = [channels * 28 * 28, 1024, 512, 64]
         self.hidden = nn.Sequential(
             nn.Flatten(),
             *(layer for pair in pairwise(widths) for layer in _block(*pair)),
-            *_block(widths[-1], 64),
         )
         self.logits = nn.Linear(64, num_classes)
 
@@ -54,6 +54,10 @@ class Perceptron(nn.Module):
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def second_judge(
@@ -68,7 +72,9 @@ def second_judge(
     if not path.exists():
         mnist = discover().load("data", "mnist")
         training, test = mnist(split="train"), mnist(split="test")
-        trained = train_classifier(training, test, network=Perceptron, epochs=EPOCHS, seed=SEED, device=device)
+        trained = train_classifier(
+            training, test, make_network=Perceptron, epochs=EPOCHS, seed=SEED, device=device, say=_say
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, save(trained.network.state_dict(), trained.about))
     content = path.read_bytes()

@@ -1,18 +1,20 @@
 """How good do digits get in how little time, from the two networks of `mnist_mlp`?
 
     python benchmarks/speedrun.py reference runs/speedrun RUN    # judges RUN, a whole run of mnist_mlp
-    python benchmarks/speedrun.py race runs/speedrun             # dash and mile, five seeds: a quarter of an hour
+    python benchmarks/speedrun.py race runs/speedrun             # dash and mile, five seeds: half an hour
     python benchmarks/speedrun.py ablate runs/speedrun           # the mile without each of its ingredients
     python benchmarks/speedrun.py table runs/speedrun            # what the run directories say
 
 - **dash** (`mnist_mlp_dash`): the least time to pass the reference's last Fréchet distance, precision and coverage.
 - **mile** (`mnist_mlp_fast`): the best quality in a twentieth of the reference's time.
 
-Time is that of training, from before the first step to after the last, with everything in it: default callbacks, and
-compilation if a recipe asks for it. That of the reference is its number of steps times the pace of stretches of it, one
-run before each race, because the machine's mood changes. A claim is about the mean of the seeds; its p-value is that of
-Student's one-sided test, that the mean is not beyond the bar. Every run is judged by the shipped classifier and by the
-one of `second_judge.py`.
+Time is that of training, from before the first step to the last line of the metrics, with everything in it: default
+callbacks, and compilation if a recipe asks for it. That of the reference is its number of steps times its pace, which a
+stretch of it sets before the races of each seed, because the machine's mood changes.
+
+A claim is about the mean of the seeds; its p-value is of Student's one-sided test that the mean is not beyond the bar.
+Bars are of one run of the reference, taken as it is: p speaks of the seeds of the race alone, and of each claim alone.
+Every run is judged by the shipped classifier and by the one of `second_judge.py`.
 """
 
 import json
@@ -24,13 +26,14 @@ from typing import Any
 
 import click
 from attrs import frozen
-from runs import digits, evaluated, mean_and_spread, result, seconds, steps, trained, value
+from runs import digits, evaluated, lines, mean_and_spread, result, seconds, steps, trained, value
 from scipy import stats
 
 HERE = Path(__file__).parent
 RACES = {"dash": "mnist_mlp_dash", "mile": "mnist_mlp_fast"}
 REFERENCE_STEPS = 93_800
-STRETCH = 500
+STRETCH = 1000
+"""Steps, of which the second half sets the pace; the reference writes a line of metrics every 500."""
 JUDGES = ("mnist_classifier", "second_judge")
 METRICS = {
     "frechet_distance": "Fréchet distance",
@@ -40,7 +43,6 @@ METRICS = {
     "coverage": "coverage",
 }
 ABLATIONS = {
-    "everything": [],
     "the non-saturating loss": ["loss.use=logistic"],
     "no R1": ["regularizers.r1.enabled=false"],
     "no averaging": ["averaging.enabled=false"],
@@ -54,10 +56,16 @@ ABLATIONS = {
 
 @frozen
 class Bar:
-    """What the mean of a race's runs must be beyond."""
+    """What the mean of a race's runs must be beyond.
+
+    Attributes:
+        metric: the name of the result.
+        height_of: its bar, given what was found about the reference.
+        above: whether the mean must be above the bar, not below.
+    """
 
     metric: str
-    height: Callable[[Mapping[str, Any]], float]
+    height_of: Callable[[Mapping[str, Any]], float]
     above: bool = True
 
 
@@ -101,12 +109,11 @@ def reference(runs: Path, run: Path) -> None:
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.option("--seeds", default=5, show_default=True)
 def race(runs: Path, seeds: int) -> None:
-    """Run dash and mile with seeds 0, 1, ..., each after a stretch of the reference; what is there already stays."""
+    """Run a stretch of the reference, dash and mile with seeds 0, 1, ..., and judge; what is there already stays."""
     for seed in range(seeds):
-        for name, recipe in RACES.items():
-            pace = ("--set", f"run.max_steps={STRETCH}", "--seed", str(seed))
-            trained(runs / "pace" / f"{name}-seed-{seed}", "mnist_mlp", *pace)
-            run = trained(runs / name / f"seed-{seed}", recipe, "--seed", str(seed))
+        trained(runs / "pace" / f"seed-{seed}", "mnist_mlp", "--seed", str(seed), "--set", f"run.max_steps={STRETCH}")
+        races = [trained(runs / name / f"seed-{seed}", RACES[name], "--seed", str(seed)) for name in RACES]
+        for run in races:
             for judge in JUDGES:
                 _judged(runs, run, judge)
 
@@ -119,8 +126,8 @@ def ablate(runs: Path, seeds: int) -> None:
     for seed in range(seeds):
         for name, settings in ABLATIONS.items():
             options = [f"--set={setting}" for setting in settings]
-            folder = runs / "ablation" / name.replace(" ", "-") / f"seed-{seed}"
-            _judged(runs, trained(folder, RACES["mile"], "--seed", str(seed), *options), JUDGES[0])
+            run = trained(_ablation(runs, name) / f"seed-{seed}", RACES["mile"], "--seed", str(seed), *options)
+            _judged(runs, run, JUDGES[0])
 
 
 @main.command()
@@ -128,30 +135,61 @@ def ablate(runs: Path, seeds: int) -> None:
 def table(runs: Path) -> None:
     """Print what RUNS hold, as Markdown."""
     against = json.loads((runs / "reference.json").read_text())
-    pace = statistics.median(seconds(run) / STRETCH for run in runs.glob("pace/*/*/"))
-    whole = pace * REFERENCE_STEPS
-    print(f"The reference: {REFERENCE_STEPS:,} steps of {1e3 * pace:.1f} ms, {whole / 60:.1f} minutes.\n")
+    paces = [_pace(run) for run in _runs(runs / "pace")]
+    pace = statistics.median(paces)
+    whole = pace * REFERENCE_STEPS / 60
+    print(f"The reference: {REFERENCE_STEPS:,} steps of {1e3 * pace:.1f} ms, {whole:.1f} minutes.\n")
+    races = {name: _runs(runs / name) for name in RACES}
     for judge in JUDGES:
-        rows = [("reference", "", "", [against[judge]])]
-        for name in RACES:
-            finished = sorted(runs.glob(f"{name}/*/*/"))
+        rows = [_Row("reference", f"{REFERENCE_STEPS:,}", f"{whole:.1f} min", [against[judge]])]
+        for name, finished in races.items():
             times = [seconds(run) for run in finished]
-            share = f"{mean_and_spread(times)} s, 1/{whole / statistics.mean(times):.0f}"
-            rows.append((name, f"{steps(finished[0]):,}", share, [_found(run, judge) for run in finished]))
+            shares = [pace * REFERENCE_STEPS / time for pace, time in zip(paces, times, strict=True)]
+            time = f"{mean_and_spread(times)} s: 1/{statistics.median(shares):.0f} ({_range(shares)})"
+            rows.append(_Row(name, f"{steps(finished[0]):,}", time, [_found(run, judge) for run in finished]))
         print(f"By `{judge}`:\n\n{_quality(rows)}\n")
-        print(_verdicts({name: found for name, _, _, found in rows[1:]}, against[judge]), end="\n\n")
-    ablations = [
-        (
-            name,
-            str(len(finished)),
-            f"{mean_and_spread([seconds(run) for run in finished])} s",
-            [_found(run, JUDGES[0]) for run in finished],
-        )
-        for name in ABLATIONS
-        if (finished := sorted((runs / "ablation" / name.replace(" ", "-")).glob("*/*/")))
-    ]
+        print(_verdicts({row.name: row.found for row in rows[1:]}, against[judge]), end="\n\n")
+    ablations = {name: _runs(_ablation(runs, name)) for name in ABLATIONS if _ablation(runs, name).exists()}
     if ablations:
-        print(f"The mile without each ingredient:\n\n{_quality(ablations)}")
+        seeds = max(len(done) for done in ablations.values())
+        rows = [
+            _Row(
+                name,
+                f"{steps(done[0]):,}",
+                f"{mean_and_spread([seconds(run) for run in done])} s",
+                [_found(run, JUDGES[0]) for run in done],
+            )
+            for name, done in {"everything": races["mile"][:seeds], **ablations}.items()
+        ]
+        print(f"The mile without each ingredient:\n\n{_quality(rows)}")
+
+
+@frozen
+class _Row:
+    name: str
+    length: str
+    time: str
+    found: Sequence[Mapping[str, Any]]
+
+
+def _runs(folder: Path) -> list[Path]:
+    """Return the finished runs below a folder, by seed."""
+    found = sorted(run for run in folder.glob("seed-*/*/") if not run.parent.suffix)
+    return found or sys.exit(f"no run in {folder} yet")
+
+
+def _ablation(runs: Path, name: str) -> Path:
+    return runs / "ablation" / name.replace(" ", "-")
+
+
+def _pace(run: Path) -> float:
+    """Return the seconds of a step in the second half of a stretch."""
+    first, second = lines(run)
+    return float((second["seconds"] - first["seconds"]) / (second["step"] - first["step"]))
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{min(values):.0f}-{max(values):.0f}"
 
 
 def _judged(runs: Path, run: Path, judge: str) -> Mapping[str, Any]:
@@ -168,28 +206,28 @@ def _found(run: Path, judge: str) -> Mapping[str, Any]:
     return found
 
 
-def _quality(rows: Sequence[tuple[str, str, str, Sequence[Mapping[str, Any]]]]) -> str:
-    lines = [f"| | steps | time | {' | '.join(METRICS.values())} |", "|---" * (len(METRICS) + 3) + "|"]
-    for name, length, time, found in rows:
-        cells = [mean_and_spread([value(document, metric) for document in found]) for metric in METRICS]
-        lines.append(f"| {name} | {length} | {time} | {' | '.join(cells)} |")
-    floors = [digits(rows[0][3][0]["metrics"][metric]["floor"]) for metric in METRICS]
-    lines.append(f"| real training images | | | {' | '.join(floors)} |")
-    return "\n".join(lines)
+def _quality(rows: Sequence[_Row]) -> str:
+    table = [f"| | seeds | steps | time | {' | '.join(METRICS.values())} |", "|---" * (len(METRICS) + 4) + "|"]
+    for row in rows:
+        cells = [mean_and_spread([value(document, metric) for document in row.found]) for metric in METRICS]
+        table.append(f"| {row.name} | {len(row.found)} | {row.length} | {row.time} | {' | '.join(cells)} |")
+    floors = [digits(rows[0].found[0]["metrics"][metric]["floor"]) for metric in METRICS]
+    table.append(f"| real training images | | | | {' | '.join(floors)} |")
+    return "\n".join(table)
 
 
 def _verdicts(races: Mapping[str, Sequence[Mapping[str, Any]]], against: Mapping[str, Any]) -> str:
-    lines = ["| claim | mean | bar | p |", "|---|---|---|---|"]
+    table = ["| claim | mean | bar | p |", "|---|---|---|---|"]
     for name, found in races.items():
         for bar in BARS[name]:
-            values, height = [value(document, bar.metric) for document in found], bar.height(against)
+            values, height = [value(document, bar.metric) for document in found], bar.height_of(against)
             test = stats.ttest_1samp(values, height, alternative="greater" if bar.above else "less")
             sign = ">" if bar.above else "<"
-            lines.append(
+            table.append(
                 f"| {name}: {METRICS[bar.metric]} {sign} bar | {mean_and_spread(values)} | {digits(height)} "
                 f"| {test.pvalue:.1g} |"
             )
-    return "\n".join(lines)
+    return "\n".join(table)
 
 
 if __name__ == "__main__":

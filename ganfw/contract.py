@@ -1,7 +1,8 @@
 """Check, once and before training, that the parts of an experiment fit together.
 
-Each check runs a part on a batch of two and looks at shape, dtype, device and range, so that a misfit is told by
-the part's name instead of by a crash in a matrix product.
+Each check runs a part on a batch of two, and networks in training on one of one where the run has such a batch, and
+looks at shape, dtype, device and range, so that a misfit is told by the part's name instead of by a crash in a matrix
+product.
 """
 
 import copy
@@ -93,11 +94,6 @@ def check_fit(
             require_labels(network, labels[name], labels["data"], batches)
         if takes_labels(generator) and not isinstance(getattr(generator, "num_classes", None), int):
             raise PartError(f"{labels['generator']} is conditional; it must have an attribute num_classes, an int")
-        if batches.smallest == 1:
-            for name, network, inputs in (("generator", generator, z), ("discriminator", discriminator, real)):
-                _check_training_on_one(
-                    labels[name], network, inputs[:1], None if classes is None else classes[:1], batches
-                )
         fake = run("generator", lambda z: call_with_labels(generator, z, classes), z)
         _check(labels["generator"], fake, shape, device, (0.0, 1.0) if is_image else None)
 
@@ -106,6 +102,10 @@ def check_fit(
 
         logits = run("discriminator", judge, real)
         _check(labels["discriminator"], logits, (COUNT, 1), device)
+        if batches.shortest_batch == 1:
+            one_class = None if classes is None else classes[:1]
+            _check_training_on_one(labels["generator"], generator, z[:1], one_class, batches)
+            _check_training_on_one(labels["discriminator"], discriminator, real[:1], one_class, batches)
         reals = {"real_logits": logits} if is_relativistic(loss) else {}
         for value in (
             run("loss", loss.discriminator, logits, logits),
@@ -142,7 +142,7 @@ def _check_training_on_one(
     """Make sure that a network can train on a batch of one sample, as BatchNorm cannot; a copy of it is tried."""
     try:
         call_with_labels(copy.deepcopy(network).train(), inputs, classes)
-    except ValueError as error:
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise PartError(
             f"{label} cannot train on one sample, and with {batches.size:,} samples and run.batch_size = "
             f"{batches.batch_size} there is a batch of one; choose another batch size: {error}"

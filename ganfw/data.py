@@ -128,7 +128,7 @@ class Batches:
             object.__setattr__(self, "sample_shape", tuple(first.samples.shape[1:]))
             classes = getattr(data, "classes", None)
             object.__setattr__(self, "num_classes", len(classes) if isinstance(classes, list) else None)
-        if self.smallest < self.world.size:
+        if self.shortest_batch < self.world.size:
             raise DataError(f"a batch of the run has fewer samples than there are processes, {self.world.size}")
 
     @property
@@ -137,7 +137,7 @@ class Batches:
         return len(cast("Sized", self.data))
 
     @property
-    def smallest(self) -> int:
+    def shortest_batch(self) -> int:
         """Samples in the shortest batch, which is the last of an epoch."""
         return min(self.batch_size, (self.size - 1) % self.batch_size + 1)
 

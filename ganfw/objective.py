@@ -40,10 +40,11 @@ class Objective:
             augmentations: what happens to samples before the discriminator sees them, in order.
 
         Raises:
-            InputError: a regularizer has the name of the losses.
+            InputError: a regularizer or an augmentation has the name of the losses.
         """
-        if "loss" in (regularizers or {}):
-            raise InputError("a regularizer cannot be named 'loss', for its terms are told beside loss/discriminator")
+        for kind, named in (("a regularizer", regularizers), ("an augmentation", augmentations)):
+            if "loss" in (named or {}):
+                raise InputError(f"{kind} cannot be named 'loss', for what it tells stands beside loss/discriminator")
         self.statistics: dict[str, Tensor] = {}
         self._generator = generator
         self._discriminator = discriminator

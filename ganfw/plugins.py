@@ -90,8 +90,9 @@ def _name_and_version(entry_point: EntryPoint) -> tuple[str, str]:
         text = read("METADATA") or read("PKG-INFO") or ""
     except Exception:  # an installation that was cut short
         text = ""
-    headers = dict(re.findall(r"^(Name|Version):[ \t]*(\S*)", text.partition("\n\n")[0], re.MULTILINE))
-    return headers.get("Name", ""), headers.get("Version", "")
+    head = text.partition("\n\n")[0]
+    name, version = (re.search(rf"^{key}:[ \t]*(\S*)", head, re.MULTILINE) for key in ("Name", "Version"))
+    return name.group(1) if name else "", version.group(1) if version else ""
 
 
 def _known(name: str, names: set[str], option: str) -> str:

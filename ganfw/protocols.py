@@ -105,7 +105,8 @@ class Augmentation(Protocol):
 
     An adaptive one also has `observe(real_logits: Tensor) -> Mapping[str, Tensor] | None`, told the `(batch, 1)` logits
     of real samples, without gradient, after each of the discriminator's passes. It does not wait for the device. What
-    it returns, detached scalars by name, stands in the metrics beside the losses: `ada/p`.
+    it returns, detached scalars on the device by name, new tensors each time and the same names in each pass, stands in
+    the metrics beside the losses: `ada/p`.
     """
 
     def __call__(self, samples: Tensor, draws: Draws) -> Tensor:

@@ -185,17 +185,33 @@ def test_data_that_is_no_image_may_have_any_range(registry: Registry) -> None:
     assert experiment.batches.sample_shape == (2,)
 
 
-def test_a_batch_of_one_is_refused_where_a_network_mixes_the_batch(registry: Registry) -> None:
+@pytest.mark.parametrize(("size", "batch_size"), [(9, 4), (1, 128), (3, 1)])
+def test_a_batch_of_one_is_refused_where_a_network_mixes_the_batch(
+    registry: Registry, size: int, batch_size: int
+) -> None:
     parts = {
-        "data": lambda _: TensorData(torch.zeros(9, 1, 28, 28, dtype=torch.uint8)),
-        "settings": lambda _: RunSettings(batch_size=4, device="cpu"),
+        "data": lambda _: TensorData(torch.zeros(size, 1, 28, 28, dtype=torch.uint8)),
+        "settings": lambda _: RunSettings(batch_size=batch_size, device="cpu"),
     }
 
     with pytest.raises(PartError) as caught:
         compose(registry, **parts)
     assert str(caught.value).startswith(
-        "generator MLPGenerator cannot train on one sample, and with 9 samples and run.batch_size = 4 there is a batch "
-        "of one; choose another batch size: Expected more than 1 value"
+        f"generator MLPGenerator cannot train on one sample, and with {size} samples and run.batch_size = {batch_size} "
+        "there is a batch of one; choose another batch size: Expected more than 1 value"
     )
     without = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2, norm="none")
     compose(registry, **parts, generator=lambda _: without)
+    mixing = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 1))
+    with pytest.raises(PartError, match="discriminator Sequential cannot train on one sample"):
+        compose(registry, **parts, generator=lambda _: without, discriminator=lambda _: mixing)
+
+
+def test_a_misfit_is_told_before_a_batch_of_one(registry: Registry) -> None:
+    with pytest.raises(PartError, match=r"generator Wrapped gives shape \(2, 784\)"):
+        compose(
+            registry,
+            data=lambda _: TensorData(torch.zeros(9, 1, 28, 28, dtype=torch.uint8)),
+            settings=lambda _: RunSettings(batch_size=4, device="cpu"),
+            generator=lambda part: Wrapped(part, lambda x: x.flatten(1)),
+        )

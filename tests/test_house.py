@@ -179,22 +179,6 @@ def test_imports_run_one_way(room: str) -> None:
             assert ROOMS.index(target) < floor, f"{room} imports {target}"
 
 
-def builtin_modules() -> list[Path]:
-    return sorted((PACKAGE / "builtin").glob("*.py"))
-
-
-def test_builtin_parts_use_public_names_only() -> None:
-    visited = 0
-    for path in builtin_modules():
-        for module, names in imports(ast.parse(path.read_text())):
-            if module == "ganfw":
-                visited += 1
-                assert set(names) <= set(ganfw.__all__), path.name
-            else:
-                assert not module.startswith("ganfw.") or module.startswith("ganfw.builtin."), path.name
-    assert visited == 30
-
-
 def test_the_core_names_no_builtin_part() -> None:
     for name, tree in modules().items():
         for module, _ in imports(tree):

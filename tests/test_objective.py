@@ -193,12 +193,13 @@ def test_what_was_found_out_about_the_discriminator_is_state() -> None:
         assert objective.state_dict() == {"one_pass": expected}
 
 
-def test_a_regularizer_cannot_take_the_name_of_the_losses() -> None:
+@pytest.mark.parametrize(
+    ("kind", "parts"), [("a regularizer", ({"loss": Noted()}, {})), ("an augmentation", ({}, {"loss": Shift()}))]
+)
+def test_what_tells_cannot_take_the_name_of_the_losses(kind: str, parts: tuple[Any, Any]) -> None:
     with pytest.raises(InputError) as caught:
-        Objective(*networks(), Plain(), {"loss": Noted()})
-    assert str(caught.value) == (
-        "a regularizer cannot be named 'loss', for its terms are told beside loss/discriminator"
-    )
+        Objective(*networks(), Plain(), *parts)
+    assert str(caught.value) == f"{kind} cannot be named 'loss', for what it tells stands beside loss/discriminator"
 
 
 def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registry) -> None:

@@ -131,6 +131,14 @@ class TestInstalled:
         plugin = plugin_of(discover(), "plugin")
         assert (plugin.version, plugin.source, losses_of(plugin)) == ("unknown", "ganfw_x", ["wgan"])
 
+    @pytest.mark.parametrize("file", ["METADATA", "PKG-INFO"])
+    def test_name_and_version_are_those_of_the_headers(self, site: Site, file: str) -> None:
+        site.install("ganfw-x", offering("wgan"))
+        info = site.folder / "ganfw_x-1.0.dist-info"
+        (info / "METADATA").unlink()
+        (info / file).write_text("Name: Ganfw_X\r\nVersion: 2.5\r\nVersion: 9\r\n\r\nName: other\nVersion: 8\n")
+        assert plugin_of(discover(), "ganfw-x").version == "2.5"
+
     def test_a_hook_may_return_a_list(self, site: Site) -> None:
         site.install("ganfw-x", hook("return [Part(kind='loss', name='wgan', target='a:b')]"))
         assert losses_of(plugin_of(discover(), "ganfw-x")) == ["wgan"]

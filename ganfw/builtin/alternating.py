@@ -55,7 +55,7 @@ class Alternating:
         self.objective = Objective(generator, discriminator, loss, regularizers, augmentations)
 
     def __call__(self, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
-        """Update both networks; return the mean loss of each over its updates, and the terms of regularizers."""
+        """Update both networks; return their mean losses, the terms of regularizers, what augmentations tell."""
         if self.reuse_fakes:
             fake = self._generate(batch, random)
             discriminator_losses = [self._update_discriminator(batch, fake.detach(), random)]

@@ -66,7 +66,7 @@ def _block(inputs: int, outputs: int, *, stride: int) -> list[nn.Module]:
 
 @frozen(eq=False)
 class TrainedClassifier:
-    """A classifier that has learnt, as an embedding: 64 features and the probabilities of its classes.
+    """A classifier that has learnt, as an embedding: features (64 of a `Classifier`), and probabilities of classes.
 
     Attributes:
         network: a `Classifier`, or another network of images that gives features and logits; in evaluation mode.

@@ -30,7 +30,7 @@ def train_classifier(
     *,
     epochs: int = 10,
     seed: int = 0,
-    network: Callable[[int, int], nn.Module] = Classifier,
+    make_network: Callable[[int, int], nn.Module] = Classifier,
     device: torch.device | str = "cpu",
     say: Callable[[str], None] = lambda line: None,
 ) -> TrainedClassifier:
@@ -45,7 +45,7 @@ def train_classifier(
         test: others like them, to measure the accuracy on; None to measure none.
         epochs: how often every image is seen.
         seed: what all random numbers follow from.
-        network: makes an untrained network of the number of channels and that of classes. `TrainedClassifier.read`
+        make_network: makes an untrained network of the number of channels and that of classes. `TrainedClassifier.read`
             knows the default one alone.
         device: where to compute.
         say: told a line for each epoch.
@@ -63,23 +63,23 @@ def train_classifier(
     num_classes = int(data.num_classes or 0)
     random = seeded_generator("cpu", seed, "classifier")
     with own_randomness(seed, device), fast_kernels(device):
-        learner = network(data.sample_shape[0], num_classes).to(device)
-        optimizer = torch.optim.AdamW(learner.parameters(), LEARNING_RATE, weight_decay=0.02)
+        network = make_network(data.sample_shape[0], num_classes).to(device)
+        optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.02)
         steps = epochs * math.ceil(len(data) / BATCH_SIZE)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=WARM_UP)
         for epoch in range(epochs):
-            learner.train()
+            network.train()
             total = torch.zeros((), device=device)
             for chosen in torch.randperm(len(data), generator=random).split(BATCH_SIZE):
                 images = _disturb(_to_float(data.samples[chosen]), random).to(device)
-                _, logits = learner(images)
+                _, logits = network(images)
                 loss = functional.cross_entropy(logits, labels[chosen].to(device), label_smoothing=SMOOTHING)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
                 total += len(chosen) * loss.detach()
-            trained = TrainedClassifier(learner.eval(), data.sample_shape, num_classes, {}, "classifier", device)
+            trained = TrainedClassifier(network.eval(), data.sample_shape, num_classes, {}, "classifier", device)
             measured = "" if test is None else f", accuracy {accuracy(trained, test):.4f}"
             say(f"epoch {epoch + 1} of {epochs}: loss {total.item() / len(data):.4f}{measured}")
     about = {
@@ -89,8 +89,8 @@ def train_classifier(
         "seed": str(seed),
         **({} if test is None else {"accuracy": f"{accuracy(trained, test):.4f}"}),
     }
-    learner.requires_grad_(False)
-    return TrainedClassifier(learner, data.sample_shape, num_classes, about, "classifier", device)
+    network.requires_grad_(False)
+    return TrainedClassifier(network, data.sample_shape, num_classes, about, "classifier", device)
 
 
 def accuracy(classifier: TrainedClassifier, data: TensorData) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from ganfw import GanfwError, TensorData, TrainedClassifier, train_classifier
 from ganfw.builtin.mnist import mnist
@@ -175,6 +176,29 @@ def test_training_is_a_function_of_the_seed_and_learns() -> None:
     assert float(first.about["accuracy"]) > 0.98
     assert told[0].startswith("epoch 1 of 3: loss 0.")
     assert not first.network.training
+
+
+class OneLayer(nn.Module):
+    """A perceptron without a hidden layer, whose features are the pixels."""
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.logits = nn.Linear(channels * 64, num_classes)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return images.flatten(1), self.logits(images.flatten(1))
+
+
+def test_another_network_can_be_trained() -> None:
+    data = squares(512, (1, 8, 8))
+
+    trained = train_classifier(data, epochs=2, make_network=OneLayer)
+
+    features, probabilities = trained(data.samples)
+    assert isinstance(trained.network, OneLayer)
+    assert features.shape == (512, 64)
+    assert probabilities.shape == (512, 2)
+    assert trained.about["trained_on"] == data.sha256()
 
 
 def test_data_that_cannot_be_learnt_from_is_refused() -> None:

@@ -184,6 +184,11 @@ def test_a_package_that_imports_what_is_not_public_is_told(tmp_path: Path, monke
             "plugin 'ganfw-x': part.py imports ganfw.Party, ganfw.builtin.mlp.MLPGenerator, not public: "
             "see ganfw.__all__"
         )
+    part.write_text("from ganfw import *\nfrom ganfw.testing.subject import Subject\n")
+    told = complaint(Plugin("ganfw-x", "1.0", "curious_plugin"), hooks.uses_public_names_alone, tmp_path)
+    assert "part.py imports ganfw.testing.subject.Subject, not public" in told
+    told = complaint(Plugin("ganfw-x", "1.0", "nowhere_plugin"), hooks.uses_public_names_alone, tmp_path)
+    assert told == "plugin 'ganfw-x': no module of 'nowhere_plugin' is found"
     for source in ("alone_plugin", str(alone)):
         told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_public_names_alone, tmp_path)
         assert told == "plugin 'ganfw-x': alone_plugin.py imports ganfw.loop, not public: see ganfw.__all__"

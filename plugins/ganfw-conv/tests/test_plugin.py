@@ -1,4 +1,4 @@
-"""The package as a plugin: what it offers, what it imports, and that its parts and recipes keep their contracts."""
+"""The package as a plugin: what it offers, and that its parts and recipes keep their contracts."""
 
 import re
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""The package as a plugin: what it offers, what it imports, that its recipe trains and its data resumes."""
+"""The package as a plugin: what it offers, that its recipe trains and its data resumes."""
 
 import re
 from collections.abc import Callable

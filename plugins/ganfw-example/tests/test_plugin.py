@@ -1,4 +1,4 @@
-"""The package as a plugin: its parts keep their contract; what it offers, and what it imports."""
+"""The package as a plugin: its parts keep their contract, and what it offers."""
 
 import re
 from importlib.metadata import version

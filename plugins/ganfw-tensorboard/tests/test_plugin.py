@@ -1,4 +1,4 @@
-"""The package as a plugin: what it offers, what it imports, and that its recipe trains."""
+"""The package as a plugin: what it offers, and that its recipe trains."""
 
 import re
 from importlib.metadata import version
