@@ -12,7 +12,7 @@ from ganfw.cli.inspect import table
 
 
 def invoke(*arguments: str, status: int = 0) -> tuple[str, str]:
-    result = CliRunner().invoke(main, arguments)
+    result = CliRunner(env={"GANFW_PLUGINS": ""}).invoke(main, arguments)
     assert result.exit_code == status, result.output
     return result.stdout, result.stderr
 

@@ -161,7 +161,7 @@ def test_recipe_can_extend_a_file(registry: Registry) -> None:
 
 def test_recipe_from_what_is_not_there_is_refused() -> None:
     assert refusal("recipe", "mine", "--from", "mnist_mpl") == (
-        "no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp' or 'mnist_mlp_wgan' or 'mnist_mlp_short'?; "
+        "no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp' or 'mnist_mlp_wgan' or 'mnist_mlp_fast'?; "
         "see: ganfw recipes"
     )
     assert list(Path().iterdir()) == []
