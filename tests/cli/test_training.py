@@ -189,7 +189,7 @@ def bad_input(*arguments: str) -> str:
 def test_missing_recipe_is_told() -> None:
     assert bad_input("run", "gone.toml") == "Error: gone.toml: no such recipe; see: ganfw recipes\n"
     assert bad_input("run", "mnist_mpl") == (
-        "Error: no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp' or 'mnist_mlp_wgan' or 'mnist_mlp_short'?; "
+        "Error: no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp' or 'mnist_mlp_wgan' or 'mnist_mlp_fast'?; "
         "see: ganfw recipes\n"
     )
 
