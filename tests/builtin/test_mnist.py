@@ -101,7 +101,7 @@ def test_damaged_file_is_told(registry: Registry, own_copy: Path, damage: str) -
     assert str(caught.value) == f"{path}: damaged, or not MNIST: its SHA-256 is not {digest}"
 
 
-@pytest.mark.parametrize("content", [b"no gzip file", gzip.compress(b"x" * 1000)[:-10]])
+@pytest.mark.parametrize("content", [b"no gzip file", gzip.compress(b"x" * 1000)[:-10]], ids=["no_gzip", "cut_short"])
 def test_damaged_zip_is_told(registry: Registry, own_copy: Path, content: bytes) -> None:
     path = own_copy / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     path.unlink()
