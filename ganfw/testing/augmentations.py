@@ -1,5 +1,6 @@
 """What augmentations must do."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,21 @@ def draws_from_the_draws_alone(subject: Subject, _folder: Path) -> None:
     subject.require(torch.equal(first, second), "with the same samples and draws it gives something else")
     other = part(samples, Draws(random_on(experiment, 1), _COUNT))
     subject.require(not torch.equal(first, other), "with other draws it does the same")
+
+
+def tells_statistics(subject: Subject, _folder: Path) -> None:
+    """What an adaptive one tells are finite scalars, detached, on the device, with the same names in every pass."""
+    experiment = subject.experiment()
+    part = subject.part(experiment)
+    if not hasattr(part, "observe"):
+        return
+    passes = []
+    for sureness in (-1.0, 0.0, 1.0, 10.0):
+        told = part.observe(torch.full((_COUNT, 1), sureness, device=experiment.device))
+        is_told = told is None or isinstance(told, Mapping)
+        subject.require(is_told, f"observe must return a mapping or None, not {type(told).__name__}")
+        passes.append(told or {})
+    subject.require_statistics(passes, experiment.device)
 
 
 def _part(subject: Subject, experiment: Experiment) -> Any:

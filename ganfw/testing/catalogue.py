@@ -94,6 +94,7 @@ OF_PARTS: Mapping[str, tuple[Callable[[Subject, Path], None], ...]] = MappingPro
             augmentations.treats_rows_alone,
             augmentations.changes_each_row_in_its_own_way,
             augmentations.draws_from_the_draws_alone,
+            augmentations.tells_statistics,
         ),
         "optimizer": (*_IN_TRAINING, optimizers.holds_the_parameters, optimizers.descends),
         "schedule": (*_IN_TRAINING, schedules.gives_factors, schedules.follows_from_the_step_alone),

@@ -48,17 +48,9 @@ def each_update_is_of_its_own_network(subject: Subject, _folder: Path) -> None:
 def gives_statistics(subject: Subject, _folder: Path) -> None:
     """Statistics are finite scalars, detached, on the device, with the same names in every step."""
     experiment = subject.experiment()
-    names: set[str] | None = None
-    for statistics in _run(experiment):
-        subject.require(bool(statistics), "it gives no statistics")
-        for name, value in statistics.items():
-            what = f"the statistic '{name}'"
-            tensor = subject.require_tensor(value, what, ())
-            subject.require(not tensor.requires_grad, f"{what} holds on to the graph: detach it")
-            here = tensor.device.type == experiment.device.type
-            subject.require(here, f"{what} is on {tensor.device}, not on {experiment.device}")
-        names = names or set(statistics)
-        subject.require(set(statistics) == names, "its statistics have other names in another step")
+    passes = list(_run(experiment))
+    subject.require(all(passes), "it gives no statistics")
+    subject.require_statistics(passes, experiment.device)
 
 
 def draws_from_the_generator_alone(subject: Subject, _folder: Path) -> None:

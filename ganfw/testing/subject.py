@@ -1,6 +1,6 @@
 """A part that is checked, and the experiment that it is tried in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -88,6 +88,23 @@ class Subject:
         self.require(value.dtype == dtype, f"{what} must be {dtype}, not {value.dtype}")
         self.require(value.is_meta or torch.isfinite(value).all(), f"{what} must be finite")
         return value
+
+    def require_statistics(self, passes: Iterable[Mapping[str, object]], device: torch.device) -> None:
+        """Make sure that each pass tells finite scalars on the device, detached, by the same names.
+
+        Raises:
+            AssertionError: one does not.
+        """
+        names: set[str] | None = None
+        for statistics in passes:
+            for name, value in statistics.items():
+                what = f"the statistic '{name}'"
+                tensor = self.require_tensor(value, what, ())
+                self.require(not tensor.requires_grad, f"{what} holds on to the graph: detach it")
+                here = tensor.device.type == device.type
+                self.require(here, f"{what} is on {tensor.device}, not on {device}")
+            names = set(statistics) if names is None else names
+            self.require(set(statistics) == names, "its statistics have other names in another step")
 
 
 def random_on(experiment: Experiment, seed: int = 0) -> torch.Generator:

@@ -68,6 +68,26 @@ class Fixed:
         return samples + torch.linspace(0, 1, len(samples)).reshape(-1, 1, 1, 1)
 
 
+class TellingNumbers(Brightness):
+    def observe(self, real_logits):
+        return {"p": 0.5}
+
+
+class TellingAList(Brightness):
+    def observe(self, real_logits):
+        return [real_logits.mean()]
+
+
+class TellingRows(Brightness):
+    def observe(self, real_logits):
+        return {"sign": real_logits.sign()}
+
+
+class TellingWhenSure(Brightness):
+    def observe(self, real_logits):
+        return {"sign": real_logits.mean()} if real_logits.mean() > 0 else {}
+
+
 BROKEN = (
     (
         augmentations.keeps_the_form,
@@ -100,4 +120,8 @@ BROKEN = (
     ),
     (augmentations.draws_from_the_draws_alone, Counting, "with the same samples and draws it gives something else"),
     (augmentations.draws_from_the_draws_alone, Fixed, "with other draws it does the same"),
+    (augmentations.tells_statistics, TellingNumbers, "the statistic 'p' must be a tensor, not float"),
+    (augmentations.tells_statistics, TellingAList, "observe must return a mapping or None, not list"),
+    (augmentations.tells_statistics, TellingRows, "the statistic 'sign' must have the shape (), not (32, 1)"),
+    (augmentations.tells_statistics, TellingWhenSure, "its statistics have other names in another step"),
 )
