@@ -1,5 +1,9 @@
 """Choose the device a run is on."""
 
+import platform
+import re
+from pathlib import Path
+
 import torch
 
 from ganfw.errors import InputError
@@ -27,3 +31,14 @@ def choose_device(name: str = "auto") -> torch.device:
     if not available.get(device.type, False):
         raise InputError(f"device '{name}': this machine has none that torch can use; use auto or cpu")
     return device
+
+
+def device_name(device: torch.device) -> str:
+    """Return what its maker calls a device: the GPU, or the processor where the system tells, else the architecture."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        told = re.search(r"^model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        told = None
+    return told.group(1) if told else platform.processor() or platform.machine()

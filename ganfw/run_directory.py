@@ -14,6 +14,7 @@ import torch
 from ganfw.atomic import write_atomically
 from ganfw.bounded import read_bounded
 from ganfw.data import TensorData
+from ganfw.device import device_name
 from ganfw.errors import RecipeError, RunError
 from ganfw.experiment import Experiment
 from ganfw.recipe.document import Recipe
@@ -127,7 +128,7 @@ def describe_environment(experiment: Experiment, command: Sequence[str] = ()) ->
         "torch": torch.__version__,
         "platform": platform.platform(),
         "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "device_name": device_name(device),
         "threads": torch.get_num_threads(),
         "processes": experiment.world.size,
         "seed": experiment.settings.seed,

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from ganfw import InputError, choose_device
+from ganfw.device import device_name
 
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 
@@ -27,3 +30,12 @@ def test_an_unknown_device_is_refused(name: str) -> None:
         choose_device(name)
     expected = f"device '{name}' is none that torch knows; use auto, cpu, cuda, cuda:1 or mps"
     assert str(caught.value) == expected
+
+
+def test_a_processor_has_the_name_that_the_system_tells() -> None:
+    told = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in told.read_text().splitlines() if line.startswith("model name")]
+    if not names:
+        pytest.skip("this system does not tell")
+
+    assert device_name(torch.device("cpu")) == names[0]
