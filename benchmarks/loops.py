@@ -341,7 +341,7 @@ def step_without(*changes: str) -> TrainSteps:
     registry = discover()
     experiment = assemble(resolve(Recipe.load(RECIPE, registry), registry))
     if "one_pass" in changes:
-        experiment.step._one_pass = False
+        experiment.step.objective.load_state_dict({"one_pass": False})
     if "fused" in changes:
         for optimizer in experiment.optimizers.values():
             for group in optimizer.param_groups:
