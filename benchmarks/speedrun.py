@@ -20,7 +20,7 @@ Every run is judged by the shipped classifier and by the one of `second_judge.py
 import json
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +100,9 @@ def reference(runs: Path, run: Path) -> None:
     """Judge the last checkpoint of RUN, a whole run of `mnist_mlp`, by both judges."""
     if steps(run) != REFERENCE_STEPS:
         sys.exit(f"{run} has {steps(run):,} steps, not the {REFERENCE_STEPS:,} of the reference")
-    found = {judge: _judged(runs, run, judge) for judge in JUDGES}
+    judgements = {judge: _judged(runs, run, judge) for judge in JUDGES}
     runs.mkdir(parents=True, exist_ok=True)
-    (runs / "reference.json").write_text(json.dumps(found, indent=2))
+    (runs / "reference.json").write_text(json.dumps(judgements, indent=2))
 
 
 @main.command()
@@ -135,21 +135,20 @@ def ablate(runs: Path, seeds: int) -> None:
 def table(runs: Path) -> None:
     """Print what RUNS hold, as Markdown."""
     against = json.loads((runs / "reference.json").read_text())
-    paces = [_pace(run) for run in _runs(runs / "pace")]
-    pace = statistics.median(paces)
-    whole = pace * REFERENCE_STEPS / 60
-    print(f"The reference: {REFERENCE_STEPS:,} steps of {1e3 * pace:.1f} ms, {whole:.1f} minutes.\n")
-    races = {name: _runs(runs / name) for name in RACES}
+    whole = statistics.median(reference_seconds(runs)) / 60
+    pace = 60e3 * whole / REFERENCE_STEPS
+    print(f"The reference: {REFERENCE_STEPS:,} steps of {pace:.1f} ms, {whole:.1f} minutes.\n")
+    races = {name: runs_of(runs / name) for name in RACES}
     for judge in JUDGES:
         rows = [_Row("reference", f"{REFERENCE_STEPS:,}", f"{whole:.1f} min", [against[judge]])]
         for name, finished in races.items():
-            times = [seconds(run) for run in finished]
-            shares = [pace * REFERENCE_STEPS / time for pace, time in zip(paces, times, strict=True)]
-            time = f"{mean_and_spread(times)} s: 1/{statistics.median(shares):.0f} ({_range(shares)})"
-            rows.append(_Row(name, f"{steps(finished[0]):,}", time, [_found(run, judge) for run in finished]))
+            shares = times_faster(runs, finished)
+            time = f"{mean_and_spread([seconds(run) for run in finished])} s: 1/{statistics.mean(shares):.0f}"
+            time += f" ({min(shares):.0f}-{max(shares):.0f})"
+            rows.append(_Row(name, f"{steps(finished[0]):,}", time, [found(run, judge) for run in finished]))
         print(f"By `{judge}`:\n\n{_quality(rows)}\n")
         print(_verdicts({row.name: row.found for row in rows[1:]}, against[judge]), end="\n\n")
-    ablations = {name: _runs(_ablation(runs, name)) for name in ABLATIONS if _ablation(runs, name).exists()}
+    ablations = {name: runs_of(_ablation(runs, name)) for name in ABLATIONS if _ablation(runs, name).exists()}
     if ablations:
         seeds = max(len(done) for done in ablations.values())
         rows = [
@@ -157,7 +156,7 @@ def table(runs: Path) -> None:
                 name,
                 f"{steps(done[0]):,}",
                 f"{mean_and_spread([seconds(run) for run in done])} s",
-                [_found(run, JUDGES[0]) for run in done],
+                [found(run, JUDGES[0]) for run in done],
             )
             for name, done in {"everything": races["mile"][:seeds], **ablations}.items()
         ]
@@ -172,24 +171,58 @@ class _Row:
     found: Sequence[Mapping[str, Any]]
 
 
-def _runs(folder: Path) -> list[Path]:
+def runs_of(folder: Path) -> list[Path]:
     """Return the finished runs below a folder, by seed."""
     found = sorted(run for run in folder.glob("seed-*/*/") if not run.parent.suffix)
     return found or sys.exit(f"no run in {folder} yet")
 
 
+def reference_seconds(runs: Path) -> list[float]:
+    """Return how long the reference takes at the pace of each stretch, from the second half of its steps."""
+    paces = []
+    for run in runs_of(runs / "pace"):
+        first, second = lines(run)
+        paces.append((second["seconds"] - first["seconds"]) / (second["step"] - first["step"]))
+    return [REFERENCE_STEPS * pace for pace in paces]
+
+
+def times_faster(runs: Path, finished: Sequence[Path]) -> list[float]:
+    """Return how many times as long the reference takes as each run of a race, at its pace right before."""
+    return [whole / seconds(run) for whole, run in zip(reference_seconds(runs), finished, strict=True)]
+
+
+def found(run: Path, judge: str) -> Mapping[str, Any]:
+    """Return what a judge said of a run; what is not there yet ends the program."""
+    return result(run, judge) or sys.exit(f"{run}: not judged by {judge} yet")
+
+
+@frozen
+class Claim:
+    """That the mean of a race's runs is beyond a bar.
+
+    Attributes:
+        bar: which.
+        values: of the runs.
+        height: the bar's.
+        p: of Student's one-sided test.
+    """
+
+    bar: Bar
+    values: Sequence[float]
+    height: float
+    p: float
+
+
+def claims(race: str, of_runs: Sequence[Mapping[str, Any]], against: Mapping[str, Any]) -> Iterator[Claim]:
+    """Yield each claim of a race, given what one judge found about its runs and the reference."""
+    for bar in BARS[race]:
+        values, height = [value(document, bar.metric) for document in of_runs], bar.height_of(against)
+        test = stats.ttest_1samp(values, height, alternative="greater" if bar.above else "less")
+        yield Claim(bar, values, height, float(test.pvalue))
+
+
 def _ablation(runs: Path, name: str) -> Path:
     return runs / "ablation" / name.replace(" ", "-")
-
-
-def _pace(run: Path) -> float:
-    """Return the seconds of a step in the second half of a stretch."""
-    first, second = lines(run)
-    return float((second["seconds"] - first["seconds"]) / (second["step"] - first["step"]))
-
-
-def _range(values: Sequence[float]) -> str:
-    return f"{min(values):.0f}-{max(values):.0f}"
 
 
 def _judged(runs: Path, run: Path, judge: str) -> Mapping[str, Any]:
@@ -198,12 +231,6 @@ def _judged(runs: Path, run: Path, judge: str) -> Mapping[str, Any]:
     settings = ["embedding.use=second_judge", f"embedding.weights={runs / 'second_judge.safetensors'}"]
     plugin = f"--plugin={HERE / 'second_judge.py'}"
     return evaluated(run, plugin, *(f"--set={setting}" for setting in settings), embedding=judge)
-
-
-def _found(run: Path, judge: str) -> Mapping[str, Any]:
-    if (found := result(run, judge)) is None:
-        sys.exit(f"{run}: not judged by {judge} yet")
-    return found
 
 
 def _quality(rows: Sequence[_Row]) -> str:
@@ -218,15 +245,11 @@ def _quality(rows: Sequence[_Row]) -> str:
 
 def _verdicts(races: Mapping[str, Sequence[Mapping[str, Any]]], against: Mapping[str, Any]) -> str:
     table = ["| claim | mean | bar | p |", "|---|---|---|---|"]
-    for name, found in races.items():
-        for bar in BARS[name]:
-            values, height = [value(document, bar.metric) for document in found], bar.height_of(against)
-            test = stats.ttest_1samp(values, height, alternative="greater" if bar.above else "less")
-            sign = ">" if bar.above else "<"
-            table.append(
-                f"| {name}: {METRICS[bar.metric]} {sign} bar | {mean_and_spread(values)} | {digits(height)} "
-                f"| {test.pvalue:.1g} |"
-            )
+    for race, of_runs in races.items():
+        for claim in claims(race, of_runs, against):
+            metric, sign = METRICS[claim.bar.metric], ">" if claim.bar.above else "<"
+            mean, height = mean_and_spread(claim.values), digits(claim.height)
+            table.append(f"| {race}: {metric} {sign} bar | {mean} | {height} | {claim.p:.1g} |")
     return "\n".join(table)
 
 
