@@ -12,9 +12,12 @@ from ganfw.recipe.tables import DEFAULT_TABLES
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Run the small networks of the tests on one thread, where they are fastest."""
+def one_thread() -> Iterator[None]:
+    """Run the small networks of the tests on one thread, where they are fastest; commands that tests start likewise."""
     torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -226,7 +226,7 @@ def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registr
         regularizers=regularizers,
         augmentations=augmentations,
         schedules={"generator": registry.load("schedule", "cosine")()},
-        averaging=registry.load("averaging", "ema")(generator),
+        averaging=registry.load("averaging", "ema")(generator, noise),
         settings=RunSettings(batch_size=10, device="cpu"),
     )
     tried = len(regularizers["noted"].seen)

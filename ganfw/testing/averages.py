@@ -1,10 +1,9 @@
 """What averages of the generator's weights must do."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganfw.engine.networks import call_with_labels
 from ganfw.experiment import Experiment
@@ -30,27 +29,27 @@ def network_can_be_sampled(subject: Subject, _folder: Path) -> None:
 
 
 def update_moves_the_mean(subject: Subject, _folder: Path) -> None:
-    """Updates bring weights and buffers nearer to the generator's, and leave the generator's as they are."""
+    """Updates bring weights nearer to the generator's and change the statistics; the generator's stay as they are."""
     experiment = subject.experiment()
     averaging, generator = subject.part(experiment), experiment.generator
     averaging.update()
-    tensors = {**dict(generator.named_parameters()), **dict(generator.named_buffers())}
-    names = [name for name, tensor in tensors.items() if tensor.is_floating_point()]
+    weights, tensors = dict(generator.named_parameters()), _floats(generator)
     with torch.no_grad():
-        for name in names:
-            tensors[name].add_(1)
-    kept = {name: tensors[name].detach().clone() for name in names}
-    before = _distances(averaging, kept)
+        for tensor in tensors.values():
+            tensor.add_(1)
+    kept, before = _copies(generator), _copies(averaging.network)
     for _ in range(_UPDATES):
         averaging.update()
-    after = _distances(averaging, kept)
-    untouched = all(torch.equal(tensors[name], kept[name]) for name in names)
+    after = _floats(averaging.network)
+    untouched = all(torch.equal(tensors[name], kept[name]) for name in kept)
     subject.require(untouched, "update changes the generator")
-    for name in names:
-        subject.require(
-            after[name] < before[name],
-            f"after {_UPDATES} updates '{name}' of its network is no nearer to the generator's",
-        )
+    for name, value in kept.items():
+        stays = f"after {_UPDATES} updates '{name}' of its network"
+        if name in weights:
+            nearer = (after[name] - value).abs().mean() < (before[name] - value).abs().mean()
+            subject.require(nearer, f"{stays} is no nearer to the generator's")
+        else:
+            subject.require(not torch.equal(after[name], before[name]), f"{stays} is as it was")
 
 
 def state_comes_back(subject: Subject, _folder: Path) -> None:
@@ -78,7 +77,10 @@ def _move(experiment: Experiment, value: float) -> None:
         weight.fill_(value)
 
 
-def _distances(averaging: Any, tensors: dict[str, Tensor]) -> dict[str, float]:
-    network = averaging.network
-    own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    return {name: float((own[name].detach() - tensor).abs().mean()) for name, tensor in tensors.items()}
+def _floats(network: nn.Module) -> dict[str, Tensor]:
+    """Return the weights and floating-point buffers of a network, without gradient, by name."""
+    return {name: tensor for name, tensor in network.state_dict().items() if tensor.is_floating_point()}
+
+
+def _copies(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in _floats(network).items()}

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from torch import nn
 
 import ganfw
-from ganfw import Recipe, Registry
+from ganfw import Noise, Recipe, Registry
 from ganfw.cli import main
 from ganfw.engine.averaging import averaged_weights
 from ganfw.testing import check_exact_resume
@@ -19,11 +19,17 @@ from ganfw.testing import check_exact_resume
 RECIPE = {"averaging": {"use": "ema", "decay": 0.5}, "optimizer": {"generator": {"lr": 0.01}}}
 
 
-def test_weights_follow_the_closed_form(registry: Registry) -> None:
+@pytest.fixture
+def noise(registry: Registry) -> Noise:
+    """Return noise of two coordinates."""
+    return registry.load("noise", "normal")("cpu", z_dim=2)
+
+
+def test_weights_follow_the_closed_form(registry: Registry, noise: Noise) -> None:
     weights = [3.0, -1.0, 2.0, 7.0, 0.5]
     generator = nn.Linear(1, 1, bias=False)
     nn.init.constant_(generator.weight, 10.0)
-    average = registry.load("averaging", "ema")(generator, decay=0.2)
+    average = registry.load("averaging", "ema")(generator, noise, decay=0.2)
     decays = [min(0.2, t / (t + 9)) for t in range(1, 6)]
     for weight in weights:
         nn.init.constant_(generator.weight, weight)
@@ -37,26 +43,80 @@ def test_weights_follow_the_closed_form(registry: Registry) -> None:
     assert generator.weight.item() == 0.5
 
 
-def test_statistics_of_batch_norm_are_averaged_and_its_counter_is_copied(registry: Registry) -> None:
+def test_weights_count_as_a_power_of_the_update_during_warmup(registry: Registry, noise: Noise) -> None:
+    generator = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(generator.weight, 10.0)
+    average = registry.load("averaging", "ema")(generator, noise, decay=0.9999, warmup=2.0)
+    weights = [3.0, -1.0, 2.0, 7.0, 0.5]
+    for weight in weights:
+        nn.init.constant_(generator.weight, weight)
+        average.update()
+
+    # The decays t / (t + 2) leave the weight of update t the share 2 (t + 1) / (6 · 7), the start that of t = 0.
+    shares = [2 * (t + 1) / 42 for t in range(6)]
+    assert sum(shares) == pytest.approx(1)
+    expected = sum(share * weight for share, weight in zip(shares, [10.0, *weights], strict=True))
+    assert average.network.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_statistics_of_batch_norm_are_those_of_the_mean(registry: Registry, noise: Noise) -> None:
     torch.manual_seed(0)
-    generator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    average = registry.load("averaging", "ema")(generator, decay=0.9)
-    mean, variance = (average.network[1].get_buffer(name).clone() for name in ("running_mean", "running_var"))
-    for t in range(1, 4):
+    generator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 4), nn.BatchNorm1d(4))
+    average = registry.load("averaging", "ema")(generator, noise, decay=0.9)
+    for t in range(40):
+        with torch.no_grad():
+            for weight in generator.parameters():
+                weight.copy_(torch.randn_like(weight) + t % 2)  # a mean of these varies less than each of them
         generator(torch.randn(8, 2))
         average.update()
-        decay = min(0.9, t / (t + 9))
-        mean = decay * mean + (1 - decay) * generator[1].running_mean
-        variance = decay * variance + (1 - decay) * generator[1].running_var
+    y = average.network(torch.randn(20_000, 2))
 
-    torch.testing.assert_close(average.network[1].running_mean, mean)
-    torch.testing.assert_close(average.network[1].running_var, variance)
-    assert int(average.network[1].num_batches_tracked) == 3
+    layer = average.network[4]
+    normalised = (y - layer.bias) / layer.weight
+    torch.testing.assert_close(normalised.mean(0), torch.zeros(4), atol=0.1, rtol=0)
+    torch.testing.assert_close(normalised.std(0), torch.ones(4), atol=0.1, rtol=0)
+    assert layer.momentum == 0.1
+    assert not any(module.training for module in average.network.modules())
 
 
-def test_the_mean_is_in_evaluation_mode_and_takes_no_gradient(registry: Registry) -> None:
+def test_asking_for_the_network_draws_nothing_and_gives_the_same(registry: Registry, noise: Noise) -> None:
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout())
+    averages = [registry.load("averaging", "ema")(generator, noise) for _ in range(2)]
+    before = torch.get_rng_state()
+    for t in range(1, 4):
+        nn.init.constant_(generator[0].weight, float(t))
+        for average in averages:
+            average.update()
+        averages[0].state_dict()
+
+    first, second = (average.network.state_dict() for average in averages)
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_conditional_generator_is_measured_over_all_classes(registry: Registry, noise: Noise) -> None:
+    class Conditional(nn.Module):
+        num_classes = 4
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+
+        def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return self.norm(0 * z + labels[:, None])
+
+    average = registry.load("averaging", "ema")(Conditional(), noise)
+    average.update()
+
+    assert average.network.norm.running_mean.tolist() == pytest.approx([1.5, 1.5])
+    assert average.network.norm.running_var.tolist() == pytest.approx([1.25 * 128 / 127] * 2)
+
+
+def test_the_mean_is_in_evaluation_mode_and_takes_no_gradient(registry: Registry, noise: Noise) -> None:
     generator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    average = registry.load("averaging", "ema")(generator)
+    average = registry.load("averaging", "ema")(generator, noise)
 
     assert generator.training
     assert not any(module.training for module in average.network.modules())
@@ -64,10 +124,10 @@ def test_the_mean_is_in_evaluation_mode_and_takes_no_gradient(registry: Registry
     assert all(weight.requires_grad for weight in generator.parameters())
 
 
-def test_it_follows_the_steps_of_an_optimizer_within_the_block_alone(registry: Registry) -> None:
+def test_it_follows_the_steps_of_an_optimizer_within_the_block_alone(registry: Registry, noise: Noise) -> None:
     generator = nn.Linear(1, 1)
     optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
-    average = registry.load("averaging", "ema")(generator)
+    average = registry.load("averaging", "ema")(generator, noise)
     with averaged_weights(average, optimizer):
         for _ in range(2):
             generator(torch.ones(1, 1)).sum().backward()

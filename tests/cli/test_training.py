@@ -336,7 +336,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_reference_recipe_learns_as_the_reference_does(tmp_path: Path) -> None:
-    """Two epochs on real MNIST: window means at step 500, twice the same bits, first display within 25 s."""
+    """Two epochs on real MNIST: window means at step 500, and twice the same bits."""
     finals = []
     for run in (1, 2):
         directory = tmp_path / "runs" / f"mnist_mlp-{run}"
