@@ -20,7 +20,7 @@ from typing import Any
 import click
 from runs import mean_and_spread, seconds, steps, value
 from scipy import stats
-from speedrun import JUDGES, METRICS, RACES, claims, found, runs_of, times_faster
+from speedrun import JUDGES, METRICS, RACES, claims, folder_of, found, runs_of, times_faster
 
 LOG = Path(__file__).parent / "records"
 SEEDS = 5
@@ -39,7 +39,7 @@ def main() -> None:
 @click.argument("runs", type=click.Path(path_type=Path, exists=True))
 def add(race: str, runs: Path) -> None:
     """Log what RUNS hold of a RACE, if it is a record."""
-    finished = runs_of(runs / race)
+    finished = runs_of(folder_of(runs, race))
     if len(finished) < SEEDS:
         sys.exit(f"a record is the mean of {SEEDS} seeds, and there are {len(finished)}")
     reference = json.loads((runs / "reference.json").read_text())
@@ -76,7 +76,7 @@ def add(race: str, runs: Path) -> None:
     if unsure:
         sys.exit("no record: " + "; ".join(unsure))
     LOG.mkdir(exist_ok=True)
-    path = LOG / f"{race}-{len(before) + 1}.json"
+    path = folder_of(LOG, race).with_name(f"{folder_of(LOG, race).name}-{len(before) + 1}.json")
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(path)
 
@@ -99,13 +99,15 @@ def table() -> None:
 
 def _records(race: str) -> list[Mapping[str, Any]]:
     """Return the records of a race so far, in order."""
-    paths = sorted(LOG.glob(f"{race}-*.json"), key=lambda path: int(path.stem.rpartition("-")[2]))
+    paths = sorted(
+        LOG.glob(f"{folder_of(LOG, race).name}-[0-9]*.json"), key=lambda path: int(path.stem.rpartition("-")[2])
+    )
     return [json.loads(path.read_text()) for path in paths]
 
 
 def _p_of_better(record: Mapping[str, Any], last: Mapping[str, Any]) -> float:
     """Return the p-value, by Welch's test, that a record is better than the last one of its race."""
-    if record["race"] == "dash":
+    if record["race"] != "mile":
         test = stats.ttest_ind(record["times_faster"], last["times_faster"], equal_var=False, alternative="greater")
     else:
         new, old = (each["found"][JUDGES[0]]["frechet_distance"] for each in (record, last))

@@ -30,7 +30,6 @@ from runs import digits, evaluated, lines, mean_and_spread, result, seconds, ste
 from scipy import stats
 
 HERE = Path(__file__).parent
-RACES = {"dash": "mnist_mlp_dash", "mile": "mnist_mlp_fast"}
 REFERENCE_STEPS = 93_800
 STRETCH = 1000
 """Steps, of which the second half sets the pace; the reference writes a line of metrics every 500."""
@@ -73,18 +72,38 @@ def _of_reference(metric: str, share: float = 1.0) -> Callable[[Mapping[str, Any
     return lambda reference: share * value(reference, metric)
 
 
-BARS = {
-    "dash": [
-        Bar("frechet_distance", _of_reference("frechet_distance"), above=False),
-        Bar("precision", _of_reference("precision")),
-        Bar("coverage", _of_reference("coverage")),
-    ],
-    "mile": [
-        Bar("frechet_distance", _of_reference("frechet_distance", 1 / 12), above=False),
-        Bar("precision", _of_reference("precision")),
-        Bar("recall", lambda _: 0.65),
-        Bar("coverage", lambda _: 0.80),
-    ],
+@frozen
+class Race:
+    """What is run, and how good it must be.
+
+    Attributes:
+        recipe: its name.
+        bars: what the mean of its runs must be beyond.
+        options: of `ganfw run`.
+    """
+
+    recipe: str
+    bars: Sequence[Bar]
+    options: Sequence[str] = ()
+
+
+_DASH_BARS = (
+    Bar("frechet_distance", _of_reference("frechet_distance"), above=False),
+    Bar("precision", _of_reference("precision")),
+    Bar("coverage", _of_reference("coverage")),
+)
+RACES = {
+    "dash": Race("mnist_mlp_dash", _DASH_BARS),
+    "dash in bf16": Race("mnist_mlp_dash", _DASH_BARS, ('--set=run.precision="bf16"',)),
+    "mile": Race(
+        "mnist_mlp_fast",
+        (
+            Bar("frechet_distance", _of_reference("frechet_distance", 1 / 12), above=False),
+            Bar("precision", _of_reference("precision")),
+            Bar("recall", lambda _: 0.65),
+            Bar("coverage", lambda _: 0.80),
+        ),
+    ),
 }
 
 
@@ -112,8 +131,11 @@ def race(runs: Path, seeds: int) -> None:
     """Run a stretch of the reference, dash and mile with seeds 0, 1, ..., and judge; what is there already stays."""
     for seed in range(seeds):
         trained(runs / "pace" / f"seed-{seed}", "mnist_mlp", "--seed", str(seed), "--set", f"run.max_steps={STRETCH}")
-        races = [trained(runs / name / f"seed-{seed}", RACES[name], "--seed", str(seed)) for name in RACES]
-        for run in races:
+        finished = [
+            trained(folder_of(runs, name) / f"seed-{seed}", race.recipe, "--seed", str(seed), *race.options)
+            for name, race in RACES.items()
+        ]
+        for run in finished:
             for judge in JUDGES:
                 _judged(runs, run, judge)
 
@@ -126,7 +148,7 @@ def ablate(runs: Path, seeds: int) -> None:
     for seed in range(seeds):
         for name, settings in ABLATIONS.items():
             options = [f"--set={setting}" for setting in settings]
-            run = trained(_ablation(runs, name) / f"seed-{seed}", RACES["mile"], "--seed", str(seed), *options)
+            run = trained(_ablation(runs, name) / f"seed-{seed}", RACES["mile"].recipe, "--seed", str(seed), *options)
             _judged(runs, run, JUDGES[0])
 
 
@@ -138,7 +160,7 @@ def table(runs: Path) -> None:
     whole = statistics.median(reference_seconds(runs)) / 60
     pace = 60e3 * whole / REFERENCE_STEPS
     print(f"The reference: {REFERENCE_STEPS:,} steps of {pace:.1f} ms, {whole:.1f} minutes.\n")
-    races = {name: runs_of(runs / name) for name in RACES}
+    races = {name: runs_of(folder_of(runs, name)) for name in RACES}
     for judge in JUDGES:
         rows = [_Row("reference", f"{REFERENCE_STEPS:,}", f"{whole:.1f} min", [against[judge]])]
         for name, finished in races.items():
@@ -169,6 +191,11 @@ class _Row:
     length: str
     time: str
     found: Sequence[Mapping[str, Any]]
+
+
+def folder_of(runs: Path, race: str) -> Path:
+    """Return where the runs of a race are."""
+    return runs / race.replace(" ", "-")
 
 
 def runs_of(folder: Path) -> list[Path]:
@@ -215,7 +242,7 @@ class Claim:
 
 def claims(race: str, of_runs: Sequence[Mapping[str, Any]], against: Mapping[str, Any]) -> Iterator[Claim]:
     """Yield each claim of a race, given what one judge found about its runs and the reference."""
-    for bar in BARS[race]:
+    for bar in RACES[race].bars:
         values, height = [value(document, bar.metric) for document in of_runs], bar.height_of(against)
         test = stats.ttest_1samp(values, height, alternative="greater" if bar.above else "less")
         yield Claim(bar, values, height, float(test.pvalue))

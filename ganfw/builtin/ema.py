@@ -17,9 +17,9 @@ _ROWS = 128
 class EMA:
     """Moves each averaged weight towards the generator's by `1 - decay` after every update of the generator.
 
-    In update t = 1, 2, ... the decay is at most `t / (t + warmup)`, so that the random start is soon forgotten. While
-    that is the lower one, weights count as the power `warmup - 1` of t: a mean over about the last `1 / warmup` of the
-    run, however long it is.
+    In update t = 1, 2, ... the decay is at most `t / (t + power + 1)`, so that the random start is soon forgotten. While
+    that is the lower one, the weights of update t count as t to this power: the mean is over about the last
+    `1 / (power + 1)` of the run, however long it is.
 
     The statistics of BatchNorm are those of the mean itself: measured over 2,048 noise vectors when the network is
     asked for. Those of the generators that it is a mean of would not fit, for a mean varies less than what it is of.
@@ -37,12 +37,12 @@ class EMA:
         /,
         *,
         decay: Annotated[float, Ge(0), Lt(1), "share of the old mean that an update keeps"] = 0.999,
-        warmup: Annotated[float, Ge(0), "update t keeps at most t / (t + warmup)"] = 9.0,
+        power: Annotated[float, Ge(0), "of t, with which update t counts until decay is the lower limit"] = 8.0,
     ) -> None:
         self.generator = generator
         self.noise = noise
         self.decay = decay
-        self.warmup = warmup
+        self.power = power
         self.updates = 0
         self._network = copy.deepcopy(generator).eval().requires_grad_(False)
         self._measured_at = 0
@@ -59,7 +59,7 @@ class EMA:
     def update(self) -> None:
         """Take in the generator's weights and buffers."""
         self.updates += 1
-        decay = min(self.decay, self.updates / (self.updates + self.warmup))
+        decay = min(self.decay, self.updates / (self.updates + self.power + 1))
         means, values = [], []
         for mean, value in zip(_tensors(self._network), _tensors(self.generator), strict=True):
             if mean.is_floating_point():

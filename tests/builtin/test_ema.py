@@ -43,10 +43,10 @@ def test_weights_follow_the_closed_form(registry: Registry, noise: Noise) -> Non
     assert generator.weight.item() == 0.5
 
 
-def test_weights_count_as_a_power_of_the_update_during_warmup(registry: Registry, noise: Noise) -> None:
+def test_weights_count_as_a_power_of_the_update_until_decay_is_the_limit(registry: Registry, noise: Noise) -> None:
     generator = nn.Linear(1, 1, bias=False)
     nn.init.constant_(generator.weight, 10.0)
-    average = registry.load("averaging", "ema")(generator, noise, decay=0.9999, warmup=2.0)
+    average = registry.load("averaging", "ema")(generator, noise, decay=0.9999, power=1.0)
     weights = [3.0, -1.0, 2.0, 7.0, 0.5]
     for weight in weights:
         nn.init.constant_(generator.weight, weight)
