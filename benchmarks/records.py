@@ -76,7 +76,7 @@ def add(race: str, runs: Path) -> None:
     if unsure:
         sys.exit("no record: " + "; ".join(unsure))
     LOG.mkdir(exist_ok=True)
-    path = folder_of(LOG, race).with_name(f"{folder_of(LOG, race).name}-{len(before) + 1}.json")
+    path = LOG / f"{folder_of(LOG, race).name}-{len(before) + 1}.json"
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(path)
 
@@ -99,9 +99,8 @@ def table() -> None:
 
 def _records(race: str) -> list[Mapping[str, Any]]:
     """Return the records of a race so far, in order."""
-    paths = sorted(
-        LOG.glob(f"{folder_of(LOG, race).name}-[0-9]*.json"), key=lambda path: int(path.stem.rpartition("-")[2])
-    )
+    paths = LOG.glob(f"{folder_of(LOG, race).name}-[0-9]*.json")
+    paths = sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2]))
     return [json.loads(path.read_text()) for path in paths]
 
 

@@ -17,8 +17,8 @@ _ROWS = 128
 class EMA:
     """Moves each averaged weight towards the generator's by `1 - decay` after every update of the generator.
 
-    In update t = 1, 2, ... the decay is at most `t / (t + power + 1)`, so that the random start is soon forgotten. While
-    that is the lower one, the weights of update t count as t to this power: the mean is over about the last
+    In update t = 1, 2, ... the decay is at most `t / (t + power + 1)`, so that the random start is soon forgotten.
+    While that is the lower one, update t counts with t to this power: the mean is over about the last
     `1 / (power + 1)` of the run, however long it is.
 
     The statistics of BatchNorm are those of the mean itself: measured over 2,048 noise vectors when the network is
