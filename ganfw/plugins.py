@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,16 @@ CORE = "ganfw"
 
 _MACHINERY = ("<", *(f"{Path(file).parent}{os.sep}" for file in (__file__, importlib.__file__, pluggy.__file__)))
 """How the names of source files begin that load plugins and are none of theirs."""
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks among the marked names of a module; pluggy inspects every name, which takes long with many."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        mark = f"{self.project_name}_impl"
+        if isinstance(plugin, ModuleType) and mark not in getattr(vars(plugin).get(name), "__dict__", ()):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 def discover(
@@ -60,18 +71,20 @@ def discover(
     if allowed is not None:
         refused |= names - {_known(name, names, "GANFW_PLUGINS") for name in allowed} - {CORE}
 
-    manager = pluggy.PluginManager("ganfw")
+    manager = _Manager("ganfw")
     manager.add_hookspecs(hookspecs)
     plugins = []
-    for plugin, entry_point in found:
-        if plugin.distribution in refused:
-            plugins.append(evolve(plugin, status="blocked"))
-            continue
-        others = [other for other in plugins if other.distribution == plugin.distribution]
-        plugin = _ask(manager, plugin, entry_point.load, others)
-        if strict and plugin.reason:
-            raise PluginError(f"plugin '{plugin.distribution}' failed: {plugin.reason}")
-        plugins.append(plugin)
+    for _, entries in groupby(found, key=lambda entry: entry[0].distribution):
+        own: list[Plugin] = []
+        for plugin, entry_point in entries:
+            if plugin.distribution in refused:
+                own.append(evolve(plugin, status="blocked"))
+                continue
+            plugin = _ask(manager, plugin, entry_point.load, own)
+            if strict and plugin.reason:
+                raise PluginError(f"plugin '{plugin.distribution}' failed: {plugin.reason}")
+            own.append(plugin)
+        plugins += own
     for path in {Path(path).resolve(): Path(path) for path in scripts}.values():
         plugins.append(_load_script(manager, path))
     return Registry(tuple(plugins))
@@ -117,20 +130,28 @@ def _ask(
     name = f"{plugin.distribution} {plugin.source}"
     try:
         module = load()
-        if other := manager.get_name(module):
-            raise PluginError(f"it is the same module as plugin '{other}'")
-        manager.register(module, name)
+        _register(manager, module, name)
         manager.check_pending()
-        implementations = [hook for hook in manager.hook.ganfw_parts.get_hookimpls() if hook.plugin_name == name]
-        if not implementations:
+        newest_first = reversed(manager.hook.ganfw_parts.get_hookimpls())
+        own = next((hook for hook in newest_first if hook.plugin_name == name), None)
+        if own is None:
             raise PluginError("it implements no hook 'ganfw_parts'")
-        return evolve(plugin, parts=_checked(implementations[0].function(), others))
+        return evolve(plugin, parts=_checked(own.function(), others))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, SystemExit among it
         if manager.has_plugin(name):
             manager.unregister(name=name)
         return evolve(plugin, status="failed", reason=_reason(error))
+
+
+def _register(manager: pluggy.PluginManager, module: object, name: str) -> None:
+    try:
+        manager.register(module, name)
+    except ValueError:
+        if other := manager.get_name(module):
+            raise PluginError(f"it is the same module as plugin '{other}'") from None
+        raise
 
 
 def _reason(error: BaseException) -> str:
