@@ -34,10 +34,14 @@ def main() -> None:
     """Keep the log of records."""
 
 
+_log = click.option("--log", type=click.Path(path_type=Path), default=LOG, help="The folder of records.")
+
+
 @main.command()
 @click.argument("race", type=click.Choice(list(RACES)))
 @click.argument("runs", type=click.Path(path_type=Path, exists=True))
-def add(race: str, runs: Path) -> None:
+@_log
+def add(race: str, runs: Path, log: Path) -> None:
     """Log what RUNS hold of a RACE, if it is a record."""
     finished = runs_of(folder_of(runs, race))
     if len(finished) < SEEDS:
@@ -69,27 +73,28 @@ def add(race: str, runs: Path) -> None:
         "p": p,
         "recipe": (finished[0] / "recipe.toml").read_text(),
     }
-    before = _records(race)
+    before = _records(log, race)
     if before:
         p["better than the last record"] = _p_of_better(record, before[-1])
     unsure = [f"{claim}: p = {each:.2g}" for claim, each in p.items() if not each <= SURE]
     if unsure:
         sys.exit("no record: " + "; ".join(unsure))
-    LOG.mkdir(exist_ok=True)
-    path = LOG / f"{folder_of(LOG, race).name}-{len(before) + 1}.json"
+    log.mkdir(exist_ok=True)
+    path = log / f"{folder_of(LOG, race).name}-{len(before) + 1}.json"
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(path)
 
 
 @main.command()
-def table() -> None:
+@_log
+def table(log: Path) -> None:
     """Print the log as Markdown."""
     metrics = ("frechet_distance", "precision", "recall", "coverage")
     names = " | ".join(METRICS[metric] for metric in metrics)
     print(f"| record | date | steps | seconds | of the reference's time | {names} |")
     print("|---" * (5 + len(metrics)) + "|")
     for race in RACES:
-        for number, record in enumerate(_records(race), 1):
+        for number, record in enumerate(_records(log, race), 1):
             of_metric = record["found"][JUDGES[0]]
             share = f"1/{statistics.mean(record['times_faster']):.0f}"
             quality = " | ".join(mean_and_spread(of_metric[metric]) for metric in metrics)
@@ -97,9 +102,9 @@ def table() -> None:
             print(f"| {row} | {share} | {quality} |")
 
 
-def _records(race: str) -> list[Mapping[str, Any]]:
+def _records(log: Path, race: str) -> list[Mapping[str, Any]]:
     """Return the records of a race so far, in order."""
-    paths = LOG.glob(f"{folder_of(LOG, race).name}-[0-9]*.json")
+    paths = log.glob(f"{folder_of(LOG, race).name}-[0-9]*.json")
     paths = sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2]))
     return [json.loads(path.read_text()) for path in paths]
 

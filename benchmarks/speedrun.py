@@ -2,11 +2,13 @@
 
     python benchmarks/speedrun.py reference runs/speedrun RUN    # judges RUN, a whole run of mnist_mlp
     python benchmarks/speedrun.py race runs/speedrun             # dash and mile, five seeds: half an hour
+    python benchmarks/speedrun.py race runs/speedrun conv --seeds 3
     python benchmarks/speedrun.py ablate runs/speedrun           # the mile without each of its ingredients
     python benchmarks/speedrun.py table runs/speedrun            # what the run directories say
 
 - **dash** (`mnist_mlp_dash`): the least time to pass the reference's last Fréchet distance, precision and coverage.
 - **mile** (`mnist_mlp_fast`): the best quality in a twentieth of the reference's time.
+- **conv** (`mnist_conv_fast` of ganfw-conv): the best quality of small convolutional networks in ten minutes.
 
 Time is that of training, from before the first step to the last line of the metrics, with everything in it: default
 callbacks, and compilation if a recipe asks for it. That of the reference is its number of steps times its pace, which a
@@ -72,6 +74,10 @@ def _of_reference(metric: str, share: float = 1.0) -> Callable[[Mapping[str, Any
     return lambda reference: share * value(reference, metric)
 
 
+def _of_floor(metric: str, times: float) -> Callable[[Mapping[str, Any]], float]:
+    return lambda reference: times * reference["metrics"][metric]["floor"]
+
+
 @frozen
 class Race:
     """What is run, and how good it must be.
@@ -104,7 +110,9 @@ RACES = {
             Bar("coverage", lambda _: 0.80),
         ),
     ),
+    "conv": Race("mnist_conv_fast", (Bar("frechet_distance", _of_floor("frechet_distance", 3), above=False),)),
 }
+OF_THE_SAME_NETWORKS = ("dash", "dash in bf16", "mile")
 
 
 @click.group()
@@ -126,14 +134,20 @@ def reference(runs: Path, run: Path) -> None:
 
 @main.command()
 @click.argument("runs", type=click.Path(path_type=Path))
+@click.argument("names", metavar="[RACE]...", nargs=-1, type=click.Choice(list(RACES)))
 @click.option("--seeds", default=5, show_default=True)
-def race(runs: Path, seeds: int) -> None:
-    """Run a stretch of the reference, dash and mile with seeds 0, 1, ..., and judge; what is there already stays."""
+def race(runs: Path, names: Sequence[str], seeds: int) -> None:
+    """Run a stretch of the reference and each RACE with seeds 0, 1, ..., and judge; what is there already stays.
+
+    By default the races are those of the reference's own networks.
+    """
     for seed in range(seeds):
         trained(runs / "pace" / f"seed-{seed}", "mnist_mlp", "--seed", str(seed), "--set", f"run.max_steps={STRETCH}")
         finished = [
-            trained(folder_of(runs, name) / f"seed-{seed}", race.recipe, "--seed", str(seed), *race.options)
-            for name, race in RACES.items()
+            trained(
+                folder_of(runs, name) / f"seed-{seed}", RACES[name].recipe, "--seed", str(seed), *RACES[name].options
+            )
+            for name in names or OF_THE_SAME_NETWORKS
         ]
         for run in finished:
             for judge in JUDGES:
@@ -160,7 +174,7 @@ def table(runs: Path) -> None:
     whole = statistics.median(reference_seconds(runs)) / 60
     pace = 60e3 * whole / REFERENCE_STEPS
     print(f"The reference: {REFERENCE_STEPS:,} steps of {pace:.1f} ms, {whole:.1f} minutes.\n")
-    races = {name: runs_of(folder_of(runs, name)) for name in RACES}
+    races = {name: runs_of(folder_of(runs, name)) for name in RACES if folder_of(runs, name).exists()}
     for judge in JUDGES:
         rows = [_Row("reference", f"{REFERENCE_STEPS:,}", f"{whole:.1f} min", [against[judge]])]
         for name, finished in races.items():
@@ -215,7 +229,7 @@ def reference_seconds(runs: Path) -> list[float]:
 
 def times_faster(runs: Path, finished: Sequence[Path]) -> list[float]:
     """Return how many times as long the reference takes as each run of a race, at its pace right before."""
-    return [whole / seconds(run) for whole, run in zip(reference_seconds(runs), finished, strict=True)]
+    return [whole / seconds(run) for whole, run in zip(reference_seconds(runs), finished, strict=False)]
 
 
 def found(run: Path, judge: str) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         ("recipe", "mnist_dcgan"),
         ("recipe", "mnist_resnet"),
         ("recipe", "mnist_dcgan_conditional"),
+        ("recipe", "mnist_conv_fast"),
     ]
 
 
@@ -35,7 +36,7 @@ CHECKS = checks_of("ganfw-conv", parameters=SMALL)
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 8 + 3
+    assert len({check.subject for check in CHECKS}) == 1 + 8 + 4
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
