@@ -25,7 +25,7 @@ class ClassifierScore:
     `f_c >= min_share r_c` and a sample at all, so that a few misread samples do not find a class.
 
     Sources: Salimans et al., "Improved Techniques for Training GANs", 2016, section 4; the Kullback-Leibler divergence
-    of predicted classes and the number of modes as in Lin et al., "PacGAN", 2018, section 4.
+    of predicted classes and the number of modes as in Lin et al., "PacGAN", 2018.
     """
 
     def __init__(

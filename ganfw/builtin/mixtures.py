@@ -44,7 +44,7 @@ def grid(
 ) -> TensorData:
     """Equally likely Gaussians on a square grid around the origin.
 
-    Source: Lin et al., "PacGAN: The Power of Two Samples in Generative Adversarial Networks", 2018, section 4.1, after
+    Source: Lin et al., "PacGAN: The Power of Two Samples in Generative Adversarial Networks", 2018, after
     Srivastava et al., "VEEGAN", 2017, section 5.1.
 
     Returns:

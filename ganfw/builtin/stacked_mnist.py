@@ -21,7 +21,7 @@ def stacked_mnist(
     """Three independent random MNIST digits as the channels of an image: the numbers 000 to 999.
 
     Source: Metz et al., "Unrolled Generative Adversarial Networks", 2017, section 3.3.1; Srivastava et al., "VEEGAN",
-    2017, section 5.2; Lin et al., "PacGAN", 2018, section 4.2.
+    2017, section 5.2; Lin et al., "PacGAN", 2018.
 
     Returns:
         `(size, 3, 28, 28)` uint8 images; the first channel shows the hundreds, the last the units of the label, int64

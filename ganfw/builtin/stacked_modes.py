@@ -15,7 +15,7 @@ class StackedModes:
     divergence of about (1000 - 1) / (2 * 26000) = 0.019, and not 0.
 
     Source: Metz et al., "Unrolled Generative Adversarial Networks", 2017, section 3.3.1; Srivastava et al., "VEEGAN",
-    2017, section 5.2; Lin et al., "PacGAN", 2018, section 4.2, whose "reverse" divergence this is. Published results
+    2017, section 5.2; Lin et al., "PacGAN", 2018, whose "reverse" divergence this is. Published results
     each have a classifier of their own.
     """
 

@@ -10,8 +10,8 @@ from torch import Tensor
 class Uniform:
     """Draws every coordinate from the uniform distribution on [-1, 1].
 
-    The noise of the first convolutional GANs (Radford, Metz and Chintala, "Unsupervised Representation Learning
-    with DCGAN", 2016, section 4). Truncation is not defined for it.
+    The first convolutional GANs have such noise (Radford, Metz and Chintala, "Unsupervised Representation Learning with
+    Deep Convolutional Generative Adversarial Networks", 2016, section 3). Truncation is not defined for it.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ def train_classifier(
 
     Every image is shifted, turned and stretched a little, anew in each epoch. Labels are smoothed (Szegedy et al.,
     "Rethinking the Inception Architecture", 2016, section 7), so that features of different classes stay apart
-    without growing; the learning rate rises and falls once (Smith and Topin, "Super-Convergence", 2018).
+    without growing; the learning rate rises and falls once (Smith and Topin, "Super-Convergence", 2019).
 
     Args:
         data: images with labels.

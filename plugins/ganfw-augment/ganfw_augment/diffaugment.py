@@ -14,7 +14,7 @@ from ganfw_augment.shift import shift
 class DiffAugment:
     """Changes the colour of each image, moves it, and cuts a rectangle out of it, each by random amounts of its own.
 
-    Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020, section 3.3; the amounts
+    Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020, section 3.2; the amounts
     are those of the authors' code, here for images in [0, 1]:
 
     - colour: brightness adds u in [-0.25, 0.25] (half of theirs, for images in [-1, 1]); saturation multiplies the

@@ -14,7 +14,7 @@ class InstanceNoise:
     Two distributions that lie on thin sheets hardly overlap, and a discriminator that parts them perfectly teaches
     nothing; with noise they overlap. After t updates its standard deviation is `std * (1 - t / updates)`, then 0.
 
-    Source: Sønderby et al., "Amortised MAP Inference for Image Super-resolution", 2017, section 3.2.2; Arjovsky and
+    Source: Sønderby et al., "Amortised MAP Inference for Image Super-resolution", 2017, section 3.2.1; Arjovsky and
     Bottou, "Towards Principled Methods for Training Generative Adversarial Networks", 2017, section 3.
 
     Attributes:

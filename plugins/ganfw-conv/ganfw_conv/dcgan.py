@@ -119,7 +119,7 @@ class DCGANDiscriminator(nn.Sequential):
 class ConditionalDCGANDiscriminator(nn.Module):
     """A `dcgan` discriminator that judges how well an image fits its class, by projection.
 
-    Source: Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 3.
+    Source: Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 2.
 
     Raises:
         InputError: the data has no labels, the samples are no images, or their sides cannot be halved.

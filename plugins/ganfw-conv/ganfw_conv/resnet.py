@@ -29,7 +29,7 @@ class ResNetGenerator(nn.Module):
     3 x 3 convolution and tanh, moved to [0, 1].
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, appendix B.4, table 4
-    and figure 9, which has 256 channels for 32 pixels. Self-attention: Zhang et al., "Self-Attention Generative
+    and figure 8, which has 256 channels for 32 pixels. Self-attention: Zhang et al., "Self-Attention Generative
     Adversarial Networks", 2019, section 3.
 
     Raises:
@@ -95,7 +95,7 @@ class ResNetDiscriminator(nn.Module):
     all places, and a linear layer, with as many channels everywhere. Images are moved to [-1, 1] within.
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, section 2.1, appendix
-    B.4, table 4 and figure 9, which has 128 channels for 32 pixels.
+    B.4, table 4 and figure 8, which has 128 channels for 32 pixels.
 
     Raises:
         InputError: the samples are no images, their sides cannot be halved, or no map has the height `attention`.
@@ -123,7 +123,7 @@ class ResNetDiscriminator(nn.Module):
 class ConditionalResNetDiscriminator(nn.Module):
     """A `resnet` discriminator that judges how well an image fits its class, by projection.
 
-    Source: Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 3.
+    Source: Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 2.
 
     Raises:
         InputError: the data has no labels, the samples are no images, their sides cannot be halved, or no map has
@@ -200,7 +200,7 @@ class _FeatureLayers(nn.Module):
 
 
 class _UpBlock(nn.Module):
-    """A residual block of the generator, which doubles the size (Miyato et al., 2018, figure 9)."""
+    """A residual block of the generator, which doubles the size (Miyato et al., 2018, figure 8)."""
 
     def __init__(self, channels: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
