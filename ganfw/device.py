@@ -1,4 +1,4 @@
-"""Choose the device a run is on."""
+"""Choose the device a run is on, and name it."""
 
 import platform
 import re
