@@ -5,8 +5,8 @@
 
 A record is the mean of at least five seeds. It passes every bar of its race by both judges, and it beats the last
 record of the race: a dash by its share of the reference's time, the others by Fréchet distance, a mile in at most a
-twentieth of that time. Each of these claims has a p-value, and none is above 0.05. Times are shares of the reference's, at its
-pace in the same sitting, so that records of unlike machines can stand in one log.
+twentieth of that time. Each of these claims has a p-value, and none is above 0.05. Times are shares of the reference's,
+at its pace in the same sitting, so that records of unlike machines can stand in one log.
 """
 
 import json
