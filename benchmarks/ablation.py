@@ -13,17 +13,19 @@ PARTS = {
     "products by oneDNN": ["onednn"],
     "one discriminator pass over fakes and reals": ["one_pass"],
     "fused Adam": ["fused"],
+    "optimizers' lean steps": ["lean"],
     "memory kept between steps": ["kept_memory"],
-    "all of these": ["onednn", "one_pass", "fused", "kept_memory"],
+    "all of these": ["onednn", "one_pass", "fused", "lean", "kept_memory"],
 }
 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--steps", default=300, show_default=True, help="Steps in a round.")
-def main(rounds: int, steps: int) -> None:
+@click.option("--precision", default="fp32", show_default=True, type=click.Choice(["fp32", "bf16"]))
+def main(rounds: int, steps: int, precision: str) -> None:
     """Print a table."""
-    contestants = {name: other("step_without", *taken) for name, taken in PARTS.items()}
+    contestants = {name: other("step_without", precision, *taken) for name, taken in PARTS.items()}
     take_turns(list(contestants.values()), rounds, steps)
     print("| taken out | ms a step | speed of the whole engine, over this |\n|---|---|---|")
     for name, contestant in contestants.items():

@@ -23,7 +23,7 @@ from torchvision import datasets, transforms
 from turns import RECIPE
 
 from ganfw import Experiment, Recipe, Training, assemble, discover, resolve
-from ganfw.engine import kernels
+from ganfw.engine import kernels, optimizers
 from ganfw.engine.kernels import fast_kernels
 
 TrainSteps = Callable[[int], None]
@@ -332,14 +332,21 @@ def _on_one_batch(experiment: Experiment) -> TrainSteps:
     return train
 
 
-def step_without(*changes: str) -> TrainSteps:
-    """Return the bare step with parts of the engine taken out: `onednn`, `kept_memory`, `one_pass`, `fused`."""
+def step_without(precision: str, *changes: str) -> TrainSteps:
+    """Return the bare step in a precision with parts of the engine taken out.
+
+    They are `onednn`, `kept_memory`, `one_pass`, `lean` and `fused`.
+    """
     if "onednn" in changes:
         kernels._onednn_is_exact = lambda: False
     if "kept_memory" in changes:
         kernels._keep_freed_memory = lambda: None
+    if "lean" in changes:
+        optimizers._lean_methods = lambda optimizer: {}
     registry = discover()
-    experiment = assemble(resolve(Recipe.load(RECIPE, registry), registry))
+    experiment = assemble(
+        resolve(Recipe.load(RECIPE, registry).with_overrides([f'run.precision="{precision}"']), registry)
+    )
     if "one_pass" in changes:
         experiment.step.objective.load_state_dict({"one_pass": False})
     if "fused" in changes:

@@ -14,6 +14,7 @@ from ganfw.engine.batch_norm import synchronised_batch_norm
 from ganfw.engine.compilation import compiled, why_not_compile
 from ganfw.engine.gradients import averaged_gradients
 from ganfw.engine.kernels import fast_kernels
+from ganfw.engine.optimizers import lean_optimizers
 from ganfw.engine.precision import computing_in
 from ganfw.errors import RunError
 from ganfw.experiment import Experiment
@@ -136,6 +137,7 @@ class Training:
             stack.enter_context(fast_kernels(experiment.device))
             if experiment.settings.sync_batch_norm:
                 stack.enter_context(synchronised_batch_norm(experiment.world, *networks))
+            stack.enter_context(lean_optimizers(*experiment.optimizers.values()))
             stack.enter_context(averaged_gradients(experiment.world, *experiment.optimizers.values()))
             if experiment.averaging:
                 stack.enter_context(averaged_weights(experiment.averaging, experiment.optimizers["generator"]))

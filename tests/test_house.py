@@ -34,6 +34,7 @@ ROOMS = (
     "world",
     "engine.compilation",
     "engine.kernels",
+    "engine.optimizers",
     "engine.precision",
     "engine.networks",
     "engine.batch_norm",

@@ -99,6 +99,7 @@ class Alternating:
         loss = self.objective.of_generator(batch, fake, random)
         self.generator_optimizer.zero_grad()
         # Gradients pass through the discriminator; its own are not computed.
-        loss.backward(inputs=[weight for weight in self.generator.parameters() if weight.requires_grad])
+        groups = self.generator_optimizer.param_groups
+        loss.backward(inputs=[weight for group in groups for weight in group["params"] if weight.requires_grad])
         self.generator_optimizer.step()
         return loss.detach()

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
@@ -67,7 +68,8 @@ class _MixedPasses:
         self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = [] if is_compiled(network) else None
         self._roundings: list[Tensor] = []  # of the weights in the slots, as they were when all had these marks
         self._marks: list[tuple[int, bool]] = []
-        self._open: list[tuple[contextlib.ExitStack, _Watch | None]] = []
+        self._device_type = next((weight.device.type for weight in network.parameters()), "cpu")
+        self._open: list[list[AbstractContextManager[Any]]] = []
         self._handles = [
             network.register_forward_pre_hook(self._enter),
             network.register_forward_hook(self._leave, always_call=True),
@@ -86,22 +88,24 @@ class _MixedPasses:
             self._round()
             for (parameters, name, _), rounding in zip(self._slots, self._roundings, strict=True):
                 parameters[name] = rounding
-        stack = contextlib.ExitStack()
-        device_type = next((weight.device.type for weight in network.parameters()), "cpu")
-        stack.enter_context(torch.autocast(device_type, torch.bfloat16))
-        watch = stack.enter_context(_Watch()) if self._slots is None else None
-        self._open.append((stack, watch))
+        contexts: list[AbstractContextManager[Any]] = [torch.autocast(self._device_type, torch.bfloat16)]
+        if self._slots is None:
+            contexts.append(_Watch())
+        for context in contexts:
+            context.__enter__()
+        self._open.append(contexts)
 
     def _leave(self, network: nn.Module, inputs: Any, output: Any) -> Any:
         if not network.training:
             return None
-        stack, watch = self._open.pop()
-        stack.close()
+        contexts = self._open.pop()
+        for context in reversed(contexts):
+            context.__exit__(None, None, None)
         for parameters, name, weight in self._slots or ():
             parameters[name] = weight
         if not isinstance(output, Tensor):  # the pass has failed
             return None
-        if watch is not None:
+        if isinstance(watch := contexts[-1], _Watch):
             rounded = watch.weights()
             self._slots = [
                 (module._parameters, name, weight)
