@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ganfw.loop import Training
 
 
+EVENTS = ("on_start", "on_log", "on_step", "on_settled", "on_end")
+
+
 class Callback:
     """Base of callbacks: every event does nothing until it is overridden.
 

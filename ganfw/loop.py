@@ -3,12 +3,13 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from torch.optim import Optimizer
 
+from ganfw.callback import EVENTS, Callback
 from ganfw.engine.averaging import averaged_weights
 from ganfw.engine.batch_norm import synchronised_batch_norm
 from ganfw.engine.compilation import compiled, why_not_compile
@@ -63,6 +64,7 @@ class Training:
         self._window = Window(experiment.world)
         self._random = seeded_generator(experiment.device, settings.seed, "training")
         self._global_state: dict[str, Any] | None = None
+        self._listeners: dict[str, list[tuple[str, Callable[[Training], None]]]] = {}
         self._seconds_before = 0.0
         self._started: float | None = None
 
@@ -157,6 +159,7 @@ class Training:
             seed_global(derive_seed(self.experiment.settings.seed, "global"))
         else:
             set_global_state(self._global_state, device)
+        self._listeners = {event: self._listeners_to(event) for event in EVENTS}
         self._started = time.perf_counter()
         try:
             self._tell("on_start")
@@ -212,10 +215,20 @@ class Training:
             self._window.state_dict()
         self.stop_reason = "the leading process" if word is Word.STOP else ""
 
+    def _listeners_to(self, event: str) -> list[tuple[str, Callable[["Training"], None]]]:
+        """Return the named methods of callbacks that an event calls: those that override it."""
+        methods = {name: getattr(callback, event) for name, callback in self.experiment.callbacks.items()}
+        nothing = getattr(Callback, event)
+        return [
+            (f"callbacks.{name}", method)
+            for name, method in methods.items()
+            if getattr(method, "__func__", None) is not nothing
+        ]
+
     def _tell(self, event: str) -> None:
-        for name, callback in self.experiment.callbacks.items():
-            with region(f"callbacks.{name}"):
-                getattr(callback, event)(self)
+        for name, listen in self._listeners[event]:
+            with region(name):
+                listen(self)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resume needs to go on bit for bit; asking changes nothing.
