@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganfw.data import TensorData as TensorData
     from ganfw.device import choose_device as choose_device
     from ganfw.draws import Draws as Draws
+    from ganfw.engine.gradients import update as update
     from ganfw.engine.networks import call_with_labels as call_with_labels
     from ganfw.engine.networks import treats_rows_alone as treats_rows_alone
     from ganfw.errors import DataError as DataError
@@ -137,6 +138,7 @@ _HOMES = {
     "train": "loop",
     "train_classifier": "evaluation.classifier_training",
     "treats_rows_alone": "engine.networks",
+    "update": "engine.gradients",
     "write_atomically": "atomic",
     "write_png": "images",
 }

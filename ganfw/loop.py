@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from ganfw.callback import EVENTS, Callback
 from ganfw.engine.averaging import averaged_weights
 from ganfw.engine.batch_norm import synchronised_batch_norm
-from ganfw.engine.compilation import compiled, why_not_compile
+from ganfw.engine.compilation import compiling, why_not_compile
 from ganfw.engine.gradients import averaged_gradients
 from ganfw.engine.kernels import fast_kernels
 from ganfw.engine.optimizers import lean_optimizers
@@ -143,13 +143,13 @@ class Training:
             stack.enter_context(averaged_gradients(experiment.world, *experiment.optimizers.values()))
             if experiment.averaging:
                 stack.enter_context(averaged_weights(experiment.averaging, experiment.optimizers["generator"]))
-            if experiment.settings.compile:
-                reason = why_not_compile(experiment.device, experiment.world)
-                if reason:
-                    self.say(f"run.compile: not compiled: {reason}")
-                else:
-                    stack.enter_context(compiled(experiment.device, *networks))
-            stack.enter_context(computing_in(experiment.settings.precision, *networks))
+            compiles = experiment.settings.compile
+            if compiles and (reason := why_not_compile(experiment.device, experiment.world)):
+                self.say(f"run.compile: not compiled: {reason}")
+                compiles = False
+            if compiles:
+                stack.enter_context(compiling(experiment.device, self.say))
+            stack.enter_context(computing_in(experiment.settings.precision, *networks, compiled=compiles))
             yield
 
     def _run(self) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.data import Batch
-from ganfw.engine.compilation import as_written
 from ganfw.engine.networks import call_with_labels, treats_rows_alone
 from ganfw.errors import InputError
 from ganfw.protocols import Augmentation, Judgement, Loss, Regularizer
@@ -98,6 +97,17 @@ class Objective:
                 with torch.no_grad():
                     regularizer.constrain(self._discriminator)
 
+    def why_not_compile(self, network: str) -> str:
+        """Return why what one network minimises cannot be compiled; `""` if it is a loss alone.
+
+        Args:
+            network: `"discriminator"` or `"generator"`.
+        """
+        if self._augmentations:
+            return "augmentations draw random numbers"
+        terms = [name for name, regularizer in self._regularizers.items() if hasattr(regularizer, network)]
+        return f"it has regularizers: {', '.join(terms)}" if terms else ""
+
     def state_dict(self) -> dict[str, Any]:
         """Return what was found out about the discriminator."""
         return {"one_pass": self._one_pass}
@@ -113,11 +123,6 @@ class Objective:
 
     def _judge(self, samples: Tensor, labels: Tensor | None) -> Tensor:
         return call_with_labels(self._discriminator, samples, labels)
-
-    def _judge_as_written(self, samples: Tensor, labels: Tensor | None) -> Tensor:
-        """Return logits whose gradient can be differentiated once more, as that of a compiled pass cannot."""
-        with as_written(self._discriminator):
-            return self._judge(samples, labels)
 
     def _judge_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the logits of both, from one pass where that gives the same."""
@@ -154,7 +159,7 @@ class Objective:
                     real_logits=real_logits,
                     fake_logits=fake_logits,
                     labels=batch.labels,
-                    judge=lambda samples: self._judge_as_written(samples, batch.labels),
+                    judge=lambda samples: self._judge(samples, batch.labels),
                     generator=self._generator,
                     discriminator=self._discriminator,
                     draws=batch.draws(random),

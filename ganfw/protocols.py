@@ -70,8 +70,7 @@ class Judgement:
         fake_logits: `(batch, 1)`.
         labels: `(batch,)` int64, or None where the data has none.
         judge: the discriminator as a function of samples alone, `(n, *sample_shape)` to `(n, 1)`, n as in the batch;
-            it is given the batch's labels if it is conditional. It is never compiled, for the gradient of a compiled
-            pass cannot be differentiated.
+            it is given the batch's labels if it is conditional.
         generator: the generator.
         discriminator: the discriminator.
         draws: random numbers for the rows of the batch.

@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganfw.engine.compilation import as_written
 from ganfw.engine.kernels import fast_kernels
 from ganfw.engine.networks import call_with_labels, takes_labels
 from ganfw.errors import InputError
@@ -100,7 +99,7 @@ def generate(generator: nn.Module, z: Tensor, *, labels: Tensor | None = None, b
     labels = _labels_for(generator, len(z), labels)
     size = math.ceil(batch_size / ROWS) * ROWS
     samples = []
-    with evaluation_mode(generator), fast_kernels(z.device), as_written(generator):
+    with evaluation_mode(generator), fast_kernels(z.device):
         for chunk, classes in zip(z.split(size), labels.to(z.device).split(size), strict=True):
             padding = -len(chunk) % ROWS
             padded = torch.cat([chunk, chunk.new_zeros(padding, chunk.shape[1])])

@@ -662,7 +662,7 @@ def test_the_order_of_events_is_that_of_the_loop(tiny: ganfw.Recipe, registry: g
     def telling(event: str) -> Callable[[ganfw.Callback, ganfw.Training], None]:
         return lambda callback, training: told.append(event)
 
-    Teller = type("Teller", (ganfw.Callback,), {event: telling(event) for event in EVENTS})
+    teller = type("Teller", (ganfw.Callback,), {event: telling(event) for event in EVENTS})
 
     def spied(batch: ganfw.Batch, random: torch.Generator) -> Mapping[str, torch.Tensor]:
         told.append("step")
@@ -676,7 +676,7 @@ def test_the_order_of_events_is_that_of_the_loop(tiny: ganfw.Recipe, registry: g
         loss=experiment.loss,
         optimizers=experiment.optimizers,
         step=spied,
-        callbacks={"teller": Teller()},
+        callbacks={"teller": teller()},
         settings=ganfw.RunSettings(batch_size=32, log_every_steps=2, device="cpu"),
     )
     ganfw.train(composed, steps=3)

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, call_with_labels
+from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, call_with_labels, update
 
 
 class Alternating:
@@ -56,20 +56,17 @@ class Alternating:
 
     def __call__(self, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
         """Update both networks; return their mean losses, the terms of regularizers, what augmentations tell."""
-        if self.reuse_fakes:
-            fake = self._generate(batch, random)
-            discriminator_losses = [self._update_discriminator(batch, fake.detach(), random)]
-            generator_losses = [self._update_generator(batch, fake, random)]
-        else:
-            discriminator_losses = []
-            for _ in range(self.discriminator_steps):
-                with torch.no_grad():
-                    fake = self._generate(batch, random)
-                discriminator_losses.append(self._update_discriminator(batch, fake, random))
-            generator_losses = [
-                self._update_generator(batch, self._generate(batch, random), random)
-                for _ in range(self.generator_steps)
-            ]
+        discriminator_losses, generator_losses = [], []
+        fake = None
+        for _ in range(self.discriminator_steps):
+            z = self.noise(len(batch.samples), random)
+            if self.reuse_fakes:
+                fake = self._generate(batch, z)
+            discriminator_losses.append(self._update_discriminator(batch, z, fake, random))
+        for _ in range(self.generator_steps):
+            if not self.reuse_fakes:
+                z = self.noise(len(batch.samples), random)
+            generator_losses.append(self._update_generator(batch, z, fake, random))
         return {
             "loss/discriminator": torch.stack(discriminator_losses).mean(),
             "loss/generator": torch.stack(generator_losses).mean(),
@@ -84,22 +81,33 @@ class Alternating:
         """Take back what `state_dict` returned."""
         self.objective.load_state_dict(state)
 
-    def _generate(self, batch: Batch, random: torch.Generator) -> Tensor:
-        return call_with_labels(self.generator, self.noise(len(batch.samples), random), batch.labels)
-
-    def _update_discriminator(self, batch: Batch, fake: Tensor, random: torch.Generator) -> Tensor:
-        loss = self.objective.of_discriminator(batch, fake, random)
-        self.discriminator_optimizer.zero_grad()
-        loss.backward()
-        self.discriminator_optimizer.step()
+    def _update_discriminator(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
+        loss = update(
+            self.discriminator_optimizer,
+            self._discriminator_loss,
+            (batch, z, fake, random),
+            why_not_compile=self.objective.why_not_compile("discriminator"),
+        )
         self.objective.constrain()
-        return loss.detach()
+        return loss
 
-    def _update_generator(self, batch: Batch, fake: Tensor, random: torch.Generator) -> Tensor:
-        loss = self.objective.of_generator(batch, fake, random)
-        self.generator_optimizer.zero_grad()
-        # Gradients pass through the discriminator; its own are not computed.
-        groups = self.generator_optimizer.param_groups
-        loss.backward(inputs=[weight for group in groups for weight in group["params"] if weight.requires_grad])
-        self.generator_optimizer.step()
-        return loss.detach()
+    def _update_generator(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
+        why_not = "the fakes are those of the discriminator's update" if self.reuse_fakes else ""
+        return update(
+            self.generator_optimizer,
+            self._generator_loss,
+            (batch, z, fake, random),
+            why_not_compile=why_not or self.objective.why_not_compile("generator"),
+        )
+
+    def _discriminator_loss(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
+        with torch.no_grad():
+            fake = self._generate(batch, z) if fake is None else fake.detach()
+        return self.objective.of_discriminator(batch, fake, random)
+
+    def _generator_loss(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
+        fake = self._generate(batch, z) if fake is None else fake
+        return self.objective.of_generator(batch, fake, random)
+
+    def _generate(self, batch: Batch, z: Tensor) -> Tensor:
+        return call_with_labels(self.generator, z, batch.labels)

@@ -1,35 +1,46 @@
-"""Compile networks for training with torch.compile, where there is a compiler."""
+"""Compile losses together with their gradients, by torch.compile."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from ganfw.world import World
 
+LossAndGradients = tuple[Tensor, tuple[Tensor | None, ...]]
 
-class CompiledForward:
-    """A network's compiled forward pass, in the place of its own.
 
-    Attributes:
-        before: what the network itself had in this place: a forward pass of its own beside its class's, or None.
+def loss_and_gradients(
+    loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any], why_not_compile: str = ""
+) -> LossAndGradients:
+    """Return a loss, detached, and its gradients by some weights: None by those that it does not depend on.
+
+    Within the block of `compiling`, forward and backward pass become one graph, in which small kernels are joined and
+    no gradient is computed that is not asked for.
+
+    Args:
+        loss_of: returns the loss, a scalar, from the inputs; the same in each step.
+        weights: leaves that need a gradient.
+        inputs: given to `loss_of`.
+        why_not_compile: why this loss cannot be compiled, if it cannot; the user is told once.
     """
-
-    def __init__(self, network: nn.Module, mode: str | None) -> None:
-        self.before: Callable[..., Any] | None = vars(network).get("forward")
-        self._compiled = torch.compile(network.forward, dynamic=False, mode=mode)
-
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Run the compiled pass."""
-        return self._compiled(*inputs, **options)
+    compiler = _compiler.get()
+    passes = compiler.passes(loss_of, why_not_compile) if compiler else _both_passes
+    return passes(loss_of, weights, inputs)
 
 
 def why_not_compile(device: torch.device, world: World) -> str:
     """Return why torch.compile cannot be used, or `""`: on a device it is tried on a sum."""
     if world.size > 1:
         return "there are several processes"
+    options = inspect.signature(torch.compile).parameters
+    if "isolate_recompiles" not in options or not hasattr(torch._dynamo.config, "trace_autograd_ops"):
+        return f"torch {torch.__version__} cannot compile a loss together with its gradients; a newer one can"
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(1, device=device))
     except Exception as error:  # every backend has errors of its own
@@ -38,43 +49,79 @@ def why_not_compile(device: torch.device, world: World) -> str:
 
 
 @contextlib.contextmanager
-def compiled(device: torch.device, *networks: nn.Module) -> Iterator[None]:
-    """Within the block, run the forward and backward passes of networks compiled; on CUDA also as CUDA graphs.
+def compiling(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, compile losses together with their gradients, on CUDA into CUDA graphs.
 
-    A pass is compiled when it first sees a batch size, which takes seconds.
+    Each is compiled when a batch size comes for the second time in a row, which takes seconds. Till then it runs as
+    written, so that a short last batch is not worth it, and what is found out once is not compiled. Where the
+    compiler fails, a loss stays as it is written.
+
+    Args:
+        device: where they are computed.
+        say: told in a line what is not compiled, and why.
     """
-    mode = "reduce-overhead" if device.type == "cuda" else None
-    for network in networks:
-        network.forward = CompiledForward(network, mode)
+    token = _compiler.set(_Compiler(device, say))
+    config: Any = torch._dynamo.config
     try:
-        yield
+        with config.patch(trace_autograd_ops=True):
+            yield
     finally:
-        for network in networks:
-            _put_back(network)
+        _compiler.reset(token)
 
 
-def is_compiled(network: nn.Module) -> bool:
-    """Whether a network's forward pass is compiled."""
-    return isinstance(vars(network).get("forward"), CompiledForward)
+def _both_passes(loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> LossAndGradients:
+    loss = loss_of(*inputs)
+    return loss.detach(), torch.autograd.grad(loss, weights, allow_unused=True)
 
 
-@contextlib.contextmanager
-def as_written(network: nn.Module) -> Iterator[None]:
-    """Within the block, run a network's forward pass as it was written, compiled or not."""
-    if not is_compiled(network):
-        yield
-        return
-    forward = _put_back(network)
-    try:
-        yield
-    finally:
-        network.forward = forward
+class _Compiler:
+    """Both passes of each loss, as they run within a block."""
+
+    def __init__(self, device: torch.device, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._mode = "reduce-overhead" if device.type == "cuda" else None
+        self._passes: dict[Any, Callable[..., LossAndGradients]] = {}
+
+    def passes(self, loss_of: Callable[..., Tensor], why_not: str) -> Callable[..., LossAndGradients]:
+        if loss_of not in self._passes:
+            self._passes[loss_of] = _CompiledPasses(self._mode, self._as_written)
+            if why_not:
+                self._as_written(loss_of, why_not)
+        return self._passes[loss_of]
+
+    def _as_written(self, loss_of: Callable[..., Tensor], why: str) -> None:
+        self._passes[loss_of] = _both_passes
+        name = getattr(loss_of, "__name__", "a loss").strip("_").replace("_", " ")
+        self._say(f"run.compile: not compiled: {name}: {why}")
 
 
-def _put_back(network: nn.Module) -> CompiledForward:
-    """Give a network its own forward pass again, and return the compiled one."""
-    forward = vars(network).pop("forward")
-    assert isinstance(forward, CompiledForward)
-    if forward.before is not None:
-        network.forward = forward.before
-    return forward
+class _CompiledPasses:
+    """Both passes of one loss, compiled for sizes that come twice in a row; others run as written."""
+
+    def __init__(self, mode: str | None, give_up: Callable[[Callable[..., Tensor], str], None]) -> None:
+        compile_: Any = torch.compile  # its types do not know all that it takes
+        self._compiled = compile_(_both_passes, dynamic=False, mode=mode, isolate_recompiles=True)
+        self._mode = mode
+        self._give_up = give_up
+        self._sizes: set[Any] = set()
+        self._last: Any = None
+
+    def __call__(
+        self, loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]
+    ) -> LossAndGradients:
+        size = tuple(value.shape for value in inputs if isinstance(value, Tensor))
+        if size == self._last:
+            self._sizes.add(size)
+        self._last = size
+        if size not in self._sizes:
+            return _both_passes(loss_of, weights, inputs)
+        try:
+            outputs: LossAndGradients = self._compiled(loss_of, weights, inputs)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            self._give_up(loss_of, str(error).strip().partition("\n")[0])
+            return _both_passes(loss_of, weights, inputs)
+        # The next CUDA graph may write to the same memory.
+        return tree_map_only(Tensor, torch.clone, outputs) if self._mode else outputs
+
+
+_compiler: ContextVar[_Compiler | None] = ContextVar("compiler", default=None)

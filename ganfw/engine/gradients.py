@@ -1,13 +1,39 @@
-"""Gradients over the rows of all processes."""
+"""Gradients of a loss, and their way to an optimizer."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
+from ganfw.engine.compilation import loss_and_gradients
 from ganfw.world import World
+
+
+def update(
+    optimizer: Optimizer, loss_of: Callable[..., Tensor], inputs: Sequence[Any], *, why_not_compile: str = ""
+) -> Tensor:
+    """Let an optimizer step on the gradients of a loss by its weights; no other gradients are computed.
+
+    Args:
+        optimizer: of weights that the loss depends on.
+        loss_of: returns the loss, a scalar, from the inputs; the same in each step, for with `run.compile` it is
+            compiled together with its gradients. Then random numbers are best drawn outside.
+        inputs: given to `loss_of`.
+        why_not_compile: why this loss cannot be compiled, if it cannot; the user is told once.
+
+    Returns:
+        The loss, detached.
+    """
+    weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight.requires_grad]
+    loss, gradients = loss_and_gradients(loss_of, weights, inputs, why_not_compile)
+    optimizer.zero_grad()  # weights that have been frozen since may have one
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient
+    optimizer.step()
+    return loss
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """What a network does with a batch."""
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -8,20 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganfw.engine.compilation import as_written
 from ganfw.randomness import own_randomness
 
 _ROWS = 4
+_has_labels: dict[Callable[..., Any], bool] = {}  # not functools.cache, of which a compiler warns
 
 
 def takes_labels(network: nn.Module | type[nn.Module]) -> bool:
     """Whether a network, or a class of such, is conditional: whether its `forward` has a parameter `labels`."""
-    return _has_labels((network if isinstance(network, type) else type(network)).forward)
-
-
-@functools.cache
-def _has_labels(forward: Callable[..., Any]) -> bool:
-    return "labels" in inspect.signature(forward).parameters
+    forward = (network if isinstance(network, type) else type(network)).forward
+    if forward not in _has_labels:
+        _has_labels[forward] = "labels" in inspect.signature(forward).parameters
+    return _has_labels[forward]
 
 
 def call_with_labels(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> Tensor:
@@ -48,7 +45,7 @@ def treats_rows_alone(network: nn.Module, samples: Tensor, labels: Tensor | None
     outputs = []
     before = [(buffer, buffer.clone(), buffer._version) for buffer in network.buffers()]
     for neighbours in (torch.zeros_like(rows), torch.ones_like(rows)):
-        with own_randomness(0, samples.device), as_written(network):
+        with own_randomness(0, samples.device):
             outputs.append(call_with_labels(network, torch.cat([rows, neighbours]), classes)[: len(rows)])
     left_a_trace = False
     for buffer, value, version in before:

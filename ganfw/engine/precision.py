@@ -11,7 +11,6 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganfw.engine.compilation import is_compiled
 from ganfw.errors import InputError
 
 Precision = Literal["fp32", "bf16"]
@@ -37,18 +36,23 @@ def require_precision(precision: Precision, device: torch.device) -> None:
 
 
 @contextlib.contextmanager
-def computing_in(precision: Precision, *networks: nn.Module) -> Iterator[None]:
+def computing_in(precision: Precision, *networks: nn.Module, compiled: bool = False) -> Iterator[None]:
     """Within the block, let training passes of networks compute in a precision.
 
     With `"bf16"` each forward pass in training mode runs under autocast: matrix products and convolutions in
     bfloat16, reductions such as batch statistics in float32. Weights stay in float32 and get float32 gradients, and
     outputs are float32, so that losses and updates are as they were. Evaluation mode stays in float32: samples are
     those that a checkpoint gives anywhere. Source: Micikevicius et al., "Mixed Precision Training", 2018, section 3.
+
+    Args:
+        precision: `"fp32"` or `"bf16"`.
+        networks: each on one device.
+        compiled: whether passes are part of what is compiled: roundings of weights are then left to the compiler.
     """
     if precision == "fp32":
         yield
         return
-    passes = [_MixedPasses(network) for network in networks]
+    passes = [(_CompilablePasses if compiled else _MixedPasses)(network) for network in networks]
     try:
         yield
     finally:
@@ -56,19 +60,43 @@ def computing_in(precision: Precision, *networks: nn.Module) -> Iterator[None]:
             each.remove()
 
 
+class _CompilablePasses:
+    """Lets one network's training passes compute in bfloat16 in a way that a compiler understands: by autocast."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._before = vars(network).get("forward")
+        forward = network.forward
+        device_type = _device_type(network)
+
+        def mixed(*inputs: Any, **options: Any) -> Any:
+            if not network.training:
+                return forward(*inputs, **options)
+            with torch.autocast(device_type, torch.bfloat16):
+                output = forward(*inputs, **options)
+            return output.float()
+
+        network.forward = mixed
+
+    def remove(self) -> None:
+        """Give the network its own forward pass again."""
+        del self._network.forward
+        if self._before is not None:
+            self._network.forward = self._before
+
+
 class _MixedPasses:
     """Hooks that let one network's training passes compute in bfloat16.
 
     Autocast alone would round every weight again in every pass. The first pass shows which weights it rounds; later
-    ones are given roundings, remade only after an optimizer's step or a write that autograd knows of. A compiled
-    network is left to autocast, for its roundings are part of its kernels.
+    ones are given roundings, remade only after an optimizer's step or a write that autograd knows of.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = [] if is_compiled(network) else None
+        self._slots: list[tuple[dict[str, Any], str, nn.Parameter]] | None = None
         self._roundings: list[Tensor] = []  # of the weights in the slots, as they were when all had these marks
         self._marks: list[tuple[int, bool]] = []
-        self._device_type = next((weight.device.type for weight in network.parameters()), "cpu")
+        self._device_type = _device_type(network)
         self._open: list[list[AbstractContextManager[Any]]] = []
         self._handles = [
             network.register_forward_pre_hook(self._enter),
@@ -129,6 +157,10 @@ class _MixedPasses:
         changed = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
         if any(id(weight) in changed for _, _, weight in self._slots or ()):
             self._marks = []
+
+
+def _device_type(network: nn.Module) -> str:
+    return next((weight.device.type for weight in network.parameters()), "cpu")
 
 
 class _Watch(TorchDispatchMode):

@@ -2,7 +2,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,23 +13,26 @@ from torch import Tensor, nn
 
 import ganfw
 from ganfw import Recipe, Registry
-from ganfw.engine.compilation import as_written, compiled, is_compiled
+from ganfw.engine.compilation import compiling, why_not_compile
+from ganfw.engine.precision import computing_in
+from ganfw.world import World
 
 CPU = torch.device("cpu")
-needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
+STEPS = 4
 
 
-class Doubling(nn.Module):
-    """Doubles, and counts how often Python runs its forward pass."""
+def needs_compiler(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that compiles: it takes a while, and torch.compile warns of its own code."""
+    test = pytest.mark.filterwarnings("default")(test)
+    test = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")(test)
+    return pytest.mark.slow(test)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor(2.0))
-        self.runs = 0
 
-    def forward(self, x: Tensor) -> Tensor:
-        self.runs += 1
-        return x * self.weight
+def without_a_compiler(script: str, cache: Path) -> str:
+    """Run a script where there is no C++ compiler; return what it prints."""
+    environment = {**os.environ, "CXX": "/nonexistent", "TORCHINDUCTOR_CACHE_DIR": str(cache)}
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.slow
@@ -39,44 +44,181 @@ from ganfw.world import World
 
 print(why_not_compile(torch.device("cpu"), World()))
 """
-    environment = {**os.environ, "CXX": "/nonexistent", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
-    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    told = without_a_compiler(script, tmp_path)
 
-    assert "compiler" in result.stdout
-    assert result.stdout.count("\n") == 1
-
-
-class Note(ganfw.Callback):
-    """Notes whether the generator was compiled while it trained."""
-
-    was_compiled = False
-
-    def on_step(self, training: ganfw.Training) -> None:
-        self.was_compiled = is_compiled(training.experiment.generator)
+    assert "compiler" in told
+    assert told.count("\n") == 1
 
 
-def train_noting(registry: Registry, recipe: Recipe, *overrides: str) -> tuple[bool, dict[str, float]]:
-    """Train without the recipe's callbacks; return whether it was compiled, and the losses."""
-    callbacks = ("samples", "checkpoint", "metrics")
-    recipe = recipe.with_overrides([*(f"callbacks.{name}.enabled=false" for name in callbacks), *overrides])
-    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
-    note = Note()
-    experiment = evolve(experiment, callbacks={**experiment.callbacks, "note": note})
-    training = ganfw.train(experiment)
-    assert not is_compiled(experiment.generator)
-    return note.was_compiled, training.means
+@pytest.mark.slow
+def test_a_loss_that_the_compiler_fails_on_stays_as_written(tmp_path: Path) -> None:
+    script = """
+import torch
+import ganfw
+from ganfw.engine.compilation import compiling, why_not_compile
+
+weight = torch.nn.Parameter(torch.ones(()))
+optimizer = torch.optim.SGD([weight], lr=0.25)
+
+
+def quadratic_loss(x):
+    return (weight * x).square().mean()
+
+
+with compiling(torch.device("cpu"), print):
+    for _ in range(3):
+        print(ganfw.update(optimizer, quadratic_loss, (torch.ones(2),)).item())
+"""
+    first, told, *others = without_a_compiler(script, tmp_path).splitlines()
+
+    assert told.startswith("run.compile: not compiled: quadratic loss: ")
+    assert [float(value) for value in (first, *others)] == [1, 0.25, 0.0625]
+
+
+def update_often(
+    network: nn.Module, sizes: list[int], said: list[str] | None, precision: str = "fp32", why_not: str = ""
+) -> tuple[list[bool], list[Tensor]]:
+    """Update on batches of some sizes, compiled if there is a list for what is said.
+
+    Return whether each was compiled, and the changes of all weights.
+    """
+    before = [weight.detach().clone() for weight in network.parameters()]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    x = torch.rand(max(sizes), 6, generator=torch.Generator().manual_seed(0))
+    now = SimpleNamespace()
+    compiled = []
+
+    def loss_of(rows: Tensor) -> Tensor:
+        now.compiled = torch.compiler.is_compiling()
+        return network(rows).square().mean()
+
+    def train() -> None:
+        with computing_in(precision, network, compiled=said is not None):
+            for size in sizes:
+                ganfw.update(optimizer, loss_of, (x[:size],), why_not_compile=why_not)
+                compiled.append(now.compiled)
+
+    if said is None:
+        train()
+    else:
+        with compiling(CPU, said.append):
+            train()
+    return compiled, [weight.detach() - old for weight, old in zip(network.parameters(), before, strict=True)]
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 1))
 
 
 @needs_compiler
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")  # torch.compile warns of its own code
-def test_training_compiled_gives_the_same(registry: Registry, tiny: Recipe) -> None:
-    _, plain = train_noting(registry, tiny)
+def test_a_size_that_comes_twice_in_a_row_is_compiled_and_gives_the_same() -> None:
+    sizes = [8, 8, 5, 8, 5, 8]
+    as_written, plain = update_often(network(), sizes, None)
+    said: list[str] = []
 
-    was_compiled, means = train_noting(registry, tiny, "run.compile=true")
+    compiled, changes = update_often(network(), sizes, said)
 
-    assert was_compiled
-    assert means == pytest.approx(plain, abs=1e-5)
+    assert not any(as_written)
+    assert compiled == [False, True, False, True, False, True]
+    assert not said
+    torch.testing.assert_close(changes, plain, rtol=0, atol=1e-6)
+
+
+@needs_compiler
+def test_running_statistics_are_those_of_the_plain_passes() -> None:
+    networks = network(), network()
+    for each, said in zip(networks, (None, []), strict=True):
+        update_often(each, [8] * STEPS, said)
+
+    for plain, compiled in zip(*(each.buffers() for each in networks), strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=0, atol=1e-6)
+
+
+@needs_compiler
+def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth() -> None:
+    _, exact = update_often(network(), [64] * STEPS, None)
+    compiled, mixed = update_often(network(), [64] * STEPS, [], "bf16")
+
+    assert compiled == [False, *[True] * (STEPS - 1)]
+    difference = torch.cat([(a - b).flatten() for a, b in zip(exact, mixed, strict=True)])
+    assert 1e-4 < difference.norm() / torch.cat([change.flatten() for change in exact]).norm() < 0.05
+
+
+def test_what_cannot_be_compiled_is_told_once() -> None:
+    said: list[str] = []
+
+    compiled, changes = update_often(network(), [8] * STEPS, said, why_not="it is too odd")
+
+    assert said == ["run.compile: not compiled: loss of: it is too odd"]
+    assert not any(compiled)
+    torch.testing.assert_close(changes, update_often(network(), [8] * STEPS, None)[1], rtol=0, atol=0)
+
+
+class Watched(nn.Module):
+    """A generator that notes whether its last pass with gradients was compiled, and its last one without."""
+
+    with_gradients = without = False
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, z: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            self.with_gradients = torch.compiler.is_compiling()
+        else:
+            self.without = torch.compiler.is_compiling()
+        return self.network(z)
+
+
+def train_watching(
+    registry: Registry, recipe: Recipe, *overrides: str
+) -> tuple[list[tuple[bool, bool]], dict[str, float]]:
+    """Train without the recipe's callbacks; return of each step which losses were compiled, and the means.
+
+    The first of the losses is the discriminator's.
+    """
+    callbacks = ("samples", "checkpoint", "metrics")
+    recipe = recipe.with_overrides([*(f"callbacks.{name}.enabled=false" for name in callbacks), *overrides])
+    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+    watched = experiment.step.generator = Watched(experiment.generator)
+    compiled = []
+
+    class Note(ganfw.Callback):
+        def on_step(self, training: ganfw.Training) -> None:
+            compiled.append((watched.without, watched.with_gradients))
+
+    training = ganfw.train(evolve(experiment, callbacks={**experiment.callbacks, "note": Note()}))
+    return compiled, training.means
+
+
+@pytest.mark.parametrize("loss", ["bce", "hinge", "logistic", "lsgan", "minimax", "relativistic", "wasserstein"])
+@needs_compiler
+def test_training_compiled_gives_the_same(registry: Registry, tiny: Recipe, loss: str) -> None:
+    tiny = Recipe(extends=tiny, loss={"use": loss})
+    as_written, plain = train_watching(registry, tiny)
+
+    compiled, means = train_watching(registry, tiny, "run.compile=true")
+
+    assert set(as_written) == {(False, False)}
+    assert compiled == [(False, False), *[(True, True)] * (len(as_written) - 1)]
+    assert means == pytest.approx(plain, abs=1e-5)  # Adam makes much of a last digit
+
+
+@needs_compiler
+def test_a_loss_with_regularizers_is_left_as_it_is_and_the_other_compiled(
+    registry: Registry, tiny: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = Recipe(extends=tiny, regularizers={"penalty": {"use": "r1"}})
+    _, plain = train_watching(registry, tiny)
+
+    compiled, means = train_watching(registry, tiny, "run.compile=true")
+
+    assert compiled == [(False, False), *[(False, True)] * (len(compiled) - 1)]
+    assert means == pytest.approx(plain, abs=1e-5)  # Adam makes much of a last digit
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("run.compile")]
+    assert told == ["run.compile: not compiled: discriminator loss: it has regularizers: penalty"]
 
 
 def test_without_a_compiler_training_says_so_and_goes_on(
@@ -84,31 +226,12 @@ def test_without_a_compiler_training_says_so_and_goes_on(
 ) -> None:
     monkeypatch.setattr("ganfw.loop.why_not_compile", lambda device, world: "no compiler found")
 
-    was_compiled, means = train_noting(registry, tiny, "run.compile=true")
+    compiled, means = train_watching(registry, tiny, "run.compile=true")
 
-    assert not was_compiled
+    assert set(compiled) == {(False, False)}
     assert set(means) == {"loss/discriminator", "loss/generator"}
     assert "run.compile: not compiled: no compiler found\n" in capsys.readouterr().err
 
 
-def test_within_the_block_the_forward_pass_is_compiled_and_can_be_had_as_written() -> None:
-    network = Doubling()
-    with compiled(CPU, network):
-        assert is_compiled(network)
-        with as_written(network):
-            assert not is_compiled(network)
-            assert float(network(torch.tensor(3.0)).detach()) == 6
-        assert is_compiled(network)
-    assert not is_compiled(network)
-    assert network.runs == 1
-    with as_written(network):
-        assert float(network(torch.tensor(3.0)).detach()) == 6
-
-
-def test_a_forward_pass_of_the_networks_own_is_put_back() -> None:
-    network = Doubling()
-    own = lambda x: x + 1  # noqa: E731
-    network.forward = own
-    with pytest.raises(ZeroDivisionError), compiled(CPU, network):
-        1 / 0  # noqa: B018
-    assert network.forward is own
+def test_several_processes_do_not_compile() -> None:
+    assert why_not_compile(CPU, World(size=2)) == "there are several processes"

@@ -8,9 +8,8 @@ from ganfw.testing import steps
 
 class DiscriminatorAlone(Alternating):
     def __call__(self, batch, random):
-        with torch.no_grad():
-            fake = self._generate(batch, random)
-        return {"loss/discriminator": self._update_discriminator(batch, fake, random)}
+        z = self.noise(len(batch.samples), random)
+        return {"loss/discriminator": self._update_discriminator(batch, z, None, random)}
 
 
 class WithoutOptimizer(Alternating):
