@@ -8,29 +8,26 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
 
 from ganfw.world import World
 
-LossAndGradients = tuple[Tensor, tuple[Tensor | None, ...]]
 
-
-def loss_and_gradients(
+def differentiate(
     loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any], why_not_compile: str = ""
-) -> LossAndGradients:
-    """Return a loss, detached, and its gradients by some weights: None by those that it does not depend on.
+) -> Tensor:
+    """Give some weights the gradients of a loss, as `.backward()` does; return the loss, detached.
 
     Within the block of `compiling`, forward and backward pass become one graph, in which small kernels are joined and
     no gradient is computed that is not asked for.
 
     Args:
         loss_of: returns the loss, a scalar, from the inputs; the same in each step.
-        weights: leaves that need a gradient.
+        weights: leaves that need a gradient and have none yet.
         inputs: given to `loss_of`.
         why_not_compile: why this loss cannot be compiled, if it cannot; the user is told once.
     """
     compiler = _compiler.get()
-    passes = compiler.passes(loss_of, why_not_compile) if compiler else _both_passes
+    passes = compiler.passes(loss_of, why_not_compile) if compiler else _as_written
     return passes(loss_of, weights, inputs)
 
 
@@ -69,7 +66,15 @@ def compiling(device: torch.device, say: Callable[[str], None]) -> Iterator[None
         _compiler.reset(token)
 
 
-def _both_passes(loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> LossAndGradients:
+def _as_written(loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> Tensor:
+    loss = loss_of(*inputs)
+    loss.backward(inputs=weights)
+    return loss.detach()
+
+
+def _loss_and_gradients(
+    loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]
+) -> tuple[Tensor, tuple[Tensor | None, ...]]:
     loss = loss_of(*inputs)
     return loss.detach(), torch.autograd.grad(loss, weights, allow_unused=True)
 
@@ -80,17 +85,17 @@ class _Compiler:
     def __init__(self, device: torch.device, say: Callable[[str], None]) -> None:
         self._say = say
         self._mode = "reduce-overhead" if device.type == "cuda" else None
-        self._passes: dict[Any, Callable[..., LossAndGradients]] = {}
+        self._passes: dict[Any, Callable[..., Tensor]] = {}
 
-    def passes(self, loss_of: Callable[..., Tensor], why_not: str) -> Callable[..., LossAndGradients]:
+    def passes(self, loss_of: Callable[..., Tensor], why_not: str) -> Callable[..., Tensor]:
         if loss_of not in self._passes:
-            self._passes[loss_of] = _CompiledPasses(self._mode, self._as_written)
+            self._passes[loss_of] = _CompiledPasses(self._mode, self._leave)
             if why_not:
-                self._as_written(loss_of, why_not)
+                self._leave(loss_of, why_not)
         return self._passes[loss_of]
 
-    def _as_written(self, loss_of: Callable[..., Tensor], why: str) -> None:
-        self._passes[loss_of] = _both_passes
+    def _leave(self, loss_of: Callable[..., Tensor], why: str) -> None:
+        self._passes[loss_of] = _as_written
         name = getattr(loss_of, "__name__", "a loss").strip("_").replace("_", " ")
         self._say(f"run.compile: not compiled: {name}: {why}")
 
@@ -98,30 +103,41 @@ class _Compiler:
 class _CompiledPasses:
     """Both passes of one loss, compiled for sizes that come twice in a row; others run as written."""
 
-    def __init__(self, mode: str | None, give_up: Callable[[Callable[..., Tensor], str], None]) -> None:
+    def __init__(self, mode: str | None, leave: Callable[[Callable[..., Tensor], str], None]) -> None:
         compile_: Any = torch.compile  # its types do not know all that it takes
-        self._compiled = compile_(_both_passes, dynamic=False, mode=mode, isolate_recompiles=True)
+        self._compiled = compile_(_loss_and_gradients, dynamic=False, mode=mode, isolate_recompiles=True)
         self._mode = mode
-        self._give_up = give_up
+        self._leave = leave
         self._sizes: set[Any] = set()
         self._last: Any = None
 
-    def __call__(
-        self, loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]
-    ) -> LossAndGradients:
+    def __call__(self, loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> Tensor:
         size = tuple(value.shape for value in inputs if isinstance(value, Tensor))
         if size == self._last:
             self._sizes.add(size)
         self._last = size
         if size not in self._sizes:
-            return _both_passes(loss_of, weights, inputs)
+            return _as_written(loss_of, weights, inputs)
         try:
-            outputs: LossAndGradients = self._compiled(loss_of, weights, inputs)
+            loss: Tensor
+            loss, gradients = self._compiled(loss_of, weights, inputs)
         except torch._dynamo.exc.TorchDynamoException as error:
-            self._give_up(loss_of, str(error).strip().partition("\n")[0])
-            return _both_passes(loss_of, weights, inputs)
-        # The next CUDA graph may write to the same memory.
-        return tree_map_only(Tensor, torch.clone, outputs) if self._mode else outputs
+            self._leave(loss_of, str(error).strip().partition("\n")[0])
+            return _as_written(loss_of, weights, inputs)
+        in_a_graph = self._mode is not None  # whose next run writes to the same memory
+        _give(weights, gradients, copies=in_a_graph)
+        return loss.clone() if in_a_graph else loss
+
+
+def _give(weights: Sequence[Tensor], gradients: Sequence[Tensor | None], *, copies: bool) -> None:
+    """Give weights their gradients as autograd would: laid out as they are, each in memory of its own."""
+    memory = set()
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if gradient is not None:
+            if copies or gradient.stride() != weight.stride() or gradient.data_ptr() in memory:
+                gradient = torch.empty_like(weight).copy_(gradient)
+            memory.add(gradient.data_ptr())
+        weight.grad = gradient
 
 
 _compiler: ContextVar[_Compiler | None] = ContextVar("compiler", default=None)

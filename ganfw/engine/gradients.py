@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ganfw.engine.compilation import loss_and_gradients
+from ganfw.engine.compilation import differentiate
 from ganfw.world import World
 
 
@@ -28,10 +28,8 @@ def update(
         The loss, detached.
     """
     weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight.requires_grad]
-    loss, gradients = loss_and_gradients(loss_of, weights, inputs, why_not_compile)
-    optimizer.zero_grad()  # weights that have been frozen since may have one
-    for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad = gradient
+    optimizer.zero_grad()
+    loss = differentiate(loss_of, weights, inputs, why_not_compile)
     optimizer.step()
     return loss
 

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import subprocess
@@ -143,6 +144,30 @@ def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth() -> None:
     assert compiled == [False, *[True] * (STEPS - 1)]
     difference = torch.cat([(a - b).flatten() for a, b in zip(exact, mixed, strict=True)])
     assert 1e-4 < difference.norm() / torch.cat([change.flatten() for change in exact]).norm() < 0.05
+
+
+@needs_compiler
+def test_gradients_lie_as_their_weights_do_each_by_itself() -> None:
+    torch.manual_seed(0)
+    weights = {name: nn.Parameter(torch.rand(3, 4)) for name in ("added", "also_added", "transposed", "unused")}
+    x = torch.rand(4, 3)
+
+    def loss_of(x: Tensor) -> Tensor:
+        return (weights["added"] + weights["also_added"]).sum() + (x * weights["transposed"].t()).sum()
+
+    gradients = {}
+    for steps, said in ((1, None), (2, [])):
+        with contextlib.nullcontext() if said is None else compiling(CPU, said.append):
+            for _ in range(steps):
+                ganfw.update(torch.optim.SGD(weights.values(), lr=0.0), loss_of, (x,))
+        assert weights["unused"].grad is None
+        gradients[steps] = [weights[name].grad for name in ("added", "also_added", "transposed")]
+
+    assert not said
+    for plain, compiled in zip(*gradients.values(), strict=True):
+        assert torch.equal(plain, compiled)
+        assert compiled.stride() == plain.stride()
+    assert len({gradient.untyped_storage().data_ptr() for gradient in (*gradients[2], x)}) == 4
 
 
 def test_what_cannot_be_compiled_is_told_once() -> None:
