@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sized
 from typing import Any, cast
 
 import torch
-from attrs import Factory, evolve, field, frozen
+from attrs import Factory, field, frozen
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -66,6 +66,8 @@ class TensorData:
 
 Data = TensorData | Dataset[Any]
 """What a data part returns: data in memory, or a torch data set whose items are a sample or (sample, label)."""
+
+SamplesAndLabels = tuple[Tensor, Tensor | None]
 
 
 @frozen(eq=False)
@@ -156,26 +158,26 @@ class Batches:
         else:
             served = self._load(self.data, epoch, indices)
         first_step = epoch * self.per_epoch + first_batch
-        for step, (batch, mine) in enumerate(zip(batches, served, strict=True), first_step):
+        for step, (batch, (samples, labels)) in enumerate(zip(batches, served, strict=True), first_step):
             self.world.begin_batch(len(batch))
-            yield evolve(mine, step=step, total=len(batch), rows=self.world.rows)
+            yield Batch(samples, labels, step, len(batch), self.world.rows)
 
     def first(self, count: int) -> Batch:
         """Return the first `count` samples in the data's own order, or all if there are fewer."""
         indices = torch.arange(min(count, self.size))
         if isinstance(self.data, TensorData):
-            return next(self._gather(self.data, [indices.to(self.device)]))
+            return Batch(*next(self._gather(self.data, [indices.to(self.device)])))
         items = SeededItems(self.data, self.seed, 0)
-        return self._to_batch(torch.utils.data.default_collate([items[int(index)] for index in indices]))
+        return Batch(*self._move(torch.utils.data.default_collate([items[int(index)] for index in indices])))
 
-    def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[Batch]:
+    def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
         for chunk in indices:
             samples = data.samples.index_select(0, chunk)
             if samples.dtype == torch.uint8:
-                samples = samples.to(torch.float32).div_(255)
-            yield Batch(samples, None if data.labels is None else data.labels.index_select(0, chunk))
+                samples = samples / 255
+            yield samples, None if data.labels is None else data.labels.index_select(0, chunk)
 
-    def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[Batch]:
+    def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
         workers = min(4, (os.cpu_count() or 1) - 1) if self.workers is None else self.workers
         loader = DataLoader(
             SeededItems(data, self.seed, epoch),
@@ -185,12 +187,12 @@ class Batches:
             pin_memory=self.device.type == "cuda",
         )
         for loaded in loader:
-            yield self._to_batch(loaded)
+            yield self._move(loaded)
 
-    def _to_batch(self, loaded: Any) -> Batch:
+    def _move(self, loaded: Any) -> SamplesAndLabels:
         samples, labels = loaded if isinstance(loaded, list | tuple) else (loaded, None)
         moved = samples.to(self.device, non_blocking=True)
-        return Batch(moved, None if labels is None else labels.to(self.device, non_blocking=True))
+        return moved, None if labels is None else labels.to(self.device, non_blocking=True)
 
 
 @frozen(eq=False)

@@ -13,11 +13,13 @@ class Progress(Callback):
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._steps_per_epoch = 1
         self._last_step = 0
         self._last_seconds = 0.0
 
     def on_start(self, training: Training) -> None:
         """Show the bar."""
+        self._steps_per_epoch = training.experiment.batches.per_epoch
         self._last_step, self._last_seconds = training.step, training.seconds
         self._bar = tqdm(
             total=training.total_steps,
@@ -34,7 +36,7 @@ class Progress(Callback):
 
     def on_step(self, training: Training) -> None:
         """Move the bar."""
-        if training.step == 1 or training.step % training.experiment.batches.per_epoch == 1:
+        if training.step == 1 or training.step % self._steps_per_epoch == 1:
             self._describe(training)
         self._bar.update()
 
