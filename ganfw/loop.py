@@ -148,7 +148,9 @@ class Training:
                 self.say(f"run.compile: not compiled: {reason}")
                 compiles = False
             if compiles:
-                stack.enter_context(compiling(experiment.device, self.say))
+                batches = experiment.batches
+                rows = min(batches.batch_size, batches.size)
+                stack.enter_context(compiling(experiment.device, rows, self.say))
             stack.enter_context(computing_in(experiment.settings.precision, *networks, compiled=compiles))
             yield
 

@@ -53,6 +53,11 @@ class Objective:
         self._is_relativistic = is_relativistic(loss)
         self._one_pass: bool | None = None  # not known before the first batch
 
+    def look_at(self, batch: Batch) -> None:
+        """Find out about the discriminator what can be found out once, if it is not known; not for a compiler."""
+        if self._one_pass is None:
+            self._one_pass = treats_rows_alone(self._discriminator, batch.samples, batch.labels)
+
     def of_discriminator(self, batch: Batch, fake: Tensor, random: torch.Generator) -> Tensor:
         """Return what the discriminator minimises, a scalar.
 
@@ -61,6 +66,7 @@ class Objective:
             fake: as many fakes, without gradient.
             random: what augmentations and regularizers draw from.
         """
+        self.look_at(batch)
         real, fake = (self._augment(samples, batch, random) for samples in (batch.samples, fake))
         real_logits, fake_logits = self._judge_both(real, fake, batch.labels)
         for name, augmentation in self._augmentations.items():
@@ -126,8 +132,6 @@ class Objective:
 
     def _judge_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the logits of both, from one pass where that gives the same."""
-        if self._one_pass is None:
-            self._one_pass = treats_rows_alone(self._discriminator, real, labels)
         if not self._one_pass:
             return self._judge(real, labels), self._judge(fake, labels)
         both = None if labels is None else torch.cat([labels, labels])

@@ -82,6 +82,7 @@ class Alternating:
         self.objective.load_state_dict(state)
 
     def _update_discriminator(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
+        self.objective.look_at(batch)
         loss = update(
             self.discriminator_optimizer,
             self._discriminator_loss,

@@ -46,18 +46,19 @@ def why_not_compile(device: torch.device, world: World) -> str:
 
 
 @contextlib.contextmanager
-def compiling(device: torch.device, say: Callable[[str], None]) -> Iterator[None]:
+def compiling(device: torch.device, rows: int, say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, compile losses together with their gradients, on CUDA into CUDA graphs.
 
-    Each is compiled when a batch size comes for the second time in a row, which takes seconds. Till then it runs as
-    written, so that a short last batch is not worth it, and what is found out once is not compiled. Where the
-    compiler fails, a loss stays as it is written.
+    Each is compiled when it is first asked for, which takes seconds. A short last batch is not worth that and runs
+    as written, as a loss does that the compiler fails on. What happens to a batch does not depend on those before it:
+    a resumed run computes what an unbroken one does, to the last bit.
 
     Args:
         device: where they are computed.
+        rows: what the first tensor of a loss's inputs has if it is compiled.
         say: told in a line what is not compiled, and why.
     """
-    token = _compiler.set(_Compiler(device, say))
+    token = _compiler.set(_Compiler(device, rows, say))
     config: Any = torch._dynamo.config
     try:
         with config.patch(trace_autograd_ops=True):
@@ -82,14 +83,15 @@ def _loss_and_gradients(
 class _Compiler:
     """Both passes of each loss, as they run within a block."""
 
-    def __init__(self, device: torch.device, say: Callable[[str], None]) -> None:
+    def __init__(self, device: torch.device, rows: int, say: Callable[[str], None]) -> None:
+        self._rows = rows
         self._say = say
         self._mode = "reduce-overhead" if device.type == "cuda" else None
         self._passes: dict[Any, Callable[..., Tensor]] = {}
 
     def passes(self, loss_of: Callable[..., Tensor], why_not: str) -> Callable[..., Tensor]:
         if loss_of not in self._passes:
-            self._passes[loss_of] = _CompiledPasses(self._mode, self._leave)
+            self._passes[loss_of] = _CompiledPasses(self._mode, self._rows, self._leave)
             if why_not:
                 self._leave(loss_of, why_not)
         return self._passes[loss_of]
@@ -101,22 +103,18 @@ class _Compiler:
 
 
 class _CompiledPasses:
-    """Both passes of one loss, compiled for sizes that come twice in a row; others run as written."""
+    """Both passes of one loss, compiled for batches of one size."""
 
-    def __init__(self, mode: str | None, leave: Callable[[Callable[..., Tensor], str], None]) -> None:
+    def __init__(self, mode: str | None, rows: int, leave: Callable[[Callable[..., Tensor], str], None]) -> None:
         compile_: Any = torch.compile  # its types do not know all that it takes
         self._compiled = compile_(_loss_and_gradients, dynamic=False, mode=mode, isolate_recompiles=True)
         self._mode = mode
+        self._rows = rows
         self._leave = leave
-        self._sizes: set[Any] = set()
-        self._last: Any = None
 
     def __call__(self, loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> Tensor:
-        size = tuple(value.shape for value in inputs if isinstance(value, Tensor))
-        if size == self._last:
-            self._sizes.add(size)
-        self._last = size
-        if size not in self._sizes:
+        first = next((value for value in inputs if isinstance(value, Tensor)), None)
+        if first is not None and len(first) != self._rows:
             return _as_written(loss_of, weights, inputs)
         try:
             loss: Tensor

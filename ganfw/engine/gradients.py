@@ -21,7 +21,7 @@ def update(
         optimizer: of weights that the loss depends on.
         loss_of: returns the loss, a scalar, from the inputs; the same in each step, for with `run.compile` it is
             compiled together with its gradients. Then random numbers are best drawn outside.
-        inputs: given to `loss_of`.
+        inputs: given to `loss_of`; the first tensor among them has as many rows as the batch.
         why_not_compile: why this loss cannot be compiled, if it cannot; the user is told once.
 
     Returns:
