@@ -7,6 +7,7 @@ again without what came before it.
 import hashlib
 import os
 from collections.abc import Iterator, Sized
+from itertools import repeat
 from typing import Any, cast
 
 import torch
@@ -66,6 +67,9 @@ class TensorData:
 
 Data = TensorData | Dataset[Any]
 """What a data part returns: data in memory, or a torch data set whose items are a sample or (sample, label)."""
+
+_GATHERED_VALUES = 1 << 20
+"""How many values of batches to come are gathered at once, 4 MiB in float32: one by one costs more than the copying."""
 
 SamplesAndLabels = tuple[Tensor, Tensor | None]
 
@@ -171,11 +175,16 @@ class Batches:
         return Batch(*self._move(torch.utils.data.default_collate([items[int(index)] for index in indices])))
 
     def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
-        for chunk in indices:
-            samples = data.samples.index_select(0, chunk)
+        most_rows = _GATHERED_VALUES // max(data.samples[0].numel(), 1)
+        at_once = max(1, most_rows // self.batch_size)
+        for start in range(0, len(indices), at_once):
+            chunks = indices[start : start + at_once]
+            rows, sizes = torch.cat(chunks), [len(chunk) for chunk in chunks]
+            samples = data.samples.index_select(0, rows)
             if samples.dtype == torch.uint8:
                 samples = samples / 255
-            yield samples, None if data.labels is None else data.labels.index_select(0, chunk)
+            labels = repeat(None) if data.labels is None else data.labels.index_select(0, rows).split(sizes)
+            yield from zip(samples.split(sizes), labels, strict=False)
 
     def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
         workers = min(4, (os.cpu_count() or 1) - 1) if self.workers is None else self.workers
