@@ -54,7 +54,10 @@ class Objective:
         self._one_pass: bool | None = None  # not known before the first batch
 
     def look_at(self, batch: Batch) -> None:
-        """Find out about the discriminator what can be found out once, if it is not known; not for a compiler."""
+        """Find out about the discriminator what can be found out once, if it is not known.
+
+        `of_discriminator` does so itself; call it before where that is compiled.
+        """
         if self._one_pass is None:
             self._one_pass = treats_rows_alone(self._discriminator, batch.samples, batch.labels)
 

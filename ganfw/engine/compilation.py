@@ -91,9 +91,10 @@ class _Compiler:
 
     def passes(self, loss_of: Callable[..., Tensor], why_not: str) -> Callable[..., Tensor]:
         if loss_of not in self._passes:
-            self._passes[loss_of] = _CompiledPasses(self._mode, self._rows, self._leave)
             if why_not:
                 self._leave(loss_of, why_not)
+            else:
+                self._passes[loss_of] = _CompiledPasses(self._mode, self._rows, self._leave)
         return self._passes[loss_of]
 
     def _leave(self, loss_of: Callable[..., Tensor], why: str) -> None:
