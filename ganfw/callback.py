@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from ganfw.loop import Training
 
 
-EVENTS = ("on_start", "on_log", "on_step", "on_settled", "on_end")
-
-
 class Callback:
     """Base of callbacks: every event does nothing until it is overridden.
 
@@ -41,3 +38,7 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned, before `on_start`."""
+
+
+EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+"""The methods of a callback that a training run calls."""

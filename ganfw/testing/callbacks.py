@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from ganfw.callback import Callback
+from ganfw.callback import EVENTS
 from ganfw.experiment import Experiment, assemble
 from ganfw.loop import train
 from ganfw.recipe.resolve import resolve
@@ -15,11 +15,10 @@ from ganfw.testing.subject import Subject
 def handles_events_that_exist(subject: Subject, _folder: Path) -> None:
     """It has a method for every event, and none for an event that never comes."""
     callback = subject.fresh()
-    events = {name for name in vars(Callback) if name.startswith("on_")}
-    missing = sorted(name for name in events if not callable(getattr(callback, name, None)))
+    missing = sorted(name for name in EVENTS if not callable(getattr(callback, name, None)))
     subject.require(not missing, f"it has no {', '.join(missing)}: inherit ganfw.Callback")
-    unknown = sorted({name for name in dir(callback) if name.startswith("on_")} - events)
-    known = ", ".join(sorted(events))
+    unknown = sorted({name for name in dir(callback) if name.startswith("on_")} - set(EVENTS))
+    known = ", ".join(sorted(EVENTS))
     subject.require(not unknown, f"{', '.join(unknown)} is never called; events are {known}")
 
 
