@@ -72,6 +72,7 @@ _GATHERED_VALUES = 1 << 20
 """How many values of batches to come are gathered at once, 4 MiB in float32: one by one costs more than the copying."""
 
 SamplesAndLabels = tuple[Tensor, Tensor | None]
+"""What a batch takes from the data, on the device."""
 
 
 @frozen(eq=False)
@@ -158,7 +159,7 @@ class Batches:
         batches = order[first_batch * self.batch_size :].split(self.batch_size)
         indices = [batch[self.world.rows_of(len(batch))] for batch in batches]
         if isinstance(self.data, TensorData):
-            served = self._gather(self.data, [chunk.to(self.device) for chunk in indices])
+            served = self._gather(self.data, indices)
         else:
             served = self._load(self.data, epoch, indices)
         first_step = epoch * self.per_epoch + first_batch
@@ -170,16 +171,16 @@ class Batches:
         """Return the first `count` samples in the data's own order, or all if there are fewer."""
         indices = torch.arange(min(count, self.size))
         if isinstance(self.data, TensorData):
-            return Batch(*next(self._gather(self.data, [indices.to(self.device)])))
+            return Batch(*next(self._gather(self.data, [indices])))
         items = SeededItems(self.data, self.seed, 0)
         return Batch(*self._move(torch.utils.data.default_collate([items[int(index)] for index in indices])))
 
     def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
-        most_rows = _GATHERED_VALUES // max(data.samples[0].numel(), 1)
-        at_once = max(1, most_rows // self.batch_size)
+        values_of_a_batch = self.batch_size * data.samples.shape[1:].numel()
+        at_once = max(1, _GATHERED_VALUES // max(1, values_of_a_batch))
         for start in range(0, len(indices), at_once):
             chunks = indices[start : start + at_once]
-            rows, sizes = torch.cat(chunks), [len(chunk) for chunk in chunks]
+            rows, sizes = torch.cat(chunks).to(self.device), [len(chunk) for chunk in chunks]
             samples = data.samples.index_select(0, rows)
             if samples.dtype == torch.uint8:
                 samples = samples / 255
