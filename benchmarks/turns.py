@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import define, evolve, field
+from attrs import define, field
 from memory import resident_mib
 from scenery import RECIPE, scratch
 
@@ -92,18 +92,17 @@ def take_turns(
         seconds: about how long each trains in a round.
         warm_up: steps that each does first, untimed.
     """
-    nobody = evolve(contestants[0], name="nobody")
+    nobody = Contestant("nobody", contestants[0].command, contestants[0].environment)
     nobody.start()
     nobody.train(warm_up)
-    lengths = []
+    turns = []
     for contestant in contestants:
         contestant.start()
         contestant.train(warm_up)
-        lengths.append(steps or max(1, round(5 * seconds / contestant.train(5))))
+        turns.append((contestant, steps or max(1, round(5 * seconds / contestant.train(5)))))
     for number in range(rounds):
-        first = number % len(contestants)
-        turns = list(zip(contestants, lengths, strict=True))
-        for contestant, length in turns[first:] + turns[:first]:
+        for turn in range(number, number + len(turns)):
+            contestant, length = turns[turn % len(turns)]
             contestant.rates.append(length / contestant.train(length))
             print(f"round {number + 1}: {contestant.name} {contestant.rates[-1]:.1f} steps/s", file=sys.stderr)
     for contestant in (nobody, *contestants):
