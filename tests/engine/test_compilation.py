@@ -57,7 +57,7 @@ def test_a_loss_that_the_compiler_fails_on_stays_as_written(tmp_path: Path) -> N
     script = """
 import torch
 import ganfw
-from ganfw.engine.compilation import compiling, why_not_compile
+from ganfw.engine.compilation import compiling
 
 weight = torch.nn.Parameter(torch.ones(()))
 optimizer = torch.optim.SGD([weight], lr=0.25)

@@ -141,6 +141,21 @@ def test_nothing_is_left_on_the_network(registry: Registry) -> None:
     copy.deepcopy(run)
 
 
+def test_a_network_to_be_compiled_gets_its_own_forward_pass_back() -> None:
+    plain, owner = network(), network()
+    own = owner.forward = lambda x: x + 1
+    x = torch.rand(2, 1, 8, 8)
+    with computing_in("bf16", plain, owner, compiled=True):
+        assert plain(x).dtype == torch.float32
+        with computing_in("bf16", reference := network()):
+            torch.testing.assert_close(plain(x), reference(x), rtol=0, atol=0)
+        reference.load_state_dict(plain.state_dict())
+        torch.testing.assert_close(plain.eval()(x), reference.eval()(x), rtol=0, atol=0)
+
+    assert "forward" not in vars(plain)
+    assert owner.forward is own
+
+
 def sgd_step(registry: Registry, precision: Any) -> list[Tensor]:
     """Return how one step of plain gradient descent changes the reference networks."""
     torch.manual_seed(0)
