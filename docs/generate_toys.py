@@ -15,7 +15,7 @@ import torch
 from attrs import field, frozen
 
 import ganfw
-from ganfw import Evidence, Recipe, SampleSet
+from ganfw import MetricInputs, Recipe, SampleSet
 from ganfw.builtin.sample_scatter import scatter_png
 
 DOCS = Path(__file__).parent
@@ -80,8 +80,8 @@ def train(name: str, registry: ganfw.Registry) -> dict[str, Any]:
 def measure(points: torch.Tensor, registry: ganfw.Registry) -> dict[str, float | None]:
     """Return what the metric `grid_modes` finds."""
     judged = SampleSet(points, points.double())
-    evidence = Evidence(samples=judged, reference=judged, training=judged)
-    return {name: found.value for name, found in registry.load("metric", "grid_modes")()(evidence).items()}
+    inputs = MetricInputs(samples=judged, reference=judged, training=judged)
+    return {name: found.value for name, found in registry.load("metric", "grid_modes")()(inputs).items()}
 
 
 def slug(name: str) -> str:

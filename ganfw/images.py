@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganfw.atomic import write_atomically
 from ganfw.errors import InputError
+from ganfw.files import write_atomically
 
 MIN_WIDTH = 84
 """About how wide a small image is drawn in a grid, in pixels."""

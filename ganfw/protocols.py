@@ -12,8 +12,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from ganfw.data import Batch
-from ganfw.draws import Draws
+from ganfw.data import Batch, RowRandom
 
 
 class Noise(Protocol):
@@ -60,7 +59,7 @@ class Loss(Protocol):
 
 
 @frozen(eq=False, kw_only=True)
-class Judgement:
+class UpdateContext:
     """What the update of one network has seen, for regularizers.
 
     Attributes:
@@ -69,11 +68,11 @@ class Judgement:
         real_logits: `(batch, 1)`; None in the generator's update, unless its loss is relativistic.
         fake_logits: `(batch, 1)`.
         labels: `(batch,)` int64, or None where the data has none.
-        judge: the discriminator as a function of samples alone, `(n, *sample_shape)` to `(n, 1)`, n as in the batch;
+        discriminate: the discriminator as a function of samples alone, `(n, *sample_shape)` to `(n, 1)`, n as in the batch;
             it is given the batch's labels if it is conditional.
         generator: the generator.
         discriminator: the discriminator.
-        draws: random numbers for the rows of the batch.
+        random: random numbers for the rows of the batch.
     """
 
     real: Tensor
@@ -81,17 +80,17 @@ class Judgement:
     real_logits: Tensor | None
     fake_logits: Tensor
     labels: Tensor | None
-    judge: Callable[[Tensor], Tensor]
+    discriminate: Callable[[Tensor], Tensor]
     generator: nn.Module
     discriminator: nn.Module
-    draws: Draws
+    random: RowRandom
 
 
 class Regularizer(Protocol):
     """Adds a term to the loss of one network or both, or limits weights; it has what it needs of these, and no more.
 
-    - `discriminator(judgement) -> Tensor`: a scalar to add to the discriminator's loss, weight included.
-    - `generator(judgement) -> Tensor`: a scalar to add to the generator's loss.
+    - `discriminator(context) -> Tensor`: a scalar to add to the discriminator's loss, weight included.
+    - `generator(context) -> Tensor`: a scalar to add to the generator's loss.
     - `constrain(discriminator) -> None`: changes the discriminator's weights in place, after each of its updates.
     - `every_steps: int`: its terms are added in the first step and then in every so many, multiplied by that number:
       lazy regularization (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, appendix B).
@@ -108,7 +107,7 @@ class Augmentation(Protocol):
     the metrics beside the losses: `ada/p`.
     """
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         """Return `(batch, *sample_shape)` float32 from such samples, different for each row."""
         ...
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganfw import Batch, Draws, Part, TensorData, hookimpl
+from ganfw import Batch, Part, RowRandom, TensorData, hookimpl
 
 
 @hookimpl
@@ -23,7 +23,7 @@ def ganfw_parts() -> Iterator[Part]:
 class NoiseAugmentation:
     """Adds N(0, 0.01) to every coordinate."""
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         return samples + 0.1 * draws.normal(*samples.shape[1:])
 
 
@@ -34,7 +34,7 @@ class AdaptiveBrightness:
         self.limit = torch.zeros(())
         self.seen: list[Tensor] = []
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         return samples * (1 - self.limit * draws.uniform(*[1] * (samples.ndim - 1)))
 
     def observe(self, real_logits: Tensor) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganfw import Batch, DataError, TensorData
-from ganfw.data import Batches
+from ganfw.training.batches import Batches
 
 CPU = torch.device("cpu")
 SIZE = 23

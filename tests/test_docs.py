@@ -20,15 +20,15 @@ import torch
 from click.testing import CliRunner
 
 import ganfw
-from ganfw.callback import EVENTS
 from ganfw.cli import main
-from ganfw.parts import FACTS, KINDS
+from ganfw.plugins.part import CONTEXT, KINDS
+from ganfw.plugins.signature import read_signature
+from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
 from ganfw.scaffold.plugin import plugin_files, plugin_names
-from ganfw.settings import RunSettings
-from ganfw.signature import read_signature
 from ganfw.testing import checks_of
 from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
+from ganfw.training.callback import EVENTS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -250,12 +250,12 @@ def measured(
     *,
     classes: tuple[torch.Tensor, torch.Tensor] | None = None,
     **keys: Any,
-) -> Mapping[str, ganfw.Measured]:
+) -> Mapping[str, ganfw.MetricValue]:
     """Measure samples that are their own features, `(n, d)`; the reference is the training set too."""
     left, right = (None, None) if classes is None else classes
     real = ganfw.SampleSet(reference, reference, right)
     return registry.load("metric", part)(**keys)(
-        ganfw.Evidence(ganfw.SampleSet(samples, samples, left), real, ganfw.SampleSet(reference, reference))
+        ganfw.MetricInputs(ganfw.SampleSet(samples, samples, left), real, ganfw.SampleSet(reference, reference))
     )
 
 
@@ -308,8 +308,8 @@ def test_the_metric_on_the_page_measures() -> None:
 
     metric = names["MeanDistance"]()
 
-    assert metric(ganfw.Evidence(ones, zeros, zeros)) == {"mean_distance": ganfw.Measured(2.0, "lower")}
-    assert metric(ganfw.Evidence(nothing, zeros, zeros))["mean_distance"].value is None
+    assert metric(ganfw.MetricInputs(ones, zeros, zeros)) == {"mean_distance": ganfw.MetricValue(2.0, "lower")}
+    assert metric(ganfw.MetricInputs(nothing, zeros, zeros))["mean_distance"].value is None
 
 
 # run-directory.md
@@ -522,7 +522,7 @@ def test_the_script_on_the_page_trains_and_resumes(tmp_path: Path, monkeypatch: 
 
 
 def test_the_tables_of_facts_and_kinds_are_those_of_the_code() -> None:
-    assert [[f"`{name}`", text] for name, text in FACTS.items()] == table(
+    assert [[f"`{name}`", text] for name, text in CONTEXT.items()] == table(
         section("writing-a-plugin.md", "Facts and keys")
     )
     assert [[f"`{name}`", text] for name, text in KINDS.items()] == table(section("writing-a-plugin.md", "Kinds"))
@@ -681,8 +681,8 @@ def test_the_order_of_events_is_that_of_the_loop(tiny: ganfw.Recipe, registry: g
     )
     ganfw.train(composed, steps=3)
 
-    quiet = ["step", "on_step", "on_settled"]
-    loud = ["step", "on_log", "on_step", "on_settled"]
+    quiet = ["step", "on_step", "on_step_end"]
+    loud = ["step", "on_log", "on_step", "on_step_end"]
     assert told == ["on_start", *quiet, *loud, *quiet, "on_log", "on_end"]
     events = re.findall(r"`(on_\w+)` of every", section("architecture.md", "The order of events in a step"))
     assert ["step", *events] == loud

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,149 +13,75 @@ import pytest
 import ganfw
 
 PACKAGE = Path(ganfw.__file__).parent
-ROOMS = (
-    "errors",
-    "parts",
-    "signature",
-    "registry",
-    "hookspecs",
+LAYERS = (
+    "",
     "plugins",
-    "settings",
-    "recipe.origin",
-    "recipe.tables",
-    "recipe.layers",
-    "recipe.document",
-    "recipe.resolve",
-    "state",
-    "atomic",
-    "bounded",
-    "randomness",
-    "regions",
-    "device",
-    "world",
-    "engine.compilation",
-    "engine.kernels",
-    "engine.optimizers",
-    "engine.precision",
-    "engine.networks",
-    "engine.batch_norm",
-    "engine.gradients",
-    "draws",
-    "data",
-    "protocols",
-    "shared_noise",
-    "engine.averaging",
-    "objective",
-    "callback",
-    "sampling",
-    "images",
-    "evaluation.evidence",
-    "evaluation.classifier",
-    "evaluation.classifier_training",
-    "evaluation.features",
-    "evaluation.floors",
-    "evaluation.judge",
-    "evaluation.pictures",
-    "contract",
-    "experiment",
-    "window",
-    "optimizer_state",
-    "lock",
-    "loop",
-    "run_directory",
-    "checkpoint.manifest",
-    "checkpoint.folder",
-    "evaluation.assembly",
-    "evaluation.record",
-    "checkpoint.write",
-    "checkpoint.read",
-    "checkpoint.resume",
-    "testing.resume",
-    "testing.recipe",
-    "testing.subject",
-    "testing.parts",
-    "testing.hooks",
-    "testing.datasets",
-    "testing.noises",
-    "testing.networks",
-    "testing.losses",
-    "testing.regularizers",
-    "testing.augmentations",
-    "testing.optimizers",
-    "testing.schedules",
-    "testing.averages",
-    "testing.steps",
-    "testing.callbacks",
-    "testing.evidence",
-    "testing.recipes",
-    "testing.catalogue",
-    "signals",
-    "report.reading",
-    "report.settings",
-    "report.environment",
-    "report.curves",
-    "report.evaluations",
-    "report.run",
-    "report.pictures",
-    "report.time_lapse",
-    "report.axis",
-    "report.chart",
-    "report.groups",
-    "report.names",
-    "report.figures",
-    "report.tables",
-    "report.page",
-    "scaffold.plugin",
-    "scaffold.recipe",
-    "cli.options",
-    "cli.inspect",
-    "cli.recipe",
-    "cli.training",
-    "cli.sampling",
-    "cli.evaluation",
-    "cli.train_evaluator",
-    "cli.report",
-    "cli.new",
+    "recipe",
+    "distributed",
+    "engine",
+    "training",
+    "run",
+    "evaluation",
+    "report",
+    "scaffold",
+    "testing",
     "cli",
-    "__main__",
 )
-"""The modules from the ground up: each may import only what stands before it."""
+"""The folders of the package from the ground up, the modules beside them first: each imports from itself and below."""
 
-NOTHING_BUT_NAMES = ("__init__", "recipe", "checkpoint", "engine", "evaluation", "report", "scaffold", "testing")
-"""Packages whose own file holds no code: at most it gives names of its modules."""
+NO_LAYER = ("builtin", "recipes")
+"""Folders that no other folder imports: what ganfw offers as a plugin does."""
 
 
 @functools.cache
 def modules() -> dict[str, ast.Module]:
-    """Return every module of the package but the built-in parts, parsed, by its name within the package."""
+    """Return every module of the package but the built-in parts, parsed, by its name: `"engine.precision"`."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-        if name not in NOTHING_BUT_NAMES and not name.startswith("builtin"):
+        if name.partition(".")[0] not in (*NO_LAYER, "__main__", "__init__"):
             found[name] = ast.parse(path.read_text())
     return found
 
 
-def imports(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
-    """Yield each module that is imported, at the top or in a function but not for types alone, and the names."""
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
+def folder_of(module: str) -> str:
+    return module.partition(".")[0] if (PACKAGE / module.partition(".")[0]).is_dir() else ""
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """Yield each name that is imported from ganfw, for types alone too: `"engine.precision"`."""
     for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield node.module or "", [alias.name for alias in node.names]
+            module = node.module or ""
+            if module.partition(".")[0] == "ganfw":
+                inner = module.removeprefix("ganfw").removeprefix(".")
+                names = [f"{inner}.{alias.name}".removeprefix(".") for alias in node.names]
+                yield from (name if name in modules() else inner for name in names)
         elif isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
+            yield from (a.name.removeprefix("ganfw.") for a in node.names if a.name.startswith("ganfw."))
 
 
-def test_every_room_is_known() -> None:
-    assert sorted(modules()) == sorted(ROOMS)
+def test_every_folder_has_its_layer() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+
+    assert folders == {*LAYERS, *NO_LAYER} - {""}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_folder_imports_upward(layer: str) -> None:
+    own = [name for name in modules() if folder_of(name) == layer]
+    assert own
+    for name in own:
+        for target in imports(modules()[name]):
+            below = folder_of(target) in LAYERS[: LAYERS.index(layer) + 1]
+            assert below, f"ganfw.{name} imports ganfw.{target}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: [target for target in imports(tree) if target in modules()] for name, tree in modules().items()}
+
+    list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def test_the_recipes_at_the_top_are_those_in_the_package() -> None:
@@ -164,26 +91,10 @@ def test_the_recipes_at_the_top_are_those_in_the_package() -> None:
     assert top == shipped
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_run_one_way(room: str) -> None:
-    floor = ROOMS.index(room)
-    for module, names in imports(modules()[room]):
-        if module == "ganfw":
-            targets = names
-        elif module.removeprefix("ganfw.") in NOTHING_BUT_NAMES:
-            targets = [f"{module.removeprefix('ganfw.')}.{name}" for name in names]
-        elif module.startswith("ganfw."):
-            targets = [module.removeprefix("ganfw.")]
-        else:
-            continue
-        for target in targets:
-            assert ROOMS.index(target) < floor, f"{room} imports {target}"
-
-
 def test_the_core_names_no_builtin_part() -> None:
     for name, tree in modules().items():
-        for module, _ in imports(tree):
-            assert not module.startswith("ganfw.builtin"), name
+        for target in imports(tree):
+            assert not target.startswith("builtin"), name
 
 
 def test_every_public_name_is_there() -> None:
@@ -193,7 +104,7 @@ def test_every_public_name_is_there() -> None:
         assert name in dir(ganfw)
     with pytest.raises(AttributeError) as caught:
         ganfw.nothing  # noqa: B018
-    assert str(caught.value) == "module 'ganfw' has no attribute 'nothing'"
+    assert str(caught.value) == "No ganfw attribute nothing"
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -216,7 +127,7 @@ def loaded_by(*arguments: str) -> set[str]:
 def test_listing_imports_neither_torch_nor_a_part(arguments: list[str]) -> None:
     loaded = loaded_by(*arguments)
 
-    assert "ganfw.plugins" in loaded
+    assert "ganfw.plugins.discovery" in loaded
     assert not loaded & {"torch", "torchvision", "numpy", "tqdm", "tomlkit"}
     assert not [name for name in loaded if name.startswith("ganfw.builtin.")]
 

@@ -87,7 +87,7 @@ class Alternating:
             self.discriminator_optimizer,
             self._discriminator_loss,
             (batch, z, fake, random),
-            why_not_compile=self.objective.why_not_compile("discriminator"),
+            compile_blocker=self.objective.compile_blocker("discriminator"),
         )
         self.objective.constrain()
         return loss
@@ -98,7 +98,7 @@ class Alternating:
             self.generator_optimizer,
             self._generator_loss,
             (batch, z, fake, random),
-            why_not_compile=why_not or self.objective.why_not_compile("generator"),
+            compile_blocker=why_not or self.objective.compile_blocker("generator"),
         )
 
     def _discriminator_loss(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:

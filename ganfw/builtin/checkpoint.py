@@ -26,7 +26,7 @@ class Checkpoint(Callback):
         check_space(training)
         self._saved_step = training.step  # if training goes on from a checkpoint, this is it
 
-    def on_settled(self, training: Training) -> None:
+    def on_step_end(self, training: Training) -> None:
         """Save if it is time."""
         if training.step % self.every_steps == 0:
             self._save(training)

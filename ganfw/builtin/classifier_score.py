@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.shortfall import shortfall
 
 
@@ -35,9 +35,9 @@ class ClassifierScore:
     ) -> None:
         self.min_share = min_share
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `classifier_score`, `class_histogram`, `class_kl` and `classes_found`."""
-        samples, reference = evidence.samples.probabilities, evidence.reference.probabilities
+        samples, reference = inputs.samples.probabilities, inputs.reference.probabilities
         if samples is None or reference is None:
             return _nothing("the embedding gives no probabilities of classes")
         if reason := shortfall({"samples": samples, "reference samples": reference}, 1, "a mean needs"):
@@ -45,19 +45,19 @@ class ClassifierScore:
         shares, real_shares = _shares(samples), _shares(reference)
         found = (shares > 0) & (real_shares > 0) & (shares >= self.min_share * real_shares)
         return {
-            "classifier_score": Measured(_score(samples), "higher"),
-            "class_histogram": Measured(tuple(shares.tolist())),
+            "classifier_score": MetricValue(_score(samples), "higher"),
+            "class_histogram": MetricValue(tuple(shares.tolist())),
             "class_kl": _divergence(shares, real_shares),
-            "classes_found": Measured(float(found.sum()), "higher"),
+            "classes_found": MetricValue(float(found.sum()), "higher"),
         }
 
 
-def _nothing(reason: str) -> Mapping[str, Measured]:
+def _nothing(reason: str) -> Mapping[str, MetricValue]:
     return {
-        "classifier_score": Measured(None, "higher", reason),
-        "class_histogram": Measured(None, "", reason),
-        "class_kl": Measured(None, "lower", reason),
-        "classes_found": Measured(None, "higher", reason),
+        "classifier_score": MetricValue(None, "higher", reason),
+        "class_histogram": MetricValue(None, "", reason),
+        "class_kl": MetricValue(None, "lower", reason),
+        "classes_found": MetricValue(None, "higher", reason),
     }
 
 
@@ -74,9 +74,9 @@ def _shares(probabilities: Tensor) -> Tensor:
     return torch.bincount(probabilities.argmax(1), minlength=classes).double() / len(probabilities)
 
 
-def _divergence(shares: Tensor, real_shares: Tensor) -> Measured:
+def _divergence(shares: Tensor, real_shares: Tensor) -> MetricValue:
     if foreign := ((shares > 0) & (real_shares == 0)).nonzero().flatten().tolist():
-        return Measured(None, "lower", f"infinite: no reference sample is predicted to be of class {foreign[0]}")
+        return MetricValue(None, "lower", f"infinite: no reference sample is predicted to be of class {foreign[0]}")
     there = shares > 0
     terms = shares[there] * (shares[there] / real_shares[there]).log()
-    return Measured(max(0.0, float(terms.sum())), "lower")
+    return MetricValue(max(0.0, float(terms.sum())), "lower")

@@ -6,7 +6,7 @@ from typing import Annotated
 import torch
 from annotated_types import Ge
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.distances import inside, kth_distance
 from ganfw.builtin.shortfall import shortfall
 
@@ -25,14 +25,14 @@ class DensityCoverage:
     def __init__(self, *, k: Annotated[int, Ge(1), "the neighbour that a ball reaches to"] = 5) -> None:
         self.k = k
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `density` and `coverage`; no value without samples, or with not more than k reference samples."""
-        samples, reference = evidence.samples.features, evidence.reference.features
+        samples, reference = inputs.samples.features, inputs.reference.features
         if reason := (
             shortfall({"samples": samples}, 1, "a mean needs")
             or shortfall({"reference samples": reference}, self.k + 1, f"k = {self.k} needs")
         ):
-            return {name: Measured(None, "higher", reason) for name in ("density", "coverage")}
+            return {name: MetricValue(None, "higher", reason) for name in ("density", "coverage")}
         radii = kth_distance(reference, reference, self.k + 1)
         memberships = 0
         reached = torch.zeros(len(reference), dtype=torch.bool)
@@ -40,6 +40,6 @@ class DensityCoverage:
             memberships += int(found.count_nonzero())
             reached |= found.any(0)
         return {
-            "density": Measured(memberships / (self.k * len(samples)), "higher"),
-            "coverage": Measured(int(reached.sum()) / len(reference), "higher"),
+            "density": MetricValue(memberships / (self.k * len(samples)), "higher"),
+            "coverage": MetricValue(int(reached.sum()) / len(reference), "higher"),
         }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.distances import mean_pairwise_distance
 from ganfw.builtin.shortfall import shortfall
 
@@ -17,13 +17,13 @@ class Diversity:
     here of all pairs, of features, and against real samples.
     """
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `diversity`; no value with fewer than two samples, or where all reference samples are equal."""
-        samples, reference = evidence.samples.features, evidence.reference.features
+        samples, reference = inputs.samples.features, inputs.reference.features
         sets = {"samples": samples, "reference samples": reference}
         if reason := shortfall(sets, 2, "a pair needs"):
-            return {"diversity": Measured(None, "higher", reason)}
+            return {"diversity": MetricValue(None, "higher", reason)}
         spread = mean_pairwise_distance(reference)
         if spread == 0:
-            return {"diversity": Measured(None, "higher", "all reference samples are equal")}
-        return {"diversity": Measured(mean_pairwise_distance(samples) / spread, "higher")}
+            return {"diversity": MetricValue(None, "higher", "all reference samples are equal")}
+        return {"diversity": MetricValue(mean_pairwise_distance(samples) / spread, "higher")}

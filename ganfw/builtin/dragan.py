@@ -5,7 +5,7 @@ from typing import Annotated
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Judgement
+from ganfw import UpdateContext
 from ganfw.builtin.logit_gradients import gradient_norms
 
 
@@ -30,7 +30,7 @@ class Dragan:
         self.noise_std = noise_std
         self.every_steps = every_steps
 
-    def discriminator(self, judgement: Judgement) -> Tensor:
+    def discriminator(self, context: UpdateContext) -> Tensor:
         """Return the penalty, a scalar."""
-        around = judgement.real + self.noise_std * judgement.draws.normal(*judgement.real.shape[1:])
-        return self.weight * (gradient_norms(judgement.judge, around) - self.target).square().mean()
+        around = context.real + self.noise_std * context.random.normal(*context.real.shape[1:])
+        return self.weight * (gradient_norms(context.discriminate, around) - self.target).square().mean()

@@ -8,14 +8,14 @@ from annotated_types import Ge
 from ganfw import (
     Callback,
     Evaluation,
+    Evaluator,
     InputError,
-    Judge,
-    Measured,
+    MetricValue,
     RunError,
     Training,
     evaluate,
     open_checkpoint,
-    open_judge,
+    open_evaluator,
     record_evaluation,
     save_checkpoint,
 )
@@ -45,7 +45,7 @@ class Evaluate(Callback):
         self.best = best
         self.best_value: float | None = None
         self.best_step = -1
-        self._judge: Judge | None = None
+        self._evaluator: Evaluator | None = None
         self._improved = False
 
     def on_start(self, training: Training) -> None:
@@ -55,8 +55,10 @@ class Evaluate(Callback):
             raise RunError("callback 'evaluate' needs a recipe, which says how; by hand, call ganfw.evaluate")
         training.require_directory("evaluate")
         experiment = training.experiment
-        self._judge = open_judge(resolved, device=str(experiment.device), training=experiment.data, say=training.say)
-        floor = self._judge.floor(self.count, experiment.settings.seed)
+        self._evaluator = open_evaluator(
+            resolved, device=str(experiment.device), training=experiment.data, say=training.say
+        )
+        floor = self._evaluator.floor(self.count, experiment.settings.seed)
         if floor:
             self._require_comparable(floor)
         if self.best_step == training.step and not self._is_kept(training):
@@ -65,17 +67,17 @@ class Evaluate(Callback):
     def on_step(self, training: Training) -> None:
         """Evaluate if it is time, and see whether it is better than before."""
         every = self.every_steps or self.every_epochs * training.experiment.batches.per_epoch
-        if self._judge is None or not (training.step % every == 0 or training.finished):
+        if self._evaluator is None or not (training.step % every == 0 or training.finished):
             return
         experiment = training.experiment
         found = evaluate(
             experiment.sampled_generator,
             experiment.noise,
-            self._judge,
+            self._evaluator,
             count=self.count,
             seed=experiment.settings.seed,
         )
-        path = record_evaluation(training, self._judge, found)
+        path = record_evaluation(training, self._evaluator, found)
         told = f"  {self._compare(found, training.step)}" if self.best else ""
         training.say(f"  evaluation {path}{told}")
 
@@ -99,7 +101,7 @@ class Evaluate(Callback):
         except RunError:
             return False
 
-    def _require_comparable(self, results: Mapping[str, Measured]) -> None:
+    def _require_comparable(self, results: Mapping[str, MetricValue]) -> None:
         """Make sure that there is a result to keep the best checkpoint by, with a better and a worse."""
         names = [name for name, measured in results.items() if measured.better]
         if self.best and self.best not in names:
@@ -108,7 +110,7 @@ class Evaluate(Callback):
                 f"{', '.join(names)}"
             )
 
-    def on_settled(self, training: Training) -> None:
+    def on_step_end(self, training: Training) -> None:
         """Save the best checkpoint, with what every callback knows after this step."""
         if self._improved:
             save_checkpoint(training, name=BEST)

@@ -9,7 +9,7 @@ from annotated_types import Ge
 from attrs import frozen
 from torch import Tensor
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.shortfall import shortfall
 
 
@@ -32,33 +32,33 @@ class FrechetDistance:
     def __init__(self, *, sizes: Annotated[int, Ge(2), "sample sizes that the line is laid through"] = 15) -> None:
         self.sizes = sizes
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `frechet_distance` and `frechet_distance_infinite`; no value with too few rows for the dimensions."""
-        samples, reference = evidence.samples.features, evidence.reference.features
+        samples, reference = inputs.samples.features, inputs.reference.features
         dimensions = samples.shape[1]
         sets = {"samples": samples, "reference samples": reference}
         if reason := shortfall(sets, dimensions + 1, f"{dimensions} dimensions need"):
-            nothing = Measured(None, "lower", reason)
+            nothing = MetricValue(None, "lower", reason)
             return {"frechet_distance": nothing, "frechet_distance_infinite": nothing}
         target = _Gaussian.fitted(reference)
         distance = _Gaussian.fitted(samples).distance(target)
         return {
-            "frechet_distance": Measured(distance, "lower"),
-            "frechet_distance_infinite": self._at_infinity(samples, target, evidence.seed),
+            "frechet_distance": MetricValue(distance, "lower"),
+            "frechet_distance_infinite": self._at_infinity(samples, target, inputs.seed),
         }
 
-    def _at_infinity(self, samples: Tensor, target: "_Gaussian", seed: int) -> Measured:
+    def _at_infinity(self, samples: Tensor, target: "_Gaussian", seed: int) -> MetricValue:
         count, dimensions = samples.shape
         smallest = 2 * (dimensions + 1)
         if reason := shortfall({"samples": samples}, 2 * smallest, f"a line in {dimensions} dimensions needs"):
-            return Measured(None, "lower", reason)
+            return MetricValue(None, "lower", reason)
         random = torch.Generator().manual_seed(seed)
         sizes = torch.linspace(max(count // 10, smallest), count, self.sizes, dtype=torch.float64).round()
         distances = torch.zeros_like(sizes)
         for index, size in enumerate(sizes.int().tolist()):
             subsets = samples[torch.randperm(count, generator=random)].split(size)[: count // size]
             distances[index] = sum(_Gaussian.fitted(subset).distance(target) for subset in subsets) / len(subsets)
-        return Measured(_intercept(1 / sizes, distances), "lower")
+        return MetricValue(_intercept(1 / sizes, distances), "lower")
 
 
 @frozen(eq=False)

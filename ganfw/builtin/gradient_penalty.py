@@ -5,7 +5,7 @@ from typing import Annotated
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Judgement
+from ganfw import UpdateContext
 from ganfw.builtin.logit_gradients import gradient_norms
 
 
@@ -29,9 +29,9 @@ class GradientPenalty:
         self.target = target
         self.every_steps = every_steps
 
-    def discriminator(self, judgement: Judgement) -> Tensor:
+    def discriminator(self, context: UpdateContext) -> Tensor:
         """Return the penalty, a scalar."""
-        real, fake = judgement.real, judgement.fake
-        t = judgement.draws.uniform(*[1] * (real.ndim - 1))
+        real, fake = context.real, context.fake
+        t = context.random.uniform(*[1] * (real.ndim - 1))
         between = t * real + (1 - t) * fake
-        return self.weight * (gradient_norms(judgement.judge, between) - self.target).square().mean()
+        return self.weight * (gradient_norms(context.discriminate, between) - self.target).square().mean()

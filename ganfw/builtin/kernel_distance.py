@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.shortfall import shortfall
 
 
@@ -31,19 +31,19 @@ class KernelDistance:
         self.subsets = subsets
         self.subset_size = subset_size
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `kernel_distance`; no value with fewer than two samples on either side."""
-        samples, reference = evidence.samples.features, evidence.reference.features
+        samples, reference = inputs.samples.features, inputs.reference.features
         sets = {"samples": samples, "reference samples": reference}
         if reason := shortfall(sets, 2, "an unbiased estimate needs"):
-            return {"kernel_distance": Measured(None, "lower", reason)}
+            return {"kernel_distance": MetricValue(None, "lower", reason)}
         size = min(self.subset_size, len(samples), len(reference))
         subsets = 1 if size == len(samples) == len(reference) else self.subsets
-        random = torch.Generator().manual_seed(evidence.seed)
+        random = torch.Generator().manual_seed(inputs.seed)
         estimates = [
             _discrepancy(_subset(samples, size, random), _subset(reference, size, random)) for _ in range(subsets)
         ]
-        return {"kernel_distance": Measured(float(torch.stack(estimates).mean()), "lower")}
+        return {"kernel_distance": MetricValue(float(torch.stack(estimates).mean()), "lower")}
 
 
 def _subset(rows: Tensor, size: int, random: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.mixtures import grid_centres, ring_centres
 
 REACH = 3
@@ -30,24 +30,24 @@ class MixtureModes:
         self.centres = centres.double()
         self.sigma = sigma
 
-    def __call__(self, evidence: Evidence) -> dict[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> dict[str, MetricValue]:
         """Return `modes_found`, `high_quality_share` and `mode_kl`."""
-        samples = evidence.samples.samples
+        samples = inputs.samples.samples
         if tuple(samples.shape[1:]) != (2,):
             reason = f"samples of shape {tuple(samples.shape[1:])} are no points in the plane"
             return {
-                "modes_found": Measured(None, "higher", reason),
-                "high_quality_share": Measured(None, "higher", reason),
-                "mode_kl": Measured(None, "lower", reason),
+                "modes_found": MetricValue(None, "higher", reason),
+                "high_quality_share": MetricValue(None, "higher", reason),
+                "mode_kl": MetricValue(None, "lower", reason),
             }
         counts = self._count(samples.double())
         good = int(counts.sum())
         return {
-            "modes_found": Measured(float((counts > 0).sum()), "higher"),
-            "high_quality_share": Measured(good / len(samples), "higher"),
+            "modes_found": MetricValue(float((counts > 0).sum()), "higher"),
+            "high_quality_share": MetricValue(good / len(samples), "higher"),
             "mode_kl": kl_to_uniform(counts)
             if good
-            else Measured(None, "lower", "no sample is within 3 sigma of a mode"),
+            else MetricValue(None, "lower", "no sample is within 3 sigma of a mode"),
         }
 
     def _count(self, points: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def grid_modes(
     return MixtureModes(grid_centres(side, spacing), sigma)
 
 
-def kl_to_uniform(counts: Tensor) -> Measured:
+def kl_to_uniform(counts: Tensor) -> MetricValue:
     """Return KL(q || u) in nats, q being the shares of the counts, `(modes,)`, not all 0, and u uniform."""
     shares = counts.double() / counts.sum()
-    return Measured(float(torch.special.xlogy(shares, shares * len(counts)).sum()), "lower")
+    return MetricValue(float(torch.special.xlogy(shares, shares * len(counts)).sum()), "lower")

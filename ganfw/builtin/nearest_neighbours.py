@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.distances import kth_distance
 from ganfw.builtin.shortfall import shortfall
 
@@ -21,16 +21,16 @@ class NearestNeighbours:
     who test whether the one kind of distances tends to be smaller than the other; here are their medians.
     """
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `nearest_neighbour_distance` and `nearest_neighbour_ratio`."""
-        samples, training = evidence.samples.features, evidence.training.features
+        samples, training = inputs.samples.features, inputs.training.features
         if reason := shortfall({"samples": samples, "training samples": training}, 1, "a nearest neighbour needs"):
-            nothing = Measured(None, "", reason)
+            nothing = MetricValue(None, "", reason)
             return {"nearest_neighbour_distance": nothing, "nearest_neighbour_ratio": nothing}
         distance = _median_distance(samples, training)
         return {
-            "nearest_neighbour_distance": Measured(distance),
-            "nearest_neighbour_ratio": _ratio(distance, evidence.reference.features, training),
+            "nearest_neighbour_distance": MetricValue(distance),
+            "nearest_neighbour_ratio": _ratio(distance, inputs.reference.features, training),
         }
 
 
@@ -38,10 +38,10 @@ def _median_distance(points: Tensor, training: Tensor) -> float:
     return float(kth_distance(points, training, 1).quantile(0.5))
 
 
-def _ratio(distance: float, reference: Tensor, training: Tensor) -> Measured:
+def _ratio(distance: float, reference: Tensor, training: Tensor) -> MetricValue:
     if reason := shortfall({"reference samples": reference}, 1, "a ratio needs"):
-        return Measured(None, "", reason)
+        return MetricValue(None, "", reason)
     unseen = _median_distance(reference, training)
     if unseen == 0:
-        return Measured(None, "", "half of the reference samples have an equal among the training samples")
-    return Measured(distance / unseen)
+        return MetricValue(None, "", "half of the reference samples have an equal among the training samples")
+    return MetricValue(distance / unseen)

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.distances import inside, kth_distance
 from ganfw.builtin.shortfall import shortfall
 
@@ -25,15 +25,15 @@ class PrecisionRecall:
     def __init__(self, *, k: Annotated[int, Ge(1), "the neighbour that a ball reaches to"] = 3) -> None:
         self.k = k
 
-    def __call__(self, evidence: Evidence) -> Mapping[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return `precision` and `recall`; no value where a set has not more than k members."""
-        samples, reference = evidence.samples.features, evidence.reference.features
+        samples, reference = inputs.samples.features, inputs.reference.features
         sets = {"samples": samples, "reference samples": reference}
         if reason := shortfall(sets, self.k + 1, f"k = {self.k} needs"):
-            return {name: Measured(None, "higher", reason) for name in ("precision", "recall")}
+            return {name: MetricValue(None, "higher", reason) for name in ("precision", "recall")}
         return {
-            "precision": Measured(self._share(samples, reference), "higher"),
-            "recall": Measured(self._share(reference, samples), "higher"),
+            "precision": MetricValue(self._share(samples, reference), "higher"),
+            "recall": MetricValue(self._share(reference, samples), "higher"),
         }
 
     def _share(self, points: Tensor, manifold: Tensor) -> float:

@@ -62,7 +62,7 @@ class Profile(Callback):
         """Begin if it is time."""
         self._begin_or_end(training)
 
-    def on_settled(self, training: Training) -> None:
+    def on_step_end(self, training: Training) -> None:
         """Begin or end if it is time."""
         self._begin_or_end(training)
 

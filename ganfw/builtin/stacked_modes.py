@@ -1,6 +1,6 @@
 """How many of the thousand modes of Stacked MNIST were found."""
 
-from ganfw import Evidence, Measured
+from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.mixture_modes import kl_to_uniform
 
 MODES = 1000
@@ -19,18 +19,18 @@ class StackedModes:
     each have a classifier of their own.
     """
 
-    def __call__(self, evidence: Evidence) -> dict[str, Measured]:
+    def __call__(self, inputs: MetricInputs) -> dict[str, MetricValue]:
         """Return `stacked_modes_found` and `stacked_mode_kl`."""
-        probabilities = evidence.samples.probabilities
+        probabilities = inputs.samples.probabilities
         if probabilities is None or probabilities.shape[1] != MODES:
             known = "no" if probabilities is None else probabilities.shape[1]
             reason = f"the embedding knows {known} classes, not {MODES}: use = 'stacked_mnist_classifier'"
             return {
-                "stacked_modes_found": Measured(None, "higher", reason),
-                "stacked_mode_kl": Measured(None, "lower", reason),
+                "stacked_modes_found": MetricValue(None, "higher", reason),
+                "stacked_mode_kl": MetricValue(None, "lower", reason),
             }
         counts = probabilities.argmax(1).bincount(minlength=MODES)
         return {
-            "stacked_modes_found": Measured(float((counts > 0).sum()), "higher"),
+            "stacked_modes_found": MetricValue(float((counts > 0).sum()), "higher"),
             "stacked_mode_kl": kl_to_uniform(counts),
         }

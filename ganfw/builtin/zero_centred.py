@@ -5,7 +5,7 @@ from typing import Annotated
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Judgement
+from ganfw import UpdateContext
 from ganfw.builtin.logit_gradients import logit_gradients
 
 Weight = Annotated[float, Ge(0), "gamma; half of it multiplies the mean squared norm"]
@@ -25,9 +25,9 @@ class R1:
         self.weight = weight
         self.every_steps = every_steps
 
-    def discriminator(self, judgement: Judgement) -> Tensor:
+    def discriminator(self, context: UpdateContext) -> Tensor:
         """Return the penalty at the real samples, a scalar."""
-        return self.weight / 2 * _mean_squared_norm(judgement, judgement.real)
+        return self.weight / 2 * _mean_squared_norm(context, context.real)
 
 
 class R2:
@@ -41,10 +41,10 @@ class R2:
         self.weight = weight
         self.every_steps = every_steps
 
-    def discriminator(self, judgement: Judgement) -> Tensor:
+    def discriminator(self, context: UpdateContext) -> Tensor:
         """Return the penalty at the fakes, a scalar."""
-        return self.weight / 2 * _mean_squared_norm(judgement, judgement.fake)
+        return self.weight / 2 * _mean_squared_norm(context, context.fake)
 
 
-def _mean_squared_norm(judgement: Judgement, samples: Tensor) -> Tensor:
-    return logit_gradients(judgement.judge, samples).square().sum(1).mean()
+def _mean_squared_norm(context: UpdateContext, samples: Tensor) -> Tensor:
+    return logit_gradients(context.discriminate, samples).square().sum(1).mean()

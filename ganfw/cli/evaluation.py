@@ -11,13 +11,13 @@ from attrs import frozen
 from ganfw.cli.options import device_option, json_option, with_registry
 from ganfw.cli.sampling import batch_size_option, truncation_option
 from ganfw.errors import InputError, RunError
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Registry
+from ganfw.plugins.registry import Registry
+from ganfw.recipe.resolution import resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ganfw.evaluation.judge import Judge
+    from ganfw.evaluation.evaluator import Evaluator
     from ganfw.evaluation.record import Subject
     from ganfw.protocols import Noise
 
@@ -29,7 +29,7 @@ CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
 
 @click.command(short_help="Say how good the samples of a run are.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("-n", "--count", type=int, default=PLAIN_COUNT, show_default=True, help="How many samples to judge.")
+@click.option("-n", "--count", type=int, default=PLAIN_COUNT, show_default=True, help="How many samples to evaluator.")
 @click.option(
     "--seed", type=int, metavar="S", help="Which samples; by default the run's own seed, as in its sample grids."
 )
@@ -84,13 +84,13 @@ def evaluate(
         if override.partition("=")[0].strip().partition(".")[0] not in ("embedding", "metrics"):
             raise InputError(f"--set {override}: an evaluation may change the embedding and metrics, and nothing else")
 
-    from ganfw.checkpoint.read import open_checkpoint
-    from ganfw.evaluation.assembly import TABLES, open_judge
+    from ganfw.evaluation.assembly import TABLES, open_evaluator
     from ganfw.evaluation.record import Subject
+    from ganfw.run.load import open_checkpoint
 
     paths = _checkpoints(run_directory, step, every)
     documents: list[dict[str, Any]] = []
-    judge: Judge | None = None
+    evaluator: Evaluator | None = None
     for path in paths:
         checkpoint = open_checkpoint(path)
         for reason in checkpoint.skipped:
@@ -98,13 +98,13 @@ def evaluate(
         resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry, only=TABLES)
         generator, noise = checkpoint.load_sampler(registry, device)
         folder = output or _run_of(checkpoint.path)
-        if judge is None:
-            judge = open_judge(resolved, device=device, say=lambda line: click.echo(line, err=True))
+        if evaluator is None:
+            evaluator = open_evaluator(resolved, device=device, say=lambda line: click.echo(line, err=True))
         job = _Job(
             generator=generator,
             noise=noise,
-            judge=judge,
-            subject=Subject.of_checkpoint(checkpoint, resolved.settings.batch_size, judge.training_size),
+            evaluator=evaluator,
+            subject=Subject.of_checkpoint(checkpoint, resolved.settings.batch_size, evaluator.training_size),
             count=count,
             seed=checkpoint.manifest.seed if seed is None else seed,
             batch_size=batch_size,
@@ -123,7 +123,7 @@ class _Job:
 
     generator: "nn.Module"
     noise: "Noise"
-    judge: "Judge"
+    evaluator: "Evaluator"
     subject: "Subject"
     count: int
     seed: int
@@ -134,47 +134,47 @@ class _Job:
 
     def evaluate(self, truncation: float | None) -> dict[str, Any]:
         """Evaluate; write and print what was found."""
-        from ganfw.evaluation.judge import evaluate
+        from ganfw.evaluation.evaluator import evaluate
         from ganfw.evaluation.record import describe_evaluation, write_evaluation
 
         found = evaluate(
             self.generator,
             self.noise,
-            self.judge,
+            self.evaluator,
             count=self.count,
             seed=self.seed,
             truncation=truncation,
             batch_size=self.batch_size,
         )
-        document = describe_evaluation(self.subject, self.judge, found)
+        document = describe_evaluation(self.subject, self.evaluator, found)
         self._print(document, _table_of(document["metrics"]))
         if self.folder is not None:
-            self._tell(write_evaluation(self.folder, self.subject, self.judge, found, *self.words))
+            self._tell(write_evaluation(self.folder, self.subject, self.evaluator, found, *self.words))
         return document
 
     def evaluate_curve(self, thresholds: Sequence[float | None]) -> dict[str, Any]:
         """Evaluate at every threshold, with one set of noise; write and print what was found."""
-        from ganfw.evaluation.judge import evaluate_truncations
+        from ganfw.evaluation.evaluator import evaluate_truncations
         from ganfw.evaluation.record import describe_curve, write_curve
 
         points = evaluate_truncations(
             self.generator,
             self.noise,
-            self.judge,
+            self.evaluator,
             thresholds,
             count=self.count,
             seed=self.seed,
             batch_size=self.batch_size,
         )
-        document = describe_curve(self.subject, self.judge, points)
+        document = describe_curve(self.subject, self.evaluator, points)
         self._print(document, _curve_table(document["points"]))
         if self.folder is not None:
-            self._tell(write_curve(self.folder, self.subject, self.judge, points, *self.words))
+            self._tell(write_curve(self.folder, self.subject, self.evaluator, points, *self.words))
         return document
 
     def _print(self, document: Mapping[str, Any], results: str) -> None:
         if not self.quiet:
-            click.echo(f"{_headline(document, self.judge)}\n{results}\n")
+            click.echo(f"{_headline(document, self.evaluator)}\n{results}\n")
 
     def _tell(self, path: Path) -> None:
         click.echo(f"wrote {path}", err=True)
@@ -194,8 +194,8 @@ def _parse_thresholds(text: str) -> list[float | None]:
 
 
 def _checkpoints(path: Path, step: int | None, every: bool) -> list[Path]:
-    """Return which checkpoints to judge, in the order of their steps."""
-    from ganfw.checkpoint.folder import checkpoint_name, checkpoints_in
+    """Return which checkpoints to evaluator, in the order of their steps."""
+    from ganfw.run.checkpoints import checkpoint_name, checkpoints_in
 
     if step is not None and every:
         raise InputError("--checkpoint and --all exclude each other")
@@ -215,7 +215,7 @@ def _checkpoints(path: Path, step: int | None, every: bool) -> list[Path]:
 
 def _run_of(checkpoint: Path) -> Path | None:
     """Return the run directory that a checkpoint is in, as `checkpoints/step-…` or as `best`, or None."""
-    from ganfw.run_directory import check_run_directory
+    from ganfw.run.directory import check_run_directory
 
     checkpoint = checkpoint.resolve()
     for folder in (checkpoint.parent, checkpoint.parent.parent):
@@ -238,13 +238,15 @@ def _differences(count: int, overrides: Sequence[str]) -> list[str]:
     return words + ([f"set-{hashlib.sha256(chr(10).join(overrides).encode()).hexdigest()[:8]}"] if overrides else [])
 
 
-def _headline(document: Mapping[str, Any], judge: "Judge") -> str:
+def _headline(document: Mapping[str, Any], evaluator: "Evaluator") -> str:
     """Say what was judged, by what, against what."""
     reference = document["reference"]
     averaged = ", averaged weights" if document["averaged"] else ""
     truncation = f", truncated at {document['truncation']:g}" if document.get("truncation") is not None else ""
     against = f"{reference['count']:,} of {reference['data']}"
-    against += f", split {reference['split']}" if judge.held_out else ", the training data itself: nothing is held out"
+    against += (
+        f", split {reference['split']}" if evaluator.held_out else ", the training data itself: nothing is held out"
+    )
     embedding = document["embedding"]
     name, _, digest = embedding["identity"].partition("sha256:")
     shown = f"{name}sha256:{digest[:12]}…" if digest else name

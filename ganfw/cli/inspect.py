@@ -9,8 +9,8 @@ import click
 
 from ganfw.cli.options import json_option, with_registry
 from ganfw.errors import PartError, did_you_mean
-from ganfw.parts import FACTS, KINDS
-from ganfw.registry import Offer, Registry
+from ganfw.plugins.part import CONTEXT, KINDS
+from ganfw.plugins.registry import RegisteredPart, Registry
 
 
 @click.command()
@@ -97,13 +97,13 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"  {line}".rstrip() for line in lines)
 
 
-def _unambiguous(offer: Offer, registry: Registry) -> str:
+def _unambiguous(offer: RegisteredPart, registry: Registry) -> str:
     """Return the shortest name that means this offer alone."""
     same = [other for other in registry.offers(offer.part.kind) if other.part.name == offer.part.name]
     return offer.part.name if len(same) == 1 else offer.qualified_name
 
 
-def _offer_values(offer: Offer) -> dict[str, Any]:
+def _offer_values(offer: RegisteredPart) -> dict[str, Any]:
     return {
         "kind": offer.part.kind,
         "name": offer.part.name,
@@ -114,7 +114,7 @@ def _offer_values(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _describe(offer: Offer, as_json: bool) -> None:
+def _describe(offer: RegisteredPart, as_json: bool) -> None:
     """Describe one part; this imports it, for its signature is its schema."""
     if offer.part.kind == "recipe":
         raise PartError(f"a recipe has no keys; see: ganfw show {offer.part.name}")
@@ -138,7 +138,7 @@ def _describe(offer: Offer, as_json: bool) -> None:
         click.echo(f"\n{click.wrap_text(documentation, 98, '  ', '  ', preserve_paragraphs=True)}")
     if signature.facts:
         click.echo("\nFacts, given by ganfw")
-        click.echo(table((fact, FACTS[fact]) for fact in signature.facts))
+        click.echo(table((fact, CONTEXT[fact]) for fact in signature.facts))
     if signature.keys:
         click.echo("\nKeys, set by a recipe")
         rows = [("key", "type", "default", "")]

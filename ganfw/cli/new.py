@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ganfw.cli.options import with_registry
-from ganfw.registry import Registry
+from ganfw.plugins.registry import Registry
 from ganfw.scaffold.plugin import KINDS, plugin_names, trial, write_plugin
 from ganfw.scaffold.recipe import write_recipe
 

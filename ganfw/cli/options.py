@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ganfw.plugins import discover
+from ganfw.plugins.discovery import discover
 
 
 def with_registry(command: Callable[..., Any]) -> Callable[..., Any]:

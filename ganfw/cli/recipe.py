@@ -4,9 +4,9 @@ import click
 
 from ganfw.cli.options import overrides_option, with_registry
 from ganfw.errors import GanfwError
+from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Registry
+from ganfw.recipe.resolution import resolve
 
 
 @click.command(short_help="Check recipes and tell every problem.")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from ganfw.atomic import write_atomically
 from ganfw.errors import InputError
+from ganfw.files import write_atomically
 
 
 @click.command(short_help="Write a page about a run, or one that compares several.")

@@ -8,12 +8,12 @@ import click
 
 from ganfw.cli.options import device_option, with_registry
 from ganfw.errors import InputError
-from ganfw.registry import Registry
+from ganfw.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganfw.checkpoint.read import Checkpoint
+    from ganfw.run.load import Checkpoint
 
 truncation_option = click.option(
     "--truncation",
@@ -65,7 +65,7 @@ def sample(
 
     A .npy file holds (count, channels, height, width) float32, images in [0, 1].
     """
-    from ganfw.sampling import sample
+    from ganfw.engine.sampling import sample
 
     checkpoint = _open(run_directory)
     generator, noise = checkpoint.load_sampler(registry, device)
@@ -111,7 +111,7 @@ def interpolate(
     """
     import torch
 
-    from ganfw.sampling import draw_noise, generate, interpolate
+    from ganfw.engine.sampling import draw_noise, generate, interpolate
 
     if pairs < 1:
         raise InputError(f"the number of pairs must be >= 1, not {pairs}")
@@ -130,7 +130,7 @@ def interpolate(
 
 def _open(path: Path) -> "Checkpoint":
     """Open a checkpoint, saying which damaged ones were passed over."""
-    from ganfw.checkpoint.read import open_checkpoint
+    from ganfw.run.load import open_checkpoint
 
     checkpoint = open_checkpoint(path)
     for reason in checkpoint.skipped:
@@ -146,7 +146,7 @@ def _checked(output: Path) -> Path:
 
 def _write(output: Path, images: "Tensor", columns: int | None, array: "Tensor") -> None:
     """Write a picture of the images, or the array, and print where."""
-    from ganfw.atomic import write_atomically
+    from ganfw.files import write_atomically
     from ganfw.images import image_grid, write_png
 
     if output.suffix == ".png":

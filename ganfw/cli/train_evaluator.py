@@ -7,9 +7,9 @@ import click
 
 from ganfw.cli.options import device_option, overrides_option, with_registry
 from ganfw.errors import InputError
+from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Registry
+from ganfw.recipe.resolution import resolve
 
 
 @click.command("train-evaluator", short_help="Train a classifier of labelled data to judge generators by.")
@@ -41,10 +41,10 @@ def train_evaluator(
     if output.suffix != ".safetensors":
         raise InputError(f"-o {output}: the name must end in .safetensors")
 
-    from ganfw.atomic import write_atomically
-    from ganfw.device import choose_device
+    from ganfw.engine.device import choose_device
     from ganfw.evaluation.assembly import open_labelled
     from ganfw.evaluation.classifier_training import train_classifier
+    from ganfw.files import write_atomically
 
     training, test = open_labelled(resolved)
     click.echo(f"{len(training):,} images to learn from, {len(test):,} to measure on", err=True)

@@ -12,12 +12,12 @@ import click
 from ganfw.cli.inspect import table
 from ganfw.cli.options import overrides_option, with_registry
 from ganfw.errors import RunError, TrainingError
+from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Registry
+from ganfw.recipe.resolution import resolve
 
 if TYPE_CHECKING:
-    from ganfw.loop import Training
+    from ganfw.training.loop import Training
 
 
 @click.command(short_help="Train the experiment of a recipe.")
@@ -56,12 +56,12 @@ def run(
         overrides = (*overrides, 'callbacks.profile.use="profile"')
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
 
-    from ganfw.experiment import assemble
-    from ganfw.loop import Training
-    from ganfw.run_directory import create_run_directory
-    from ganfw.world import join_world
+    from ganfw.distributed.process_group import join_processes
+    from ganfw.run.directory import create_run_directory
+    from ganfw.training.experiment import assemble
+    from ganfw.training.loop import Training
 
-    with join_world() as world:
+    with join_processes() as world:
         experiment = assemble(resolved, world)
         directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]]) if world.leads else None
         _train(Training(experiment, directory))
@@ -82,12 +82,12 @@ def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) 
 
     With --set run.epochs=N a finished run goes on for longer.
     """
-    from ganfw.checkpoint.resume import resume_training
-    from ganfw.lock import locked
-    from ganfw.run_directory import record_resume
-    from ganfw.world import join_world
+    from ganfw.distributed.process_group import join_processes
+    from ganfw.files import locked
+    from ganfw.run.directory import record_resume
+    from ganfw.run.resume import resume_training
 
-    with join_world() as world:
+    with join_processes() as world:
         training, skipped = resume_training(run_directory, registry, overrides, world)
         if world.leads:
             for reason in skipped:
@@ -103,7 +103,7 @@ def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) 
 
 def _train(training: "Training") -> None:
     """Train until the end or a signal; print the run directory, and how to go on if there is more to do."""
-    from ganfw.signals import stop_on_signals
+    from ganfw.cli.signals import stop_on_signals
 
     directory = training.directory
     if directory is None:  # another process leads, and speaks
@@ -136,8 +136,8 @@ def _exit(received: Sequence[signal.Signals]) -> None:
 
 def _last_good(directory: Path) -> str:
     """Say what there is to go on from, and how."""
-    from ganfw.checkpoint.folder import checkpoints_in
-    from ganfw.checkpoint.read import open_checkpoint
+    from ganfw.run.checkpoints import checkpoints_in
+    from ganfw.run.load import open_checkpoint
 
     if not directory.is_dir():
         return f"{directory} is gone; if it was moved, go on with: ganfw resume WHERE_IT_IS_NOW"

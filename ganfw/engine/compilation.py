@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganfw.world import World
+from ganfw.distributed.process_group import ProcessGroup
 
 
 def differentiate(
-    loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any], why_not_compile: str = ""
+    loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any], compile_blocker: str = ""
 ) -> Tensor:
     """Give some weights the gradients of a loss, as `.backward()` does; return the loss, detached.
 
@@ -24,14 +24,14 @@ def differentiate(
         loss_of: returns the loss, a scalar, from the inputs; the same in each step.
         weights: leaves that need a gradient and have none yet.
         inputs: given to `loss_of`.
-        why_not_compile: why this loss cannot be compiled, if it cannot; the user is told once.
+        compile_blocker: why this loss cannot be compiled, if it cannot; the user is told once.
     """
     compiler = _compiler.get()
-    passes = compiler.passes(loss_of, why_not_compile) if compiler else _as_written
+    passes = compiler.passes(loss_of, compile_blocker) if compiler else _as_written
     return passes(loss_of, weights, inputs)
 
 
-def why_not_compile(device: torch.device, world: World) -> str:
+def compile_blocker(device: torch.device, world: ProcessGroup) -> str:
     """Return why torch.compile cannot be used, or `""`: on a device it is tried on a sum."""
     if world.size > 1:
         return "there are several processes"

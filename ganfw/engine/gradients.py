@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.compilation import differentiate
-from ganfw.world import World
 
 
 def update(
-    optimizer: Optimizer, loss_of: Callable[..., Tensor], inputs: Sequence[Any], *, why_not_compile: str = ""
+    optimizer: Optimizer, loss_of: Callable[..., Tensor], inputs: Sequence[Any], *, compile_blocker: str = ""
 ) -> Tensor:
     """Let an optimizer step on the gradients of a loss by its weights; no other gradients are computed.
 
@@ -22,20 +22,20 @@ def update(
         loss_of: returns the loss, a scalar, from the inputs; the same in each step, for with `run.compile` it is
             compiled together with its gradients. Then random numbers are best drawn outside.
         inputs: given to `loss_of`; the first tensor among them has as many rows as the batch.
-        why_not_compile: why this loss cannot be compiled, if it cannot; the user is told once.
+        compile_blocker: why this loss cannot be compiled, if it cannot; the user is told once.
 
     Returns:
         The loss, detached.
     """
     weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight.requires_grad]
     optimizer.zero_grad()
-    loss = differentiate(loss_of, weights, inputs, why_not_compile)
+    loss = differentiate(loss_of, weights, inputs, compile_blocker)
     optimizer.step()
     return loss
 
 
 @contextlib.contextmanager
-def averaged_gradients(world: World, *optimizers: Optimizer) -> Iterator[None]:
+def averaged_gradients(world: ProcessGroup, *optimizers: Optimizer) -> Iterator[None]:
     """Within the block, let each optimizer step on the mean gradient over the rows of all processes.
 
     The exchange comes right before the optimizer's step, whatever passes and losses the gradients came from.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganfw.randomness import own_randomness
+from ganfw.engine.random_streams import own_randomness
 
 _ROWS = 4
 _has_labels: dict[Callable[..., Any], bool] = {}  # not functools.cache, of which a compiler warns

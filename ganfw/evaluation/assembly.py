@@ -5,15 +5,16 @@ from typing import Any
 
 import torch
 
-from ganfw.data import Batches, Data, TensorData
-from ganfw.device import choose_device
+from ganfw.data import Data, TensorData
+from ganfw.engine.device import choose_device
+from ganfw.engine.random_streams import derive_seed, own_randomness
 from ganfw.errors import DataError, InputError
+from ganfw.evaluation.evaluator import MAX_TRAINING, Evaluator
 from ganfw.evaluation.features import gather, select
 from ganfw.evaluation.floors import describe_metrics
-from ganfw.evaluation.judge import MAX_TRAINING, Judge
-from ganfw.randomness import derive_seed, own_randomness
-from ganfw.recipe.resolve import ResolvedRecipe
-from ganfw.registry import Offer
+from ganfw.plugins.registry import RegisteredPart
+from ganfw.recipe.resolution import ResolvedRecipe
+from ganfw.training.batches import Batches
 
 TABLES = ("data", "embedding", "metrics")
 """The tables of a recipe that an evaluation needs."""
@@ -21,13 +22,13 @@ SPLIT, HELD_OUT = "split", "test"
 """The key of a data part, and the choice of it, that give samples to compare with."""
 
 
-def open_judge(
+def open_evaluator(
     resolved: ResolvedRecipe,
     *,
     device: str = "auto",
     training: Data | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> Judge:
+) -> Evaluator:
     """Build the judge of a recipe's `[data]`, `[embedding]` and `[metrics.…]`.
 
     Where the data part has a key `split` that may be `"test"`, that is what samples are compared with. Where it has
@@ -64,7 +65,7 @@ def open_judge(
     settings = {
         name: [*_identity(resolved.offers[f"metrics.{name}"]), resolved.parameters(f"metrics.{name}")] for name in names
     }
-    return Judge.of(
+    return Evaluator.of(
         data,
         build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
         embedding,
@@ -78,7 +79,7 @@ def open_judge(
     )
 
 
-def _identity(offer: Offer) -> tuple[str, str]:
+def _identity(offer: RegisteredPart) -> tuple[str, str]:
     """Return which part of which version of its package this is."""
     return offer.qualified_name, offer.plugin.version
 

@@ -15,9 +15,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganfw.bounded import read_bounded
 from ganfw.engine.kernels import fast_kernels
 from ganfw.errors import DataError, InputError
+from ganfw.files import read_bounded
 
 FEATURES = 64
 """The width of the penultimate layer."""

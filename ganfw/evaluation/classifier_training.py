@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from ganfw.data import TensorData
 from ganfw.engine.kernels import fast_kernels
+from ganfw.engine.random_streams import own_randomness, seeded_generator
 from ganfw.errors import DataError, InputError
 from ganfw.evaluation.classifier import Classifier, TrainedClassifier
 from ganfw.images import to_uint8
-from ganfw.randomness import own_randomness, seeded_generator
 
 LEARNING_RATE = 4e-3
 WARM_UP = 0.2

@@ -18,12 +18,13 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from ganfw.atomic import write_atomically
-from ganfw.data import Data, SeededItems, TensorData
+from ganfw.data import Data, TensorData
+from ganfw.engine.random_streams import seeded_generator
 from ganfw.errors import DataError, PartError, RunError
-from ganfw.evaluation.evidence import Embedding, SampleSet
+from ganfw.evaluation.inputs import Embedding, SampleSet
+from ganfw.files import write_atomically
 from ganfw.images import to_uint8
-from ganfw.randomness import seeded_generator
+from ganfw.training.batches import SeededItems
 
 CHUNK = 1000
 """Samples that go through an embedding at once."""

@@ -15,17 +15,16 @@ from typing import Any
 import torch
 from attrs import asdict
 
-from ganfw.atomic import write_atomically
-from ganfw.bounded import read_bounded
-from ganfw.evaluation.evidence import Measured, Metric
 from ganfw.evaluation.features import cache_folder
+from ganfw.evaluation.inputs import Metric, MetricValue
+from ganfw.files import read_bounded, write_atomically
 
 MAX_BYTES = 1 << 20
 """A file of floors larger than this (1 MiB) is none."""
 
 
 def describe_metrics(metrics: Mapping[str, Metric], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the results of metrics follow from besides evidence: settings, versions, and the code of each.
+    """Return what the results of metrics follow from besides inputs: settings, versions, and the code of each.
 
     Args:
         metrics: by name.
@@ -35,18 +34,20 @@ def describe_metrics(metrics: Mapping[str, Metric], settings: Mapping[str, Any])
     return {"settings": dict(settings), "sources": sources, "ganfw": version("ganfw"), "torch": torch.__version__}
 
 
-def read_floor(origin: Mapping[str, Any]) -> dict[str, Measured] | None:
+def read_floor(origin: Mapping[str, Any]) -> dict[str, MetricValue] | None:
     """Return the floor that follows from `origin`, or None where none is kept that can be trusted."""
     try:
         kept = json.loads(read_bounded(_path(origin), MAX_BYTES))
         if kept != _content(origin, kept["floor"]):
             return None
-        return {name: Measured(**{**found, "value": _value(found["value"])}) for name, found in kept["floor"].items()}
+        return {
+            name: MetricValue(**{**found, "value": _value(found["value"])}) for name, found in kept["floor"].items()
+        }
     except Exception:  # missing, or damaged in any way: it is found again
         return None
 
 
-def write_floor(origin: Mapping[str, Any], floor: Mapping[str, Measured]) -> None:
+def write_floor(origin: Mapping[str, Any], floor: Mapping[str, MetricValue]) -> None:
     """Keep a floor with all that it follows from.
 
     Raises:

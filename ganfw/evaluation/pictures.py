@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ganfw.evaluation.evidence import SampleSet
+from ganfw.evaluation.inputs import SampleSet
 from ganfw.images import image_grid, to_png
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from attrs import frozen
 
-from ganfw.atomic import write_atomically
-from ganfw.checkpoint.folder import checkpoint_name
-from ganfw.evaluation.judge import Evaluation, Judge
+from ganfw.evaluation.evaluator import Evaluation, Evaluator
 from ganfw.evaluation.pictures import curve_picture, neighbours_picture, truncation_grid
+from ganfw.files import write_atomically
+from ganfw.run.checkpoints import checkpoint_name
 
 if TYPE_CHECKING:
-    from ganfw.checkpoint.read import Checkpoint
-    from ganfw.loop import Training
+    from ganfw.run.load import Checkpoint
+    from ganfw.training.loop import Training
 
 FORMAT = 1
 """The version of the format of `eval/*.json`."""
@@ -88,17 +88,17 @@ def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> st
     return "-".join([*words, *differences])
 
 
-def describe_evaluation(subject: Subject, judge: Judge, evaluation: Evaluation) -> dict[str, Any]:
+def describe_evaluation(subject: Subject, evaluator: Evaluator, evaluation: Evaluation) -> dict[str, Any]:
     """Return what `eval/step-*.json` holds."""
     return {
-        **_head(subject, judge, evaluation, evaluation.seconds),
+        **_head(subject, evaluator, evaluation, evaluation.seconds),
         "metrics": {name: finding.to_json() for name, finding in evaluation.findings.items()},
     }
 
 
-def describe_curve(subject: Subject, judge: Judge, points: Sequence[Evaluation]) -> dict[str, Any]:
+def describe_curve(subject: Subject, evaluator: Evaluator, points: Sequence[Evaluation]) -> dict[str, Any]:
     """Return what `eval/step-*-truncation.json` holds of evaluations at rising thresholds."""
-    head = _head(subject, judge, points[0], sum(point.seconds for point in points))
+    head = _head(subject, evaluator, points[0], sum(point.seconds for point in points))
     del head["truncation"]
     return {
         **head,
@@ -112,7 +112,7 @@ def describe_curve(subject: Subject, judge: Judge, points: Sequence[Evaluation])
     }
 
 
-def _head(subject: Subject, judge: Judge, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
+def _head(subject: Subject, evaluator: Evaluator, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": subject.name,
@@ -124,27 +124,27 @@ def _head(subject: Subject, judge: Judge, evaluation: Evaluation, seconds: float
         "seed": evaluation.seed,
         "truncation": evaluation.truncation,
         "averaged": subject.averaged,
-        "reference": dict(judge.about_reference),
+        "reference": dict(evaluator.about_reference),
         "embedding": {
-            "name": judge.embedding_name,
-            "identity": judge.embedding.identity,
-            "dimensions": judge.reference.features.shape[1],
+            "name": evaluator.embedding_name,
+            "identity": evaluator.embedding.identity,
+            "dimensions": evaluator.reference.features.shape[1],
         },
-        "device": str(judge.device),
+        "device": str(evaluator.device),
         "versions": {"ganfw": version("ganfw"), "torch": torch.__version__, "python": platform.python_version()},
         "seconds": round(seconds, 3),
     }
 
 
 def write_evaluation(
-    directory: Path, subject: Subject, judge: Judge, evaluation: Evaluation, *differences: str
+    directory: Path, subject: Subject, evaluator: Evaluator, evaluation: Evaluation, *differences: str
 ) -> Path:
     """Write an evaluation into `directory/eval`: the JSON file, and a picture of nearest neighbours of images.
 
     Args:
         directory: the run directory.
         subject: what was judged.
-        judge: by whom.
+        evaluator: by whom.
         evaluation: what was found.
         *differences: words for the files' names, beside seed and truncation.
 
@@ -156,24 +156,26 @@ def write_evaluation(
     """
     stem = file_stem(subject, evaluation, *differences)
     path = directory / FOLDER / f"{stem}.json"
-    picture = neighbours_picture(evaluation.samples, judge.training)
+    picture = neighbours_picture(evaluation.samples, evaluator.training)
     if picture is not None:
         write_atomically(path.with_name(f"{stem}-neighbours.png"), picture)
-    write_atomically(path, _to_json(describe_evaluation(subject, judge, evaluation)))
+    write_atomically(path, _to_json(describe_evaluation(subject, evaluator, evaluation)))
     return path
 
 
-def record_evaluation(training: "Training", judge: Judge, evaluation: Evaluation) -> Path:
+def record_evaluation(training: "Training", evaluator: Evaluator, evaluation: Evaluation) -> Path:
     """Write an evaluation of a training where it stands into its run directory; return the JSON file.
 
     Raises:
         RunError: it has no directory, or the system refuses.
     """
-    return write_evaluation(training.require_directory("evaluate"), Subject.of_training(training), judge, evaluation)
+    return write_evaluation(
+        training.require_directory("evaluate"), Subject.of_training(training), evaluator, evaluation
+    )
 
 
 def write_curve(
-    directory: Path, subject: Subject, judge: Judge, points: Sequence[Evaluation], *differences: str
+    directory: Path, subject: Subject, evaluator: Evaluator, points: Sequence[Evaluation], *differences: str
 ) -> Path:
     """Write a truncation curve into `directory/eval`: JSON, the curve, and a grid of samples of one noise.
 
@@ -182,7 +184,7 @@ def write_curve(
     """
     stem = file_stem(subject, points[-1], *differences)
     path = directory / FOLDER / f"{stem}-truncation.json"
-    document = describe_curve(subject, judge, points)
+    document = describe_curve(subject, evaluator, points)
     write_atomically(path.with_suffix(".png"), curve_picture(document))
     grid = truncation_grid([(point.truncation, point.samples.samples) for point in points])
     if grid is not None:

@@ -9,11 +9,11 @@ from typing import Any
 from attrs import field, frozen
 
 from ganfw.errors import RecipeError
+from ganfw.plugins.registry import Registry
+from ganfw.plugins.signature import show
 from ganfw.recipe.layers import Layers, parse_overrides, parse_recipe, read_recipe
-from ganfw.recipe.origin import KeyPath, Origin, excerpt
+from ganfw.recipe.origins import KeyPath, Origin, excerpt
 from ganfw.recipe.tables import TABLES
-from ganfw.registry import Registry
-from ganfw.signature import show
 
 
 def check_name(_owner: Any, _attribute: Any, name: str) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 from attrs import field, frozen
 
 from ganfw.errors import GanfwError, RecipeError
-from ganfw.plugins import discover
-from ganfw.recipe.origin import KeyPath, Locate, Origin, excerpt, locate_in
-from ganfw.registry import Registry, describe
-from ganfw.signature import INTEGERS
+from ganfw.plugins.discovery import discover
+from ganfw.plugins.registry import Registry, describe
+from ganfw.plugins.signature import INTEGERS
+from ganfw.recipe.origins import KeyPath, Locate, Origin, excerpt, locate_in
 
 MAX_BYTES = 1 << 16
 """A recipe larger than this (64 KiB) is refused."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ganfw.bounded import read_bounded
 from ganfw.errors import RunError
+from ganfw.files import read_bounded
 from ganfw.report.reading import Tell, count_of, number_of, parse_object, text_of
 
 MAX_BYTES = 64 << 20

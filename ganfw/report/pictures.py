@@ -7,8 +7,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ganfw.bounded import read_bounded
 from ganfw.errors import RunError
+from ganfw.files import read_bounded
 
 MAX_BYTES = 32 << 20
 """A picture file larger than this (32 MiB) is refused."""

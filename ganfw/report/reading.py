@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganfw.bounded import read_bounded
 from ganfw.errors import RunError
+from ganfw.files import read_bounded
 
 MAX_TEXT = 300
 """Longer texts are cut: nothing that ganfw writes for people to read is longer."""

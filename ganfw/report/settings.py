@@ -8,11 +8,11 @@ from typing import Any
 
 from attrs import frozen
 
-from ganfw.bounded import read_bounded
 from ganfw.errors import GanfwError, RunError
+from ganfw.files import read_bounded
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import MAX_BYTES
-from ganfw.recipe.origin import KeyPath, dotted, excerpt
+from ganfw.recipe.origins import KeyPath, dotted, excerpt
 
 _COMMENT = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*#\s*(.*)""")
 """A line of TOML up to its comment, whose text is the group."""

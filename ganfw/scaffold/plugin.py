@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ganfw.errors import InputError
+from ganfw.plugins.registry import Registry
 from ganfw.recipe.tables import TABLES
-from ganfw.registry import Registry
 
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(table.kind for table in TABLES))
 """The kinds of parts that there is a template for: all that recipes have tables of."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ganfw.errors import InputError
+from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
-from ganfw.registry import Registry
 
 _HEAD = """\
 # What this experiment is to find out, in a sentence.

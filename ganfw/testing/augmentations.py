@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganfw.draws import Draws
-from ganfw.experiment import Experiment
+from ganfw.data import RowRandom
 from ganfw.testing.subject import Subject, random_on, randomness, samples_of
+from ganfw.training.experiment import Experiment
 
 _COUNT = 32
 
@@ -69,7 +69,7 @@ def draws_from_the_draws_alone(subject: Subject, _folder: Path) -> None:
     same = randomness(experiment) == before
     subject.require(same, "it draws from a global random generator: draw from the draws that it is given")
     subject.require(torch.equal(first, second), "with the same samples and draws it gives something else")
-    other = part(samples, Draws(random_on(experiment, 1), _COUNT))
+    other = part(samples, RowRandom(random_on(experiment, 1), _COUNT))
     subject.require(not torch.equal(first, other), "with other draws it does the same")
 
 
@@ -99,5 +99,5 @@ def _part(subject: Subject, experiment: Experiment) -> Any:
 
 
 def _augment(part: Any, samples: Tensor, experiment: Experiment) -> Tensor:
-    augmented: Tensor = part(samples, Draws(random_on(experiment), len(samples)))
+    augmented: Tensor = part(samples, RowRandom(random_on(experiment), len(samples)))
     return augmented

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.engine.networks import call_with_labels
-from ganfw.experiment import Experiment
-from ganfw.state import put_together, take_apart
+from ganfw.run.state import flatten_state, unflatten_state
 from ganfw.testing.subject import Subject, labels_of, random_on
+from ganfw.training.experiment import Experiment
 
 _UPDATES = 200
 
@@ -61,7 +61,7 @@ def state_comes_back(subject: Subject, _folder: Path) -> None:
     for step in range(3):
         _move(first, float(step))
         averaging.update()
-    other.load_state_dict(put_together(*take_apart(averaging.state_dict())))
+    other.load_state_dict(unflatten_state(*flatten_state(averaging.state_dict())))
     for experiment, part in ((first, averaging), (second, other)):
         _move(experiment, 7.0)
         part.update()

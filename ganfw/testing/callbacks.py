@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from ganfw.callback import EVENTS
-from ganfw.experiment import Experiment, assemble
-from ganfw.loop import train
-from ganfw.recipe.resolve import resolve
-from ganfw.run_directory import create_run_directory
+from ganfw.recipe.resolution import resolve
+from ganfw.run.directory import create_run_directory
 from ganfw.testing.subject import Subject
+from ganfw.training.callback import EVENTS
+from ganfw.training.experiment import Experiment, assemble
+from ganfw.training.loop import train
 
 
 def handles_events_that_exist(subject: Subject, _folder: Path) -> None:

@@ -10,17 +10,17 @@ from attrs import field, frozen
 from packaging.utils import canonicalize_name
 
 from ganfw.errors import PluginError
-from ganfw.plugins import discover
+from ganfw.plugins.discovery import discover
+from ganfw.plugins.registry import Plugin, RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
-from ganfw.registry import Offer, Plugin, Registry
 from ganfw.testing import (
     augmentations,
     averages,
     callbacks,
     datasets,
-    evidence,
     hooks,
     losses,
+    metrics,
     networks,
     noises,
     optimizers,
@@ -83,7 +83,7 @@ OF_PARTS: Mapping[str, tuple[Callable[[Subject, Path], None], ...]] = MappingPro
             regularizers.does_something,
             regularizers.gives_finite_scalars,
             regularizers.gradients_reach_the_network,
-            regularizers.draws_from_the_judgement_alone,
+            regularizers.draws_from_the_context_alone,
             regularizers.leaves_the_networks_alone,
             regularizers.constrains_within_reason,
         ),
@@ -112,12 +112,12 @@ OF_PARTS: Mapping[str, tuple[Callable[[Subject, Path], None], ...]] = MappingPro
             steps.draws_from_the_generator_alone,
         ),
         "callback": (*_IN_TRAINING, callbacks.handles_events_that_exist, callbacks.leaves_training_alone),
-        "embedding": (*_ALWAYS, evidence.gives_features, evidence.embeds_each_sample_alone),
+        "embedding": (*_ALWAYS, metrics.gives_features, metrics.embeds_each_sample_alone),
         "metric": (
             *_ALWAYS,
-            evidence.measures,
-            evidence.measures_the_same_every_time,
-            evidence.measures_without_probabilities,
+            metrics.measures,
+            metrics.measures_the_same_every_time,
+            metrics.measures_without_probabilities,
         ),
     }
 )
@@ -202,7 +202,7 @@ def _checks(
     for of_plugin in OF_PLUGINS:
         yield Check(f"plugin {plugin.distribution}", _name(of_plugin), functools.partial(of_plugin, plugin))
     for part in plugin.parts:
-        offer, label = Offer(part, plugin), f"{part.kind} {part.name}"
+        offer, label = RegisteredPart(part, plugin), f"{part.kind} {part.name}"
         if part.kind == "recipe":
             for of_recipe in OF_RECIPES:
                 yield Check(label, _name(of_recipe), functools.partial(of_recipe, offer, registry))

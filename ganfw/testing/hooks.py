@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ganfw
-from ganfw.registry import SCRIPT_SUFFIX, Plugin
+from ganfw.plugins.registry import SCRIPT_SUFFIX, Plugin
 
 HEAVY = (
     "torch",
@@ -29,7 +29,7 @@ HEAVY = (
 
 _CODE = """
 import sys
-import ganfw, ganfw.plugins
+import ganfw, ganfw.plugins.discovery
 if sys.argv[1].endswith(".py"):
     import runpy
     runpy.run_path(sys.argv[1])
@@ -68,19 +68,19 @@ def hooks_import_nothing_heavy(plugin: Plugin, folder: Path) -> None:
 
 
 def uses_public_names_alone(plugin: Plugin, _folder: Path) -> None:
-    """Of ganfw it imports what `ganfw.__all__` and `ganfw.testing` give: all else may be gone in the next version.
+    """Of ganfw it imports what `dir(ganfw)` and `ganfw.testing` give: all else may be gone in the next version.
 
-    Import statements are read; an attribute of a module that is public, `ganfw.loop.train`, is not seen.
+    Import statements are read; an attribute of a module that is public, `ganfw.training.loop.train`, is not seen.
     """
     modules = _modules(plugin)
     _require(plugin, bool(modules), f"no module of '{plugin.source}' is found")
     testing = {f"ganfw.testing.{name}" for name in importlib.import_module("ganfw.testing").__all__}
-    public = {"ganfw", "ganfw.*", "ganfw.testing", *testing, *(f"ganfw.{name}" for name in ganfw.__all__)}
+    public = {"ganfw", "ganfw.*", "ganfw.testing", *testing, *(f"ganfw.{name}" for name in dir(ganfw))}
     own = f"{_module_name(plugin)}."
     for module in modules:
         imported = {name for name in _imports(module) if name.split(".")[0] == "ganfw"}
         private = sorted(name for name in imported - public if not name.startswith(own))
-        _require(plugin, not private, f"{module.name} imports {', '.join(private)}, not public: see ganfw.__all__")
+        _require(plugin, not private, f"{module.name} imports {', '.join(private)}, not public: see dir(ganfw)")
 
 
 def _module_name(plugin: Plugin) -> str:

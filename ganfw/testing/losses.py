@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganfw.objective import is_relativistic
 from ganfw.testing.subject import Subject, randomness
+from ganfw.training.objective import is_relativistic
 
 
 def gives_finite_scalars(subject: Subject, _folder: Path) -> None:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.engine.networks import call_with_labels
-from ganfw.experiment import Experiment
-from ganfw.sampling import evaluation_mode
+from ganfw.engine.sampling import evaluation_mode
 from ganfw.testing.subject import Subject, labels_of, random_on, samples_of
+from ganfw.training.experiment import Experiment
 
 _COUNT = 5
 

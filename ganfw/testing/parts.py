@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from ganfw.experiment import Experiment
-from ganfw.loop import Training, train
-from ganfw.run_directory import create_run_directory
+from ganfw.run.directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
 from ganfw.testing.subject import Subject
+from ganfw.training.experiment import Experiment
+from ganfw.training.loop import Training, train
 
 _OF_EPOCHS = ("data", "step", "callback")
 """Kinds that may do something of their own where an epoch ends; they are tried with four batches an epoch."""

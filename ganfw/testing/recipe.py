@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES, Table
-from ganfw.registry import Offer, Registry
 
 
 def small_recipe(registry: Registry) -> Recipe:
@@ -22,7 +22,7 @@ def small_recipe(registry: Registry) -> Recipe:
     )
 
 
-def recipe_using(offer: Offer, base: Recipe, parameters: Mapping[str, Any] | None = None) -> Recipe:
+def recipe_using(offer: RegisteredPart, base: Recipe, parameters: Mapping[str, Any] | None = None) -> Recipe:
     """Return a recipe with one part exchanged for what a plugin offers.
 
     Args:
@@ -38,13 +38,13 @@ def recipe_using(offer: Offer, base: Recipe, parameters: Mapping[str, Any] | Non
     return Recipe(name=base.name, extends=base, **changes)
 
 
-def address_of(offer: Offer, base: Recipe) -> str:
+def address_of(offer: RegisteredPart, base: Recipe) -> str:
     """Return where `recipe_using` puts a part, dotted; the first place if there are two."""
     table = next(table for table in TABLES if table.kind == offer.part.kind)
     return ".".join([table.name, *_names(table, offer, base)[:1]])
 
 
-def _names(table: Table, offer: Offer, base: Recipe) -> tuple[str, ...]:
+def _names(table: Table, offer: RegisteredPart, base: Recipe) -> tuple[str, ...]:
     """Return the names that a part gets inside its table, none if it is the table."""
     if table.entries is None or table.entries:
         return table.entries or ()

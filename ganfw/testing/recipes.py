@@ -4,25 +4,25 @@ import importlib.resources
 import re
 from pathlib import Path
 
-from ganfw.experiment import assemble
-from ganfw.loop import train
+from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Offer, Registry
-from ganfw.run_directory import create_run_directory
+from ganfw.recipe.resolution import resolve
+from ganfw.run.directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
+from ganfw.training.experiment import assemble
+from ganfw.training.loop import train
 
 HEADER = ("command", "short", "expect", "takes")
 """What the header of a recipe says beside its purpose."""
 
 
-def is_right(offer: Offer, registry: Registry, _folder: Path) -> None:
+def is_right(offer: RegisteredPart, registry: Registry, _folder: Path) -> None:
     """Every table and key is known; its Part has a line of help."""
     resolve(Recipe.load(offer.qualified_name, registry), registry)
     _require(offer, bool(offer.part.help), "its Part has no help")
 
 
-def tells_what_to_expect(offer: Offer, _registry: Registry, _folder: Path) -> None:
+def tells_what_to_expect(offer: RegisteredPart, _registry: Registry, _folder: Path) -> None:
     """Its header says what it is for, how it is run, in short too, what comes out and how long it takes."""
     package, _, name = offer.part.target.partition(":")
     text = (importlib.resources.files(package) / name).read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def tells_what_to_expect(offer: Offer, _registry: Registry, _folder: Path) -> No
         _require(offer, said, f"its header has no line '#   {word}   …'")
 
 
-def runs(offer: Offer, registry: Registry, folder: Path) -> None:
+def runs(offer: RegisteredPart, registry: Registry, folder: Path) -> None:
     """It trains for three steps."""
     recipe = Recipe.load(offer.qualified_name, registry).with_overrides(["run.max_steps=3"])
     experiment = assemble(resolve(recipe, registry))
@@ -44,11 +44,11 @@ def runs(offer: Offer, registry: Registry, folder: Path) -> None:
     _require(offer, training.finished, f"it was stopped by {training.stop_reason}")
 
 
-def resumes_exactly(offer: Offer, registry: Registry, folder: Path) -> None:
+def resumes_exactly(offer: RegisteredPart, registry: Registry, folder: Path) -> None:
     """Stopped and resumed, it ends as if it had not been."""
     check_exact_resume(Recipe.load(offer.qualified_name, registry), registry, folder, stop_at=2, steps=3)
 
 
-def _require(offer: Offer, condition: bool, complaint: str) -> None:
+def _require(offer: RegisteredPart, condition: bool, complaint: str) -> None:
     if not condition:
         raise AssertionError(f"{offer}: {complaint}")

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganfw.draws import Draws
+from ganfw.data import RowRandom
 from ganfw.engine.networks import call_with_labels
-from ganfw.experiment import Experiment
-from ganfw.protocols import Judgement
+from ganfw.protocols import UpdateContext
 from ganfw.testing.subject import Subject, labels_of, random_on, randomness, samples_of
+from ganfw.training.experiment import Experiment
 
 _COUNT = 6
 _NETWORKS = ("discriminator", "generator")
@@ -46,13 +46,13 @@ def gradients_reach_the_network(subject: Subject, _folder: Path) -> None:
         subject.require(moves, f"the gradient of its term for the {name} is 0 everywhere")
 
 
-def draws_from_the_judgement_alone(subject: Subject, _folder: Path) -> None:
-    """Random numbers come from `judgement.draws`: with the same ones a term is the same."""
+def draws_from_the_context_alone(subject: Subject, _folder: Path) -> None:
+    """Random numbers come from `context.random`: with the same ones a term is the same."""
     experiment = subject.experiment()
     before = randomness(experiment)
     first, second = (_terms(subject, experiment) for _ in range(2))
     same = randomness(experiment) == before
-    subject.require(same, "it draws from a global random generator: draw from judgement.draws")
+    subject.require(same, "it draws from a global random generator: draw from context.random")
     for name in first:
         subject.require(torch.equal(first[name], second[name]), f"with the same draws its term for the {name} differs")
 
@@ -114,7 +114,7 @@ def _terms(subject: Subject, experiment: Experiment) -> dict[str, Tensor]:
     regularizer: Any = subject.part(experiment)
     real, labels = samples_of(experiment, _COUNT), labels_of(experiment, _COUNT)
 
-    def judge(samples: Tensor) -> Tensor:
+    def discriminate(samples: Tensor) -> Tensor:
         return call_with_labels(experiment.discriminator, samples, labels)
 
     terms = {}
@@ -124,16 +124,16 @@ def _terms(subject: Subject, experiment: Experiment) -> dict[str, Tensor]:
             fake = call_with_labels(experiment.generator, z, labels)
             if network == "discriminator":
                 fake = fake.detach()
-            judgement = Judgement(
+            context = UpdateContext(
                 real=real,
                 fake=fake,
-                real_logits=judge(real) if network == "discriminator" else None,
-                fake_logits=judge(fake),
+                real_logits=discriminate(real) if network == "discriminator" else None,
+                fake_logits=discriminate(fake),
                 labels=labels,
-                judge=judge,
+                discriminate=discriminate,
                 generator=experiment.generator,
                 discriminator=experiment.discriminator,
-                draws=Draws(random_on(experiment, 1), _COUNT),
+                random=RowRandom(random_on(experiment, 1), _COUNT),
             )
-            terms[network] = getattr(regularizer, network)(judgement)
+            terms[network] = getattr(regularizer, network)(context)
     return terms

@@ -6,15 +6,15 @@ from typing import Any
 
 from attrs import evolve
 
-from ganfw.callback import Callback
-from ganfw.checkpoint.read import open_checkpoint
-from ganfw.checkpoint.resume import resume_training
-from ganfw.experiment import assemble
-from ganfw.loop import Training, train
+from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Registry
-from ganfw.run_directory import create_run_directory
+from ganfw.recipe.resolution import resolve
+from ganfw.run.directory import create_run_directory
+from ganfw.run.load import open_checkpoint
+from ganfw.run.resume import resume_training
+from ganfw.training.callback import Callback
+from ganfw.training.experiment import assemble
+from ganfw.training.loop import Training, train
 
 
 def check_exact_resume(recipe: Recipe, registry: Registry, folder: Path, *, stop_at: int = 5, steps: int = 8) -> None:

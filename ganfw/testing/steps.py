@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganfw.experiment import Experiment
 from ganfw.testing.subject import Subject, random_on, randomness
+from ganfw.training.experiment import Experiment
 
 _STEPS = 5
 

@@ -7,13 +7,13 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from ganfw.experiment import Experiment, assemble
-from ganfw.randomness import derive_seed, global_state, own_randomness, seeded_generator
+from ganfw.engine.random_streams import derive_seed, global_state, own_randomness, seeded_generator
+from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolve import resolve
-from ganfw.registry import Offer, Registry
-from ganfw.state import take_apart
+from ganfw.recipe.resolution import resolve
+from ganfw.run.state import flatten_state
 from ganfw.testing.recipe import address_of, recipe_using
+from ganfw.training.experiment import Experiment, assemble
 
 
 @frozen
@@ -27,7 +27,7 @@ class Subject:
         parameters: its keys that are not left at their defaults.
     """
 
-    offer: Offer
+    offer: RegisteredPart
     registry: Registry
     base: Recipe
     parameters: Mapping[str, Any] = field(factory=dict)
@@ -114,7 +114,7 @@ def random_on(experiment: Experiment, seed: int = 0) -> torch.Generator:
 
 def randomness(experiment: Experiment) -> list[Any]:
     """Return the state of all global random generators, to be compared."""
-    values, tensors = take_apart(global_state(experiment.device))
+    values, tensors = flatten_state(global_state(experiment.device))
     return [values, {name: tensor.tolist() for name, tensor in tensors.items()}]
 
 

@@ -1,4 +1,4 @@
-"""Evidence for metrics, and sets of features on which their definitions are tried."""
+"""MetricInputs for metrics, and sets of features on which their definitions are tried."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganfw import Evidence, Measured, Registry, SampleSet
+from ganfw import MetricInputs, MetricValue, Registry, SampleSet
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -32,9 +32,9 @@ def measure(registry: Registry) -> Measure:
         probabilities: tuple[Any, Any] = (None, None),
         seed: int = 0,
         **keys: Any,
-    ) -> Mapping[str, Measured]:
+    ) -> Mapping[str, MetricValue]:
         return registry.load("metric", metric)(**keys)(
-            Evidence(
+            MetricInputs(
                 samples=sample_set(samples, probabilities[0]),
                 reference=sample_set(reference, probabilities[1]),
                 training=sample_set(reference if training is None else training),

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import Batch, Draws, Registry
+from ganfw import Batch, Registry, RowRandom
 from ganfw.engine.averaging import averaged_weights
-from ganfw.randomness import seeded_generator
+from ganfw.engine.random_streams import seeded_generator
 
 HIDDEN = 128
 LR = 1e-5
@@ -154,7 +154,7 @@ def test_reused_fakes_go_with_one_update_each(registry: Registry, tiny: ganfw.Re
 class Flip:
     """Mirrors rows, each with probability 1/2."""
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         return torch.where(draws.uniform(1, 1, 1) < 0.5, samples.flip(-1), samples)
 
 
@@ -245,7 +245,7 @@ def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
             torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-6)
 
 
-class Judge(nn.Module):
+class Evaluator(nn.Module):
     """A discriminator that counts its passes."""
 
     def __init__(self, norm: nn.Module) -> None:
@@ -268,7 +268,7 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
     torch.manual_seed(0)
     noise = registry.load("noise", "normal")("cpu", z_dim=4)
     generator = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2)
-    discriminator = Judge(norm)
+    discriminator = Evaluator(norm)
     apart = copy.deepcopy(discriminator)
     sgd = registry.load("optimizer", "sgd")
     step = registry.load("step", "alternating")(

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 
 
-def classify(measure: Measure, samples: np.ndarray, reference: np.ndarray, **keys: float) -> Mapping[str, Measured]:
+def classify(measure: Measure, samples: np.ndarray, reference: np.ndarray, **keys: float) -> Mapping[str, MetricValue]:
     features = (np.zeros((len(samples), 1)), np.zeros((len(reference), 1)))
     return measure("classifier_score", *features, probabilities=(samples, reference), **keys)
 
@@ -48,10 +48,10 @@ def test_numbers_are_those_of_their_definitions(
     result = classify(measure, samples, reference)
 
     score = math.exp(stats.entropy(samples, samples.mean(0, keepdims=True), axis=1).mean())
-    assert result["classifier_score"] == Measured(pytest.approx(score, rel=1e-9), "higher")
-    assert result["class_histogram"] == Measured(tuple(histogram))
-    assert result["class_kl"] == Measured(pytest.approx(stats.entropy(histogram, real), rel=1e-9), "lower")
-    assert result["classes_found"] == Measured((histogram >= 0.1 * real).sum(), "higher")
+    assert result["classifier_score"] == MetricValue(pytest.approx(score, rel=1e-9), "higher")
+    assert result["class_histogram"] == MetricValue(tuple(histogram))
+    assert result["class_kl"] == MetricValue(pytest.approx(stats.entropy(histogram, real), rel=1e-9), "lower")
+    assert result["classes_found"] == MetricValue((histogram >= 0.1 * real).sum(), "higher")
 
 
 def test_score_is_the_number_of_classes_at_best_and_1_at_worst(measure: Measure) -> None:
@@ -81,7 +81,9 @@ def test_a_class_is_found_from_a_part_of_its_real_share(measure: Measure) -> Non
 def test_a_class_that_is_not_real_is_not_found_and_has_no_divergence(measure: Measure) -> None:
     result = classify(measure, np.eye(3), np.eye(3)[:2], min_share=0.0)
 
-    assert result["class_kl"] == Measured(None, "lower", "infinite: no reference sample is predicted to be of class 2")
+    assert result["class_kl"] == MetricValue(
+        None, "lower", "infinite: no reference sample is predicted to be of class 2"
+    )
     assert result["classes_found"].value == 2
 
 
@@ -97,7 +99,7 @@ def test_numbers_stay_in_their_ranges(measure: Measure, seed: int, classes: int,
     assert 1 <= result["classes_found"].value <= classes
 
 
-def reasons(result: Mapping[str, Measured]) -> set[str]:
+def reasons(result: Mapping[str, MetricValue]) -> set[str]:
     assert list(result) == ["classifier_score", "class_histogram", "class_kl", "classes_found"]
     assert {measured.value for measured in result.values()} == {None}
     return {measured.reason for measured in result.values()}

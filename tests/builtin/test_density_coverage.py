@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -28,8 +28,8 @@ def test_numbers_are_those_of_the_definition(measure: Measure, clouds: Clouds, k
 
     result = measure("density_coverage", *clouds, k=k)
 
-    assert result["density"] == Measured(pytest.approx(density, rel=1e-12), "higher")
-    assert result["coverage"] == Measured(pytest.approx(coverage, rel=1e-12), "higher")
+    assert result["density"] == MetricValue(pytest.approx(density, rel=1e-12), "higher")
+    assert result["coverage"] == MetricValue(pytest.approx(coverage, rel=1e-12), "higher")
 
 
 def test_samples_that_are_real_but_alike_have_density_and_no_coverage(measure: Measure) -> None:
@@ -69,8 +69,8 @@ def test_both_are_1_on_average_for_samples_of_the_distribution(measure: Measure)
 
 
 def test_a_reference_that_is_not_larger_than_k_and_no_samples_have_no_numbers(measure: Measure) -> None:
-    nothing = Measured(None, "higher", "too few reference samples: 5; k = 5 needs at least 6")
+    nothing = MetricValue(None, "higher", "too few reference samples: 5; k = 5 needs at least 6")
     assert measure("density_coverage", np.eye(6), np.eye(6)[:5]) == {"density": nothing, "coverage": nothing}
-    nothing = Measured(None, "higher", "too few samples: 0; a mean needs at least 1")
+    nothing = MetricValue(None, "higher", "too few samples: 0; a mean needs at least 1")
     assert measure("density_coverage", np.zeros((0, 6)), np.eye(6)) == {"density": nothing, "coverage": nothing}
     assert measure("density_coverage", np.eye(6)[:1], np.eye(6), k=1)["coverage"].value is not None

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -20,7 +20,7 @@ def test_diversity_is_the_ratio_of_mean_distances(measure: Measure, clouds: Clou
     result = measure("diversity", samples, reference)
 
     expected = pdist(samples).mean() / pdist(reference).mean()
-    assert result == {"diversity": Measured(pytest.approx(expected, rel=1e-9, abs=0), "higher")}
+    assert result == {"diversity": MetricValue(pytest.approx(expected, rel=1e-9, abs=0), "higher")}
 
 
 @settings(max_examples=50)
@@ -41,7 +41,7 @@ def test_equal_samples_have_no_diversity(
     points = np.random.default_rng(0).normal(size=(30, 3))
 
     assert measure("diversity", np.tile(points[:1], (30, 1)), points)["diversity"].value == 0
-    assert measure("diversity", points, np.tile(points[:1], (30, 1)))["diversity"] == Measured(
+    assert measure("diversity", points, np.tile(points[:1], (30, 1)))["diversity"] == MetricValue(
         None, "higher", "all reference samples are equal"
     )
 
@@ -49,9 +49,9 @@ def test_equal_samples_have_no_diversity(
 def test_one_sample_has_no_pair(measure: Measure) -> None:
     one, two = np.zeros((1, 3)), np.eye(3)[:2]
 
-    assert measure("diversity", one, two)["diversity"] == Measured(
+    assert measure("diversity", one, two)["diversity"] == MetricValue(
         None, "higher", "too few samples: 1; a pair needs at least 2"
     )
-    assert measure("diversity", two, one)["diversity"] == Measured(
+    assert measure("diversity", two, one)["diversity"] == MetricValue(
         None, "higher", "too few reference samples: 1; a pair needs at least 2"
     )

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -94,16 +94,16 @@ def test_fewer_samples_than_dimensions_and_one_have_no_distance(measure: Measure
     random = np.random.default_rng(0)
     few, enough = random.normal(size=(6, 6)), random.normal(size=(7, 6))
 
-    nothing = Measured(None, "lower", "too few samples: 6; 6 dimensions need at least 7")
+    nothing = MetricValue(None, "lower", "too few samples: 6; 6 dimensions need at least 7")
     assert measure("frechet_distance", few, enough) == {
         "frechet_distance": nothing,
         "frechet_distance_infinite": nothing,
     }
     result = measure("frechet_distance", enough, few)["frechet_distance"]
-    assert result == Measured(None, "lower", "too few reference samples: 6; 6 dimensions need at least 7")
+    assert result == MetricValue(None, "lower", "too few reference samples: 6; 6 dimensions need at least 7")
     result = measure("frechet_distance", enough, enough)
     assert result["frechet_distance"].value == pytest.approx(0, abs=1e-12)
-    assert result["frechet_distance_infinite"] == Measured(
+    assert result["frechet_distance_infinite"] == MetricValue(
         None, "lower", "too few samples: 7; a line in 6 dimensions needs at least 28"
     )
 
@@ -114,7 +114,7 @@ def test_features_that_are_not_finite_have_no_distance(measure: Measure) -> None
 
     result = measure("frechet_distance", broken, np.zeros((20, 2)))["frechet_distance"]
 
-    assert result == Measured(None, "lower", "not all numbers of the samples are finite")
+    assert result == MetricValue(None, "lower", "not all numbers of the samples are finite")
 
 
 def test_distance_at_infinity_is_where_the_line_through_subsets_ends(measure: Measure) -> None:

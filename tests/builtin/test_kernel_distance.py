@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -93,10 +93,10 @@ def test_subsets_follow_from_the_seed_and_have_the_mean_of_the_whole(measure: Me
 def test_one_sample_has_no_distance(measure: Measure) -> None:
     one, two = np.zeros((1, 3)), np.zeros((2, 3))
 
-    assert measure("kernel_distance", one, two)["kernel_distance"] == Measured(
+    assert measure("kernel_distance", one, two)["kernel_distance"] == MetricValue(
         None, "lower", "too few samples: 1; an unbiased estimate needs at least 2"
     )
-    assert measure("kernel_distance", two, one)["kernel_distance"] == Measured(
+    assert measure("kernel_distance", two, one)["kernel_distance"] == MetricValue(
         None, "lower", "too few reference samples: 1; an unbiased estimate needs at least 2"
     )
     assert measure("kernel_distance", two, two)["kernel_distance"].value == 0

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ganfw import Evidence, Registry, SampleSet, TensorData
+from ganfw import MetricInputs, Registry, SampleSet, TensorData
 
-Judge = Callable[[Tensor], dict[str, float]]
+Evaluator = Callable[[Tensor], dict[str, float]]
 
 PARTS = (
     "frechet_distance",
@@ -38,7 +38,7 @@ def fresh(digits: TensorData) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def judge(registry: Registry, digits: TensorData) -> Judge:
+def judge(registry: Registry, digits: TensorData) -> Evaluator:
     """Return a function from `(n, 1, 28, 28)` uint8 to all numbers, lists left out."""
     training, labels = digits.samples[:6000], digits.labels[:6000]
     reference = registry.load("data", "mnist")(split="test").samples[::10]  # its first half is of one source
@@ -51,17 +51,17 @@ def judge(registry: Registry, digits: TensorData) -> Judge:
     real, seen = embedded(reference), embedded(training)
 
     def judge(images: Tensor) -> dict[str, float]:
-        evidence = Evidence(samples=embedded(images), reference=real, training=seen)
+        inputs = MetricInputs(samples=embedded(images), reference=real, training=seen)
         found = {}
         for part in PARTS:
-            found |= registry.load("metric", part)()(evidence)
+            found |= registry.load("metric", part)()(inputs)
         return {name: measured.value for name, measured in found.items() if not isinstance(measured.value, tuple)}
 
     return judge
 
 
 @pytest.fixture(scope="module")
-def floor(judge: Judge, fresh: Tensor) -> dict[str, float]:
+def floor(judge: Evaluator, fresh: Tensor) -> dict[str, float]:
     return judge(fresh)
 
 
@@ -82,7 +82,7 @@ def test_fresh_digits_are_as_good_as_real(floor: dict[str, float]) -> None:
     assert floor["diversity"] == pytest.approx(1, abs=0.03)
 
 
-def test_blur_costs_distance_and_coverage(judge: Judge, fresh: Tensor, floor: dict[str, float]) -> None:
+def test_blur_costs_distance_and_coverage(judge: Evaluator, fresh: Tensor, floor: dict[str, float]) -> None:
     blurred = judge(avg_pool2d(fresh.double(), 9, stride=1, padding=4).round().byte())
 
     assert blurred["frechet_distance"] > 5 * floor["frechet_distance"]
@@ -93,7 +93,7 @@ def test_blur_costs_distance_and_coverage(judge: Judge, fresh: Tensor, floor: di
     assert blurred["classifier_score"] < floor["classifier_score"]
 
 
-def test_noise_costs_precision_and_density(judge: Judge, fresh: Tensor, floor: dict[str, float]) -> None:
+def test_noise_costs_precision_and_density(judge: Evaluator, fresh: Tensor, floor: dict[str, float]) -> None:
     random = torch.Generator().manual_seed(0)
     noise = 150 * torch.randn(fresh.shape, generator=random, dtype=torch.float64)
     noisy = judge((fresh + noise).clamp(0, 255).round().byte())
@@ -106,7 +106,7 @@ def test_noise_costs_precision_and_density(judge: Judge, fresh: Tensor, floor: d
 
 
 def test_dropped_classes_cost_recall_and_are_not_found(
-    judge: Judge, digits: TensorData, floor: dict[str, float]
+    judge: Evaluator, digits: TensorData, floor: dict[str, float]
 ) -> None:
     ones = digits.samples[10_000:][digits.labels[10_000:] == 1][:COUNT]
     dropped = judge(ones)
@@ -121,7 +121,7 @@ def test_dropped_classes_cost_recall_and_are_not_found(
     assert dropped["precision"] > 0.7
 
 
-def test_duplicates_cost_recall_and_coverage(judge: Judge, fresh: Tensor, floor: dict[str, float]) -> None:
+def test_duplicates_cost_recall_and_coverage(judge: Evaluator, fresh: Tensor, floor: dict[str, float]) -> None:
     few = judge(fresh[:10].repeat(COUNT // 10, 1, 1, 1))
 
     assert few["precision"] > 0.5
@@ -131,7 +131,7 @@ def test_duplicates_cost_recall_and_coverage(judge: Judge, fresh: Tensor, floor:
     assert few["kernel_distance"] > 3 * abs(floor["kernel_distance"])
 
 
-def test_one_image_has_no_diversity(judge: Judge, fresh: Tensor) -> None:
+def test_one_image_has_no_diversity(judge: Evaluator, fresh: Tensor) -> None:
     one = judge(fresh[:1].repeat(COUNT, 1, 1, 1))
 
     assert one["diversity"] == 0
@@ -141,7 +141,7 @@ def test_one_image_has_no_diversity(judge: Judge, fresh: Tensor) -> None:
 
 
 def test_a_copy_of_the_training_set_looks_perfect_but_to_the_nearest_neighbours(
-    judge: Judge, digits: TensorData, floor: dict[str, float]
+    judge: Evaluator, digits: TensorData, floor: dict[str, float]
 ) -> None:
     copied = judge(digits.samples[:COUNT])
 

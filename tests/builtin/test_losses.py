@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganfw import Registry
-from ganfw.objective import is_relativistic
+from ganfw.training.objective import is_relativistic
 
 Values = NDArray[np.float64]
 

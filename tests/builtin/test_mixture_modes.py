@@ -7,12 +7,12 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor
 
-from ganfw import Evidence, Measured, Registry, SampleSet
+from ganfw import MetricInputs, MetricValue, Registry, SampleSet
 
 
-def evidence(points: Tensor) -> Evidence:
+def evidence(points: Tensor) -> MetricInputs:
     judged = SampleSet(points, points.flatten(1).double())
-    return Evidence(samples=judged, reference=judged, training=judged)
+    return MetricInputs(samples=judged, reference=judged, training=judged)
 
 
 def by_hand(points: Tensor, places: list[tuple[float, float]], sigma: float) -> tuple[int, float, float | None]:
@@ -49,9 +49,9 @@ def test_counts_are_those_of_brute_force(name: str, kind: str, registry: Registr
 
     modes, share, kl = by_hand(samples, PLACES[name], SIGMA[name])
     assert found == {
-        "modes_found": Measured(modes, "higher"),
-        "high_quality_share": Measured(pytest.approx(share), "higher"),
-        "mode_kl": Measured(pytest.approx(kl), "lower"),
+        "modes_found": MetricValue(modes, "higher"),
+        "high_quality_share": MetricValue(pytest.approx(share), "higher"),
+        "mode_kl": MetricValue(pytest.approx(kl), "lower"),
     }
 
 
@@ -88,9 +88,9 @@ def test_without_a_sample_near_a_mode_there_is_no_divergence(registry: Registry)
     found = registry.load("metric", "ring_modes")()(evidence(torch.zeros(5, 2)))
 
     assert found == {
-        "modes_found": Measured(0.0, "higher"),
-        "high_quality_share": Measured(0.0, "higher"),
-        "mode_kl": Measured(None, "lower", "no sample is within 3 sigma of a mode"),
+        "modes_found": MetricValue(0.0, "higher"),
+        "high_quality_share": MetricValue(0.0, "higher"),
+        "mode_kl": MetricValue(None, "lower", "no sample is within 3 sigma of a mode"),
     }
 
 
@@ -99,7 +99,7 @@ def test_images_have_no_modes_in_the_plane(registry: Registry) -> None:
 
     reason = "samples of shape (1, 28, 28) are no points in the plane"
     assert found == {
-        "modes_found": Measured(None, "higher", reason),
-        "high_quality_share": Measured(None, "higher", reason),
-        "mode_kl": Measured(None, "lower", reason),
+        "modes_found": MetricValue(None, "higher", reason),
+        "high_quality_share": MetricValue(None, "higher", reason),
+        "mode_kl": MetricValue(None, "lower", reason),
     }

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial import KDTree
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -20,8 +20,8 @@ def test_median_and_ratio_are_those_of_a_tree(measure: Measure, clouds: Clouds) 
 
     result = measure("nearest_neighbours", samples, reference, training)
 
-    assert result["nearest_neighbour_distance"] == Measured(pytest.approx(expected, rel=1e-9, abs=0))
-    assert result["nearest_neighbour_ratio"] == Measured(
+    assert result["nearest_neighbour_distance"] == MetricValue(pytest.approx(expected, rel=1e-9, abs=0))
+    assert result["nearest_neighbour_ratio"] == MetricValue(
         pytest.approx(expected / np.median(tree.query(reference)[0]), rel=1e-9, abs=0)
     )
 
@@ -43,17 +43,17 @@ def test_copies_are_at_distance_0_and_new_samples_at_ratio_1(measure: Measure) -
 def test_what_is_missing_is_told(measure: Measure) -> None:
     rows, none = np.eye(3), np.zeros((0, 3))
 
-    nothing = Measured(None, "", "too few samples: 0; a nearest neighbour needs at least 1")
+    nothing = MetricValue(None, "", "too few samples: 0; a nearest neighbour needs at least 1")
     assert measure("nearest_neighbours", none, rows) == {
         "nearest_neighbour_distance": nothing,
         "nearest_neighbour_ratio": nothing,
     }
     result = measure("nearest_neighbours", rows, rows, none)["nearest_neighbour_distance"]
-    assert result == Measured(None, "", "too few training samples: 0; a nearest neighbour needs at least 1")
+    assert result == MetricValue(None, "", "too few training samples: 0; a nearest neighbour needs at least 1")
     assert measure("nearest_neighbours", rows + 1, none, rows) == {
-        "nearest_neighbour_distance": Measured(pytest.approx(3**0.5, rel=1e-12)),
-        "nearest_neighbour_ratio": Measured(None, "", "too few reference samples: 0; a ratio needs at least 1"),
+        "nearest_neighbour_distance": MetricValue(pytest.approx(3**0.5, rel=1e-12)),
+        "nearest_neighbour_ratio": MetricValue(None, "", "too few reference samples: 0; a ratio needs at least 1"),
     }
-    assert measure("nearest_neighbours", rows + 1, rows, rows)["nearest_neighbour_ratio"] == Measured(
+    assert measure("nearest_neighbours", rows + 1, rows, rows)["nearest_neighbour_ratio"] == MetricValue(
         None, "", "half of the reference samples have an equal among the training samples"
     )

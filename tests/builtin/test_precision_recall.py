@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganfw import Measured
+from ganfw import MetricValue
 
-Measure = Callable[..., Mapping[str, Measured]]
+Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
 
 
@@ -29,8 +29,8 @@ def test_shares_are_those_of_the_definition(measure: Measure, clouds: Clouds, k:
     result = measure("precision_recall", samples, reference, k=k)
 
     assert result == {
-        "precision": Measured(share_in_manifold(samples, reference, k), "higher"),
-        "recall": Measured(share_in_manifold(reference, samples, k), "higher"),
+        "precision": MetricValue(share_in_manifold(samples, reference, k), "higher"),
+        "recall": MetricValue(share_in_manifold(reference, samples, k), "higher"),
     }
 
 
@@ -79,8 +79,8 @@ def test_equal_samples_are_all_in_the_manifold_or_none(measure: Measure) -> None
 def test_sets_that_are_not_larger_than_k_have_no_numbers(measure: Measure) -> None:
     three, four = np.eye(4)[:3], np.eye(4)
 
-    nothing = Measured(None, "higher", "too few samples: 3; k = 3 needs at least 4")
+    nothing = MetricValue(None, "higher", "too few samples: 3; k = 3 needs at least 4")
     assert measure("precision_recall", three, four) == {"precision": nothing, "recall": nothing}
-    nothing = Measured(None, "higher", "too few reference samples: 3; k = 3 needs at least 4")
+    nothing = MetricValue(None, "higher", "too few reference samples: 3; k = 3 needs at least 4")
     assert measure("precision_recall", four, three) == {"precision": nothing, "recall": nothing}
     assert measure("precision_recall", four, four)["precision"].value == 1

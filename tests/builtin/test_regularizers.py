@@ -12,32 +12,32 @@ import torch
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import Draws, Judgement, Recipe, Registry
+from ganfw import Recipe, Registry, RowRandom, UpdateContext
 from ganfw.engine.precision import computing_in
 from ganfw.testing import check_exact_resume
 
 PENALTIES = ("r1", "r2", "gradient_penalty", "dragan")
 
 
-def judgement(
+def context(
     discriminator: nn.Module,
     real: Tensor,
     fake: Tensor,
     *,
     judge: Callable[[Tensor], Tensor] | None = None,
-    draws: Draws | None = None,
-) -> Judgement:
+    draws: RowRandom | None = None,
+) -> UpdateContext:
     judge = judge or discriminator
-    return Judgement(
+    return UpdateContext(
         real=real,
         fake=fake,
         real_logits=judge(real),
         fake_logits=judge(fake),
         labels=None,
-        judge=judge,
+        discriminate=judge,
         generator=nn.Identity(),
         discriminator=discriminator,
-        draws=draws or Draws(torch.Generator().manual_seed(0), len(real)),
+        random=draws or RowRandom(torch.Generator().manual_seed(0), len(real)),
     )
 
 
@@ -57,7 +57,7 @@ def test_penalty_of_a_linear_discriminator_is_that_of_its_weights(
     weight = discriminator[1].weight
     norm = weight.norm().item()
 
-    penalty = registry.load("regularizer", name)(weight=3.0).discriminator(judgement(discriminator, *samples(*shape)))
+    penalty = registry.load("regularizer", name)(weight=3.0).discriminator(context(discriminator, *samples(*shape)))
     penalty.backward()
 
     if name in ("r1", "r2"):
@@ -95,7 +95,7 @@ def test_penalty_of_a_quadratic_discriminator_is_taken_at_the_right_points(regis
     norms = np.linalg.norm(points.numpy() @ discriminator.matrix.detach().numpy(), axis=1)
     expected = (norms**2).mean() / 2 if name in ("r1", "r2") else ((norms - 1) ** 2).mean()
 
-    actual = registry.load("regularizer", name)(weight=1.0).discriminator(judgement(discriminator, real, fake))
+    actual = registry.load("regularizer", name)(weight=1.0).discriminator(context(discriminator, real, fake))
 
     assert actual.item() == pytest.approx(expected, rel=1e-6)  # the draws are float32
 
@@ -106,7 +106,7 @@ def test_penalty_of_a_quadratic_discriminator_is_taken_at_the_right_points(regis
 def test_keys_of_a_penalty_change_it(registry: Registry, name: str, key: str) -> None:
     discriminator = Quadratic(3)
     part = registry.load("regularizer", name)
-    one, other = (part(**{key: value}).discriminator(judgement(discriminator, *samples(6, 3))) for value in (0.0, 0.5))
+    one, other = (part(**{key: value}).discriminator(context(discriminator, *samples(6, 3))) for value in (0.0, 0.5))
 
     assert not torch.isclose(one, other)
 
@@ -135,7 +135,7 @@ def test_gradient_of_a_penalty_equals_finite_differences(registry: Registry, nam
     with torch.no_grad():
         for key, parameter in parameters.items():
             parameter.copy_(torch.tensor(weights[key]).view_as(parameter))
-    value = registry.load("regularizer", name)(weight=1.0).discriminator(judgement(discriminator, real, fake))
+    value = registry.load("regularizer", name)(weight=1.0).discriminator(context(discriminator, real, fake))
     value.backward()
 
     assert value.item() == pytest.approx(penalty(**weights), rel=1e-6)
@@ -154,7 +154,7 @@ def test_a_discriminator_without_slope_gets_a_finite_gradient(registry: Registry
         discriminator = nn.Linear(2, 1)
         nn.init.zeros_(discriminator.weight)
         real, fake = samples(4, 2, dtype=torch.float32)
-        registry.load("regularizer", name)().discriminator(judgement(discriminator, real, fake)).backward()
+        registry.load("regularizer", name)().discriminator(context(discriminator, real, fake)).backward()
 
         assert torch.isfinite(discriminator.weight.grad).all(), name
 
@@ -164,7 +164,7 @@ def test_a_penalty_at_fakes_gives_the_generator_no_gradient(registry: Registry) 
         discriminator = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).double()
         real, fake = samples(4, 2)
         fake = fake.clone().requires_grad_()
-        registry.load("regularizer", name)().discriminator(judgement(discriminator, real, fake)).backward()
+        registry.load("regularizer", name)().discriminator(context(discriminator, real, fake)).backward()
 
         assert fake.grad is None
         assert discriminator[0].weight.grad is not None
@@ -175,7 +175,7 @@ def test_with_batch_norm_the_slope_is_that_of_the_sum_of_logits(registry: Regist
     discriminator = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Tanh(), nn.Linear(3, 1)).double()
     real, fake = samples(4, 2)
 
-    actual = registry.load("regularizer", "r1")(weight=2.0).discriminator(judgement(discriminator, real, fake))
+    actual = registry.load("regularizer", "r1")(weight=2.0).discriminator(context(discriminator, real, fake))
 
     squares = 0.0
     with torch.no_grad():
@@ -200,7 +200,7 @@ def test_in_bfloat16_a_penalty_is_near_that_in_float32(registry: Registry, name:
         with computing_in(precision, discriminator):
             discriminator(real).sum().backward()  # the first pass finds the weights that are rounded
             discriminator.zero_grad()
-            value = registry.load("regularizer", name)().discriminator(judgement(discriminator, real, fake))
+            value = registry.load("regularizer", name)().discriminator(context(discriminator, real, fake))
             value.backward()
         assert value.dtype == torch.float32
         values[precision] = value.item()

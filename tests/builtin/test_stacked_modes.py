@@ -5,14 +5,14 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor
 
-from ganfw import Evidence, Measured, Registry, SampleSet
+from ganfw import MetricInputs, MetricValue, Registry, SampleSet
 
 
-def measured(registry: Registry, probabilities: Tensor | None, count: int = 1) -> dict[str, Measured]:
+def measured(registry: Registry, probabilities: Tensor | None, count: int = 1) -> dict[str, MetricValue]:
     count = count if probabilities is None else len(probabilities)
     judged = SampleSet(torch.zeros(count, 3, 28, 28, dtype=torch.uint8), torch.zeros(count, 3), probabilities)
-    found: dict[str, Measured] = registry.load("metric", "stacked_modes")()(
-        Evidence(samples=judged, reference=judged, training=judged)
+    found: dict[str, MetricValue] = registry.load("metric", "stacked_modes")()(
+        MetricInputs(samples=judged, reference=judged, training=judged)
     )
     return found
 
@@ -30,8 +30,8 @@ def test_modes_and_divergence_are_those_of_brute_force(registry: Registry) -> No
 
     counts = [numbers.tolist().count(number) for number in range(1000)]
     assert found == {
-        "stacked_modes_found": Measured(len(set(numbers.tolist())), "higher"),
-        "stacked_mode_kl": Measured(pytest.approx(entropy(counts, [1] * 1000)), "lower"),
+        "stacked_modes_found": MetricValue(len(set(numbers.tolist())), "higher"),
+        "stacked_mode_kl": MetricValue(pytest.approx(entropy(counts, [1] * 1000)), "lower"),
     }
 
 
@@ -56,6 +56,6 @@ def test_divergence_of_26000_perfect_samples_is_the_one_that_the_docstring_says(
 def test_another_embedding_gives_no_number(probabilities: Tensor | None, known: str, registry: Registry) -> None:
     reason = f"the embedding knows {known} classes, not 1000: use = 'stacked_mnist_classifier'"
     assert measured(registry, probabilities) == {
-        "stacked_modes_found": Measured(None, "higher", reason),
-        "stacked_mode_kl": Measured(None, "lower", reason),
+        "stacked_modes_found": MetricValue(None, "higher", reason),
+        "stacked_mode_kl": MetricValue(None, "lower", reason),
     }

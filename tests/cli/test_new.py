@@ -62,7 +62,7 @@ def test_package_depends_on_the_versions_of_ganfw_that_it_was_made_for() -> None
 
 
 def test_there_is_a_template_for_every_kind_that_a_recipe_has_a_table_of() -> None:
-    assert sorted([*KINDS, "recipe"]) == sorted(ganfw.parts.KINDS)
+    assert sorted([*KINDS, "recipe"]) == sorted(ganfw.plugins.part.KINDS)
     assert len(KINDS) == 14
 
 

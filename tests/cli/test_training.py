@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from ganfw import Recipe, Registry, resolve
 from ganfw.cli import main
-from ganfw.lock import locked
+from ganfw.files import locked
 
 SMALL = ["--set", "generator.hidden_dim=4", "--set", "discriminator.hidden_dim=4", "--set", "data.split=test"]
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

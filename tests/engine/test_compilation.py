@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 import ganfw
 from ganfw import Recipe, Registry
-from ganfw.engine.compilation import compiling, why_not_compile
+from ganfw.distributed.process_group import ProcessGroup
+from ganfw.engine.compilation import compile_blocker, compiling
 from ganfw.engine.precision import computing_in
 from ganfw.testing import check_exact_resume
-from ganfw.world import World
 
 CPU = torch.device("cpu")
 STEPS = 4
@@ -41,10 +41,10 @@ def without_a_compiler(script: str, cache: Path) -> str:
 def test_a_missing_compiler_is_told_in_one_line(tmp_path: Path) -> None:
     script = """
 import torch
-from ganfw.engine.compilation import why_not_compile
-from ganfw.world import World
+from ganfw.engine.compilation import compile_blocker
+from ganfw.distributed.process_group import ProcessGroup
 
-print(why_not_compile(torch.device("cpu"), World()))
+print(compile_blocker(torch.device("cpu"), ProcessGroup()))
 """
     told = without_a_compiler(script, tmp_path)
 
@@ -97,7 +97,7 @@ def update_often(
     def train() -> None:
         with computing_in(precision, network, compiled=said is not None):
             for size in sizes:
-                ganfw.update(optimizer, loss_of, (x[:size],), why_not_compile=why_not)
+                ganfw.update(optimizer, loss_of, (x[:size],), compile_blocker=why_not)
                 compiled.append(now.compiled)
 
     if said is None:
@@ -256,7 +256,7 @@ def test_a_resume_goes_on_bit_for_bit(registry: Registry, tiny: Recipe, tmp_path
 def test_without_a_compiler_training_says_so_and_goes_on(
     registry: Registry, tiny: Recipe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ganfw.loop.why_not_compile", lambda device, world: "no compiler found")
+    monkeypatch.setattr("ganfw.training.loop.compile_blocker", lambda device, world: "no compiler found")
 
     compiled, means = train_watching(registry, tiny, "run.compile=true")
 
@@ -266,4 +266,4 @@ def test_without_a_compiler_training_says_so_and_goes_on(
 
 
 def test_several_processes_do_not_compile() -> None:
-    assert why_not_compile(CPU, World(size=2)) == "there are several processes"
+    assert compile_blocker(CPU, ProcessGroup(size=2)) == "there are several processes"

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import ganfw
 from ganfw import Batch, InputError, Recipe, Registry
 from ganfw.engine.precision import computing_in, require_precision
-from ganfw.randomness import seeded_generator
+from ganfw.engine.random_streams import seeded_generator
 
 CPU = torch.device("cpu")
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from ganfw import Evidence, Measured, Part, hookimpl
+from ganfw import MetricInputs, MetricValue, Part, hookimpl
 
 
 class Brightness:
     """The mean of all features, less that of the reference."""
 
-    def __call__(self, evidence: Evidence) -> dict[str, Measured]:
-        difference = float(evidence.samples.features.mean() - evidence.reference.features.mean())
-        return {"brightness": Measured(difference), "brightness_error": Measured(abs(difference), "lower")}
+    def __call__(self, inputs: MetricInputs) -> dict[str, MetricValue]:
+        difference = float(inputs.samples.features.mean() - inputs.reference.features.mean())
+        return {"brightness": MetricValue(difference), "brightness_error": MetricValue(abs(difference), "lower")}
 
 
 @hookimpl

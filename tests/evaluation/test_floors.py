@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from ganfw import Measured
+from ganfw import MetricValue
 from ganfw.evaluation.floors import describe_metrics, read_floor, write_floor
 
 ORIGIN: dict[str, Any] = {"training": "aa", "embedding": "pixels side:14", "count": 10, "seed": 0}
 FLOOR = {
-    "frechet_distance": Measured(1.5, "lower"),
-    "class_histogram": Measured((0.25, 0.75)),
-    "recall": Measured(None, "higher", "too few samples"),
+    "frechet_distance": MetricValue(1.5, "lower"),
+    "class_histogram": MetricValue((0.25, 0.75)),
+    "recall": MetricValue(None, "higher", "too few samples"),
 }
 
 
@@ -49,7 +49,7 @@ def test_a_damaged_file_is_no_floor(cache: Path) -> None:
 
 def test_what_metrics_are_is_told_by_their_code_and_settings() -> None:
     class Other:
-        def __call__(self, evidence: Any) -> dict[str, Measured]:
+        def __call__(self, inputs: Any) -> dict[str, MetricValue]:
             return {}
 
     described = describe_metrics({"mine": Other()}, {"mine": ["ganfw-x:mine", "1.0", {}]})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ganfw import PartError, Recipe, RecipeError, Registry
 from ganfw.recipe.layers import Layers
-from ganfw.recipe.origin import Origin
+from ganfw.recipe.origins import Origin
 
 TEXT = """\
 format = 1

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganfw import Part, PartError, RecipeError, Registry
+from ganfw.plugins.registry import Plugin
 from ganfw.recipe.layers import MAX_BYTES, MAX_DEPTH, BareWord, Layers, parse_overrides, parse_recipe, read_recipe
-from ganfw.recipe.origin import KeyPath, Origin
-from ganfw.registry import Plugin
+from ganfw.recipe.origins import KeyPath, Origin
 
 NO_PLUGINS = Registry(())
 

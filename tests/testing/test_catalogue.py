@@ -7,7 +7,7 @@ import pytest
 
 import ganfw
 from ganfw import Part, PluginError, Registry
-from ganfw.registry import Offer, Plugin
+from ganfw.plugins.registry import Plugin, RegisteredPart
 from ganfw.testing import checks_of, hooks, recipes
 from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
 
@@ -27,7 +27,7 @@ def with_plugin(registry: Registry) -> Registry:
 def test_every_kind_of_part_has_checks_of_its_own() -> None:
     common = set(OF_PARTS["loss"]) & set(OF_PARTS["noise"])
 
-    assert sorted([*OF_PARTS, "recipe"]) == sorted(ganfw.parts.KINDS)
+    assert sorted([*OF_PARTS, "recipe"]) == sorted(ganfw.plugins.part.KINDS)
     assert len(common) == 5
     assert all(len(set(checks) - common) >= 2 for checks in OF_PARTS.values())
     assert all(check.__doc__ for checks in OF_PARTS.values() for check in checks)
@@ -154,7 +154,7 @@ def test_a_recipe_without_a_header_is_told(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "recipe_plugin", raising=False)
     part = Part(kind="recipe", name="hours", target="recipe_plugin:hours.toml", help="hours")
-    offer = Offer(part, Plugin("ganfw-x", "1.0", "recipe_plugin", (part,)))
+    offer = RegisteredPart(part, Plugin("ganfw-x", "1.0", "recipe_plugin", (part,)))
 
     (package / "hours.toml").write_text(HEADER)
     recipes.tells_what_to_expect(offer, registry, tmp_path)
@@ -174,7 +174,7 @@ def test_a_package_that_imports_what_is_not_public_is_told(tmp_path: Path, monke
     part = package / "part.py"
     part.write_text("from ganfw.testing import checks_of\nfrom curious_plugin.hooks import ganfw\n")
     alone = tmp_path / "alone_plugin.py"
-    alone.write_text("import ganfw.loop\n")
+    alone.write_text("import ganfw.training.loop\n")
 
     hooks.uses_public_names_alone(Plugin("ganfw-x", "1.0", "curious_plugin.hooks"), tmp_path)
     part.write_text("from ganfw.builtin.mlp import MLPGenerator\nfrom ganfw import Party\n")
@@ -191,4 +191,4 @@ def test_a_package_that_imports_what_is_not_public_is_told(tmp_path: Path, monke
     assert told == "plugin 'ganfw-x': no module of 'nowhere_plugin' is found"
     for source in ("alone_plugin", str(alone)):
         told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_public_names_alone, tmp_path)
-        assert told == "plugin 'ganfw-x': alone_plugin.py imports ganfw.loop, not public: see ganfw.__all__"
+        assert told == "plugin 'ganfw-x': alone_plugin.py imports ganfw.training.loop, not public: see ganfw.__all__"

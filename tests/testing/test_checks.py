@@ -11,7 +11,7 @@ import pytest
 
 import ganfw
 from ganfw import GanfwError, Part, Registry
-from ganfw.registry import Offer, Plugin
+from ganfw.plugins.registry import Plugin, RegisteredPart
 from ganfw.testing.catalogue import OF_PARTS
 from ganfw.testing.recipe import small_recipe
 from ganfw.testing.subject import Subject
@@ -30,8 +30,8 @@ SOURCES = (
     ("step", "step", "BROKEN"),
     ("callback", "callback", "BROKEN"),
     ("data", "data", "BROKEN"),
-    ("embedding", "evidence", "BROKEN_EMBEDDINGS"),
-    ("metric", "evidence", "BROKEN_METRICS"),
+    ("embedding", "metrics", "BROKEN_EMBEDDINGS"),
+    ("metric", "metrics", "BROKEN_METRICS"),
 )
 """The kind of part, the file of broken ones, and the list in it."""
 
@@ -66,7 +66,7 @@ def subject_of(kind: str, target: Any, registry: Registry) -> Subject:
     part = Part(kind=kind, name="broken", target=f"{target.__module__}:{target.__qualname__}", help="a broken part")
     plugin = Plugin("ganfw-broken", "1.0", "ganfw_broken", (part,))
     registry = Registry((*registry.plugins, plugin))
-    return Subject(Offer(part, plugin), registry, small_recipe(registry))
+    return Subject(RegisteredPart(part, plugin), registry, small_recipe(registry))
 
 
 @pytest.mark.parametrize(

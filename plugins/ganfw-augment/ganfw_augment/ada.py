@@ -6,7 +6,7 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from ganfw import Draws, InputError
+from ganfw import InputError, RowRandom
 from ganfw_augment.images import require_image
 from ganfw_augment.shift import shift
 from ganfw_augment.tint import change_contrast, turn_hue
@@ -75,7 +75,7 @@ class ADA:
         self._images = 0
         self._passes = 0
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         """Return `(n, channels, height, width)` float32 for images in [0, 1]; values may leave it."""
         if self.flips:
             mirrored = self._chosen(draws) & (draws.integers(2) == 1)
@@ -95,7 +95,7 @@ class ADA:
             samples = zoom_and_turn(samples, zooms, torch.deg2rad(degrees))
         return self._coloured(samples, draws) if self.colour else samples
 
-    def _coloured(self, samples: Tensor, draws: Draws) -> Tensor:
+    def _coloured(self, samples: Tensor, draws: RowRandom) -> Tensor:
         samples = samples + _rows(0.1 * draws.normal() * self._chosen(draws))
         samples = change_contrast(samples, torch.exp2(0.5 * draws.normal() * self._chosen(draws)))
         if samples.shape[1] == 1:
@@ -103,7 +103,7 @@ class ADA:
         angles = torch.pi * (2 * draws.uniform() - 1) * self._chosen(draws)
         return turn_hue(samples, angles, saturation=torch.exp2(draws.normal() * self._chosen(draws)))
 
-    def _chosen(self, draws: Draws) -> Tensor:
+    def _chosen(self, draws: RowRandom) -> Tensor:
         """Return `(n,)` bool, True with probability p."""
         return draws.uniform() < self.p
 

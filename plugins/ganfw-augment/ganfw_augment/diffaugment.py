@@ -6,7 +6,7 @@ import torch
 from annotated_types import Ge, Le
 from torch import Tensor
 
-from ganfw import Draws
+from ganfw import RowRandom
 from ganfw_augment.images import require_image
 from ganfw_augment.shift import shift
 
@@ -45,7 +45,7 @@ class DiffAugment:
         self.cutout = cutout
         self.fill = fill
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         """Return `(n, channels, height, width)` float32 for images in [0, 1]."""
         if self.colour:
             samples = change_colour(samples, draws)
@@ -56,7 +56,7 @@ class DiffAugment:
         return samples
 
 
-def change_colour(samples: Tensor, draws: Draws) -> Tensor:
+def change_colour(samples: Tensor, draws: RowRandom) -> Tensor:
     """Change brightness, saturation and contrast of `(n, channels, height, width)` images."""
     brightness, saturation, contrast = draws.uniform(3, 1, 1, 1).unbind(1)
     samples = samples + (brightness - 0.5) / 2
@@ -67,7 +67,7 @@ def change_colour(samples: Tensor, draws: Draws) -> Tensor:
     return torch.lerp(mean, samples, contrast + 0.5)
 
 
-def translate(samples: Tensor, draws: Draws, ratio: float, fill: float) -> Tensor:
+def translate(samples: Tensor, draws: RowRandom, ratio: float, fill: float) -> Tensor:
     """Move each of `(n, channels, height, width)` images by whole pixels, at most `ratio` of its sides."""
     for dim in (2, 3):
         most = int(samples.shape[dim] * ratio + 0.5)
@@ -75,7 +75,7 @@ def translate(samples: Tensor, draws: Draws, ratio: float, fill: float) -> Tenso
     return samples
 
 
-def cut_out(samples: Tensor, draws: Draws, ratio: float, fill: float) -> Tensor:
+def cut_out(samples: Tensor, draws: RowRandom, ratio: float, fill: float) -> Tensor:
     """Fill a rectangle of each of `(n, channels, height, width)` images; it may hang over their border."""
     holes = []
     for dim in (2, 3):

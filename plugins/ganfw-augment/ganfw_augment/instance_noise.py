@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Draws
+from ganfw import RowRandom
 
 
 class InstanceNoise:
@@ -31,7 +31,7 @@ class InstanceNoise:
         self.updates = updates
         self.seen = 0
 
-    def __call__(self, samples: Tensor, draws: Draws) -> Tensor:
+    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
         """Return `(n, *sample_shape)` float32 with noise; values may leave [0, 1]."""
         std = self.std * max(0.0, 1 - self.seen / self.updates)
         return samples + std * draws.normal(*samples.shape[1:]) if std else samples

@@ -17,8 +17,8 @@ CPU = torch.device("cpu")
 SHAPES = [(channels, side, side) for side in (28, 32, 64) for channels in (1, 3)]
 
 
-def draws(count: int, seed: int = 0) -> ganfw.Draws:
-    return ganfw.Draws(torch.Generator().manual_seed(seed), count)
+def draws(count: int, seed: int = 0) -> ganfw.RowRandom:
+    return ganfw.RowRandom(torch.Generator().manual_seed(seed), count)
 
 
 def images(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -11,8 +11,8 @@ from ganfw_augment.diffaugment import DiffAugment, change_colour, cut_out, trans
 SHAPES = [(channels, side, side) for side in (28, 32, 64) for channels in (1, 3)]
 
 
-def draws(count: int, seed: int = 0) -> ganfw.Draws:
-    return ganfw.Draws(torch.Generator().manual_seed(seed), count)
+def draws(count: int, seed: int = 0) -> ganfw.RowRandom:
+    return ganfw.RowRandom(torch.Generator().manual_seed(seed), count)
 
 
 def images(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -48,7 +48,7 @@ def test_a_seed_gives_the_same_images_and_global_randomness_is_not_used() -> Non
 def test_a_share_of_the_rows_is_augmented_as_in_the_whole_batch() -> None:
     x = images(6, 3, 32, 32)
     whole = DiffAugment((3, 32, 32))(x, draws(6))
-    half = DiffAugment((3, 32, 32))(x[2:4], ganfw.Draws(torch.Generator().manual_seed(0), 6, slice(2, 4)))
+    half = DiffAugment((3, 32, 32))(x[2:4], ganfw.RowRandom(torch.Generator().manual_seed(0), 6, slice(2, 4)))
     torch.testing.assert_close(half, whole[2:4])
 
 
@@ -129,8 +129,8 @@ def test_gradients_are_those_of_finite_differences(channels: int) -> None:
     assert torch.autograd.gradcheck(lambda x: augment(x, double_draws(3)), (x,))
 
 
-def double_draws(count: int) -> ganfw.Draws:
-    class Double(ganfw.Draws):
+def double_draws(count: int) -> ganfw.RowRandom:
+    class Double(ganfw.RowRandom):
         """Draws whose numbers are float64, to be compared with differences of that precision."""
 
         def uniform(self, *shape: int) -> Tensor:

@@ -8,8 +8,8 @@ import ganfw
 from ganfw_augment.instance_noise import InstanceNoise
 
 
-def draws(count: int) -> ganfw.Draws:
-    return ganfw.Draws(torch.Generator().manual_seed(0), count)
+def draws(count: int) -> ganfw.RowRandom:
+    return ganfw.RowRandom(torch.Generator().manual_seed(0), count)
 
 
 @pytest.mark.parametrize("shape", [(2,), (1, 28, 28), (3, 64, 64)], ids=str)

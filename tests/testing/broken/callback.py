@@ -23,13 +23,13 @@ class Clipping(Callback):
             weight.clamp_(-0.01, 0.01)
 
 
-EVENTS = "on_end, on_log, on_settled, on_start, on_step"
+EVENTS = "on_end, on_log, on_step_end, on_start, on_step"
 BROKEN = (
     (callbacks.handles_events_that_exist, WaitingForEpochs, f"on_epoch is never called; events are {EVENTS}"),
     (
         callbacks.handles_events_that_exist,
         NotInheriting,
-        "it has no on_end, on_log, on_settled, on_step: inherit ganfw.Callback",
+        "it has no on_end, on_log, on_step_end, on_step: inherit ganfw.Callback",
     ),
     (
         callbacks.leaves_training_alone,

@@ -7,8 +7,8 @@ from ganfw.testing import regularizers
 
 
 class Drift:
-    def discriminator(self, judgement):
-        return judgement.real_logits.square().mean()
+    def discriminator(self, context):
+        return context.real_logits.square().mean()
 
 
 class Idle:
@@ -20,58 +20,58 @@ class NowAndThen(Drift):
 
 
 class Dividing:
-    def discriminator(self, judgement):
-        return judgement.fake_logits.sum() / (len(judgement.fake) - 6)
+    def discriminator(self, context):
+        return context.fake_logits.sum() / (len(context.fake) - 6)
 
 
 class Constant:
-    def discriminator(self, judgement):
-        return judgement.real.mean()
+    def discriminator(self, context):
+        return context.real.mean()
 
 
 class OfTheOtherNetwork:
-    def generator(self, judgement):
-        return judgement.judge(judgement.real).square().mean()
+    def generator(self, context):
+        return context.discriminate(context.real).square().mean()
 
 
 class Flat:
-    def discriminator(self, judgement):
-        return 0 * judgement.real_logits.mean()
+    def discriminator(self, context):
+        return 0 * context.real_logits.mean()
 
 
 class Global:
-    def discriminator(self, judgement):
-        return (judgement.real_logits * torch.rand_like(judgement.real_logits)).mean()
+    def discriminator(self, context):
+        return (context.real_logits * torch.rand_like(context.real_logits)).mean()
 
 
 class Counting:
     asked = 0
 
-    def discriminator(self, judgement):
+    def discriminator(self, context):
         self.asked += 1
-        return self.asked * judgement.real_logits.mean()
+        return self.asked * context.real_logits.mean()
 
 
 class LeavingGradients:
-    def discriminator(self, judgement):
-        term = judgement.judge(judgement.real).square().mean()
-        if judgement.discriminator.training:
+    def discriminator(self, context):
+        term = context.discriminate(context.real).square().mean()
+        if context.discriminator.training:
             term.backward(retain_graph=True)
         return term
 
 
 class ChangingWeights(Drift):
-    def discriminator(self, judgement):
+    def discriminator(self, context):
         with torch.no_grad():
-            for weight in judgement.discriminator.parameters():
+            for weight in context.discriminator.parameters():
                 weight.copy_(weight + 1)
-        return super().discriminator(judgement)
+        return super().discriminator(context)
 
 
 class Freezing(Drift):
-    def discriminator(self, judgement):
-        term = super().discriminator(judgement)
-        judgement.generator.requires_grad_(False)
+    def discriminator(self, context):
+        term = super().discriminator(context)
+        context.generator.requires_grad_(False)
         return term
 
 
@@ -120,12 +120,12 @@ BROKEN = (
         "the gradient of its term for the discriminator is 0 everywhere",
     ),
     (
-        regularizers.draws_from_the_judgement_alone,
+        regularizers.draws_from_the_context_alone,
         Global,
-        "it draws from a global random generator: draw from judgement.draws",
+        "it draws from a global random generator: draw from context.random",
     ),
     (
-        regularizers.draws_from_the_judgement_alone,
+        regularizers.draws_from_the_context_alone,
         Counting,
         "with the same draws its term for the discriminator differs",
     ),

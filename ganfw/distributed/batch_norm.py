@@ -1,0 +1,80 @@
+"""BatchNorm over the rows of all processes, on any device; torch's own SyncBatchNorm runs on GPUs only."""
+
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganfw.distributed.process_group import ProcessGroup
+
+
+@contextlib.contextmanager
+def synchronised_batch_norm(world: ProcessGroup, *networks: nn.Module) -> Iterator[None]:
+    """Within the block, let BatchNorm layers in training mode normalise over the whole batch, not a process's rows."""
+    layers = [
+        module
+        for network in networks
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and world.size > 1
+    ]
+    for layer in layers:
+        layer.forward = partial(_normalise, layer, world)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _normalise(layer: _BatchNorm, world: ProcessGroup, x: Tensor) -> Tensor:
+    """Do what `layer` does (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1) over all processes."""
+    if not layer.training and layer.running_mean is not None:
+        return type(layer).forward(layer, x)
+    dims = [dim for dim in range(x.ndim) if dim != 1]
+    shape = [1, -1] + [1] * (x.ndim - 2)
+    values = x.float()
+    count = _Sum.apply(values.new_tensor(values.numel() / values.shape[1]), world)
+    mean = _Sum.apply(values.sum(dims), world) / count
+    centred = values - mean.view(shape)
+    variance = _Sum.apply(centred.square().sum(dims), world) / count
+    if layer.training and layer.running_mean is not None:
+        _follow(layer, mean.detach(), (variance * count / (count - 1)).detach())
+    y = centred * torch.rsqrt(variance + layer.eps).view(shape)
+    if layer.affine:
+        y = y * layer.weight.view(shape) + layer.bias.view(shape)
+    normalised: Tensor = y.to(x.dtype)
+    return normalised
+
+
+def _follow(layer: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
+    """Move the running statistics of a layer."""
+    assert layer.num_batches_tracked is not None
+    assert layer.running_mean is not None
+    assert layer.running_var is not None
+    layer.num_batches_tracked.add_(1)
+    momentum = 1 / float(layer.num_batches_tracked) if layer.momentum is None else layer.momentum
+    layer.running_mean.lerp_(mean, momentum)
+    layer.running_var.lerp_(variance, momentum)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; its gradient is the mean of theirs over all rows, as that of the weights will be.
+
+    It can be differentiated any number of times.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, world: ProcessGroup) -> Tensor:
+        ctx.world = world
+        total = value.clone()
+        world.add_up([total])
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        weight = ctx.world.weight
+        return _Sum.apply(gradient * weight, ctx.world) / weight, None

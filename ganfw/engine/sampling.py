@@ -1,0 +1,155 @@
+"""Draw samples from a generator: plain, truncated, and along a line between two noise vectors."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganfw.engine.kernels import fast_kernels
+from ganfw.engine.networks import call_with_labels, takes_labels
+from ganfw.engine.random_streams import seeded_generator
+from ganfw.errors import InputError
+from ganfw.protocols import Noise, TruncatableNoise
+
+ROWS = 64
+"""Noise vectors go through the generator in multiples of this many, the last ones padded.
+
+Matrix kernels round differently for different numbers of rows; with whole blocks of 64 the same kernels run
+whatever the batch size is, so that it does not change the images.
+"""
+
+
+@contextlib.contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Run a block with the network in evaluation mode, and put every module back into its own mode afterwards.
+
+    With BatchNorm in training mode a scaled noise would be normalised away, and truncation would do nothing.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def sample(
+    generator: nn.Module,
+    noise: Noise,
+    count: int,
+    *,
+    seed: int = 0,
+    truncation: float | None = None,
+    labels: Tensor | None = None,
+    batch_size: int = 512,
+) -> Tensor:
+    """Draw samples.
+
+    Args:
+        generator: `(n, z_dim)` to `(n, *sample_shape)`; used in evaluation mode.
+        noise: the sampler of its input.
+        count: how many samples, at least 1.
+        seed: the samples are a function of this; with another truncation they move continuously.
+        truncation: every noise coordinate is conditioned on [-truncation, truncation], at least 0: the
+            truncation trick (Brock et al., "Large Scale GAN Training", 2019, section 3.1). None for none.
+        labels: `(count,)` int64, the classes of a conditional generator's samples; None for each class in turn.
+        batch_size: how many go through the generator at once, which bounds memory and changes nothing else;
+            rounded up to a multiple of 64.
+
+    Returns:
+        `(count, *sample_shape)` float32 on the CPU; images in [0, 1].
+
+    Raises:
+        InputError: an argument is out of range, or this noise has no truncation.
+    """
+    if count < 1:
+        raise InputError(f"the number of samples must be >= 1, not {count}")
+    z = draw_noise(noise, count, seed=seed, truncation=truncation)
+    return generate(generator, z, labels=labels, batch_size=batch_size)
+
+
+def draw_noise(noise: Noise, count: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
+    """Draw the `(count, z_dim)` float32 noise that `sample` uses, on the noise's device.
+
+    Raises:
+        InputError: `truncation` is out of range, or this noise has none.
+    """
+    if truncation is not None:
+        if not isinstance(noise, TruncatableNoise):
+            raise InputError(f"noise of type {type(noise).__name__} has no truncation")
+        noise = noise.truncated(truncation)
+    return noise(count, seeded_generator(noise.device, seed, "sample"))
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, z: Tensor, *, labels: Tensor | None = None, batch_size: int = 512) -> Tensor:
+    """Turn noise `(n, z_dim)` into samples `(n, *sample_shape)` float32 on the CPU, in evaluation mode.
+
+    A conditional generator gets `labels`, `(n,)` int64, or else each of its `num_classes` classes in turn.
+
+    Raises:
+        InputError: `batch_size` is below 1, or the labels do not fit.
+    """
+    if batch_size < 1:
+        raise InputError(f"the batch size must be >= 1, not {batch_size}")
+    labels = _labels_for(generator, len(z), labels)
+    size = math.ceil(batch_size / ROWS) * ROWS
+    samples = []
+    with evaluation_mode(generator), fast_kernels(z.device):
+        for chunk, classes in zip(z.split(size), labels.to(z.device).split(size), strict=True):
+            padding = -len(chunk) % ROWS
+            padded = torch.cat([chunk, chunk.new_zeros(padding, chunk.shape[1])])
+            classes = torch.cat([classes, classes.new_zeros(padding)])
+            samples.append(call_with_labels(generator, padded, classes)[: len(chunk)].float().cpu())
+    return torch.cat(samples)
+
+
+def _labels_for(generator: nn.Module, count: int, labels: Tensor | None) -> Tensor:
+    """Return `(count,)` int64 classes for a generator: those that were asked for, or each in turn."""
+    if not takes_labels(generator):
+        if labels is not None:
+            raise InputError("this generator is not conditional: it takes no labels")
+        return torch.zeros(count, dtype=torch.int64)
+    num_classes = int(generator.num_classes)  # type: ignore[arg-type]  # torch's modules may hold anything
+    if labels is None:
+        return torch.arange(count) % num_classes
+    if labels.shape != (count,) or labels.min() < 0 or labels.max() >= num_classes:
+        raise InputError(f"labels must be {count} classes from 0 to {num_classes - 1}")
+    return labels
+
+
+def interpolate(start: Tensor, end: Tensor, steps: int, method: Literal["linear", "spherical"]) -> Tensor:
+    """Return noise on the way from `start` to `end`, both included.
+
+    The straight line passes nearer to the origin than samples of N(0, I) ever lie. Spherical interpolation follows
+    the arc between the directions instead (Shoemake, "Animating rotation with quaternion curves", 1985, section
+    3.3; for GANs: White, "Sampling Generative Networks", 2016, section 2.1).
+
+    Args:
+        start: `(n, z_dim)` float32.
+        end: `(n, z_dim)` float32.
+        steps: points on the way, at least 2.
+        method: `"linear"` or `"spherical"`.
+
+    Returns:
+        `(n, steps, z_dim)` float32.
+
+    Raises:
+        InputError: `steps` is below 2.
+    """
+    if steps < 2:
+        raise InputError(f"the number of steps must be >= 2, not {steps}")
+    weight = torch.linspace(0, 1, steps, device=start.device).reshape(1, steps, 1)
+    start, end = start.unsqueeze(1), end.unsqueeze(1)
+    straight = torch.lerp(start, end, weight)
+    if method == "linear":
+        return straight
+    angle = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1).acos().unsqueeze(-1)
+    arc = (torch.sin((1 - weight) * angle) * start + torch.sin(weight * angle) * end) / torch.sin(angle)
+    # Where an end has no direction, or both have the same or opposite ones, no arc is defined: go straight.
+    undefined = (torch.sin(angle) < 1e-4) | ~(start.any(-1, keepdim=True) & end.any(-1, keepdim=True))
+    return torch.where(undefined, straight, arc)

@@ -1,0 +1,85 @@
+"""What metrics see, and what they find."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from attrs import frozen
+from torch import Tensor
+
+
+class Embedding(Protocol):
+    """Turns samples into features in which distances mean something, and perhaps into probabilities of classes."""
+
+    @property
+    def identity(self) -> str:
+        """What makes results comparable: a name and the hash of all weights, such as `"mnist_classifier sha256:…"`."""
+        ...
+
+    def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Embed samples.
+
+        Args:
+            samples: `(n, channels, height, width)` uint8 images, or `(n, *sample_shape)` float32, on the CPU.
+
+        Returns:
+            Features `(n, d)` float32 on the CPU; and probabilities `(n, num_classes)` float32, or None.
+        """
+        ...
+
+
+@frozen(eq=False)
+class SampleSet:
+    """Samples with their features.
+
+    Attributes:
+        samples: `(n, channels, height, width)` uint8 images, or `(n, *sample_shape)` float32, on the CPU.
+        features: `(n, d)` float64.
+        probabilities: `(n, num_classes)` float64, or None where the embedding knows no classes.
+    """
+
+    samples: Tensor
+    features: Tensor
+    probabilities: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@frozen(eq=False)
+class MetricInputs:
+    """What a metric may look at.
+
+    Attributes:
+        samples: what is judged: a generator's samples, or real ones for the floor.
+        reference: real samples that were held out where the data has such, to compare with.
+        training: real samples that the generator has learnt from; none of them are in `samples`.
+        seed: what random choices of a metric follow from.
+    """
+
+    samples: SampleSet
+    reference: SampleSet
+    training: SampleSet
+    seed: int = 0
+
+
+@frozen
+class MetricValue:
+    """One number that a metric found, or a list of them, or why there is none.
+
+    Attributes:
+        value: the number; a tuple for a histogram; None where it cannot be computed.
+        better: whether lower or higher values are better; `""` where neither is.
+        reason: why there is no value.
+    """
+
+    value: float | tuple[float, ...] | None
+    better: Literal["lower", "higher", ""] = ""
+    reason: str = ""
+
+
+class Metric(Protocol):
+    """Judges samples. It computes in float64, and its result is a function of the evidence alone."""
+
+    def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
+        """Return what was found, by names in snake case: `{"precision": …, "recall": …}`."""
+        ...

@@ -1,0 +1,217 @@
+"""Discover plugins: installed packages through entry points, and scripts by path. A broken one is only listed."""
+
+import hashlib
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from itertools import groupby
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from attrs import evolve
+from packaging.utils import canonicalize_name
+
+from ganfw.errors import PluginError, did_you_mean
+from ganfw.plugins import hookspecs
+from ganfw.plugins.part import Part
+from ganfw.plugins.registry import Plugin, Registry, describe
+
+CORE = "ganfw"
+"""The distribution whose plugin brings the built-in parts; it cannot be blocked."""
+
+_MACHINERY = ("<", *(f"{Path(file).parent}{os.sep}" for file in (__file__, importlib.__file__, pluggy.__file__)))
+"""How the names of source files begin that load plugins and are none of theirs."""
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks among the marked names of a module; pluggy inspects every name, which takes long with many."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        mark = f"{self.project_name}_impl"
+        if isinstance(plugin, ModuleType) and mark not in getattr(vars(plugin).get(name), "__dict__", ()):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+def discover(
+    *,
+    scripts: Iterable[str | Path] = (),
+    blocked: Iterable[str] = (),
+    allowed: Iterable[str] | None = None,
+    strict: bool | None = None,
+) -> Registry:
+    """Find every plugin and ask each for its parts.
+
+    Args:
+        scripts: Python files that hold plugins of their own, as given by `--plugin`.
+        blocked: distributions whose plugins are not loaded, as given by `--no-plugin`.
+        allowed: if given, the only distributions whose plugins are loaded, besides ganfw's own; by default the
+            environment variable `GANFW_PLUGINS`, a list with commas (empty: none), where it is set.
+        strict: whether a broken plugin is an error; by default whether `GANFW_STRICT_PLUGINS` is `1`.
+
+    Raises:
+        PluginError: a script is missing or broken; a name in `blocked` or `allowed` is that of no installed
+            plugin; or, where `strict`, an installed plugin is broken.
+    """
+    if allowed is None and "GANFW_PLUGINS" in os.environ:
+        allowed = [name.strip() for name in os.environ["GANFW_PLUGINS"].split(",") if name.strip()]
+    if strict is None:
+        strict = os.environ.get("GANFW_STRICT_PLUGINS") == "1"
+    found = sorted(_installed(), key=lambda entry: (entry[0].distribution != CORE, entry[0].distribution))
+    names = {plugin.distribution for plugin, _ in found}
+    refused = {_known(name, names, "--no-plugin") for name in blocked}
+    if CORE in refused:
+        raise PluginError(f"--no-plugin {CORE}: the built-in parts cannot be blocked")
+    if allowed is not None:
+        refused |= names - {_known(name, names, "GANFW_PLUGINS") for name in allowed} - {CORE}
+
+    manager = _Manager("ganfw")
+    manager.add_hookspecs(hookspecs)
+    plugins = []
+    for _, entries in groupby(found, key=lambda entry: entry[0].distribution):
+        own: list[Plugin] = []
+        for plugin, entry_point in entries:
+            if plugin.distribution in refused:
+                own.append(evolve(plugin, status="blocked"))
+                continue
+            plugin = _ask(manager, plugin, entry_point.load, own)
+            if strict and plugin.reason:
+                raise PluginError(f"plugin '{plugin.distribution}' failed: {plugin.reason}")
+            own.append(plugin)
+        plugins += own
+    for path in {Path(path).resolve(): Path(path) for path in scripts}.values():
+        plugins.append(_load_script(manager, path))
+    return Registry(tuple(plugins))
+
+
+def _installed() -> Iterator[tuple[Plugin, EntryPoint]]:
+    for entry_point in entry_points(group="ganfw"):
+        name, version = _name_and_version(entry_point)
+        yield Plugin(canonicalize_name(name or entry_point.name), version or "unknown", entry_point.value), entry_point
+
+
+def _name_and_version(entry_point: EntryPoint) -> tuple[str, str]:
+    """Return what the metadata of the distribution says, or `""`; parsing all of it would be slow with many plugins."""
+    try:
+        read = entry_point.dist.read_text if entry_point.dist else lambda _: None
+        text = read("METADATA") or read("PKG-INFO") or ""
+    except Exception:  # an installation that was cut short
+        text = ""
+    head = text.partition("\n\n")[0]
+    name, version = (re.search(rf"^{key}:[ \t]*(\S*)", head, re.MULTILINE) for key in ("Name", "Version"))
+    return name.group(1) if name else "", version.group(1) if version else ""
+
+
+def _known(name: str, names: set[str], option: str) -> str:
+    canonical = canonicalize_name(name)
+    if canonical not in names:
+        hint = did_you_mean(canonical, names) or "see: ganfw plugins"
+        raise PluginError(f"{option}: no plugin '{name}' is installed; {hint}")
+    return canonical
+
+
+def _ask(
+    manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any], others: Iterable[Plugin] = ()
+) -> Plugin:
+    """Load a plugin and collect its parts; whatever goes wrong becomes the plugin's reason.
+
+    Args:
+        manager: what calls hooks.
+        plugin: the plugin, without parts.
+        load: imports it.
+        others: further plugins of the same distribution.
+    """
+    name = f"{plugin.distribution} {plugin.source}"
+    try:
+        module = load()
+        _register(manager, module, name)
+        manager.check_pending()
+        newest_first = reversed(manager.hook.ganfw_parts.get_hookimpls())
+        own = next((hook for hook in newest_first if hook.plugin_name == name), None)
+        if own is None:
+            raise PluginError("it implements no hook 'ganfw_parts'")
+        return evolve(plugin, parts=_checked(own.function(), others))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything, SystemExit among it
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+        return evolve(plugin, status="failed", reason=_reason(error))
+
+
+def _register(manager: pluggy.PluginManager, module: object, name: str) -> None:
+    try:
+        manager.register(module, name)
+    except ValueError:
+        if other := manager.get_name(module):
+            raise PluginError(f"it is the same module as plugin '{other}'") from None
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    """Say what went wrong and, where it is the plugin's own code, in which file and line."""
+    if isinstance(error, PluginError | pluggy.PluginValidationError):
+        return " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_MACHINERY)]
+    return f"{describe(error)} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else describe(error)
+
+
+def _checked(parts: Any, others: Iterable[Plugin]) -> tuple[Part, ...]:
+    if not isinstance(parts, Iterable):
+        raise PluginError(f"ganfw_parts returned {type(parts).__name__}, not parts")
+    offered = {(part.kind, part.name) for other in others for part in other.parts}
+    checked = []
+    for part in parts:
+        if not isinstance(part, Part):
+            raise PluginError(f"ganfw_parts gave {type(part).__name__}, not a Part")
+        if (part.kind, part.name) in offered:
+            raise PluginError(f"it offers {part.kind} '{part.name}' twice")
+        offered.add((part.kind, part.name))
+        checked.append(part)
+    return tuple(checked)
+
+
+def _load_script(manager: pluggy.PluginManager, path: Path) -> Plugin:
+    """Load a plugin script as the module named after it, so that its targets can be `"file_name:attribute"`."""
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise PluginError(f"--plugin {path}: {error.strerror}") from None
+    name = path.stem
+    if not name.isidentifier() or _other_module(name, path.resolve()):
+        raise PluginError(f"--plugin {path}: the name '{name}' is taken or is no module name; rename the file")
+    plugin = Plugin(path.name, f"sha256:{hashlib.sha256(source).hexdigest()}", str(path))
+    plugin = _ask(manager, plugin, lambda: _import_script(name, path.resolve(), source))
+    if plugin.reason:
+        raise PluginError(f"--plugin {path}: {plugin.reason}")
+    return plugin
+
+
+def _other_module(name: str, path: Path) -> bool:
+    """Whether `import name` would give another module than the one at `path`."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None) != str(path)
+    spec = importlib.util.find_spec(name)
+    return spec is not None and (spec.origin is None or Path(spec.origin).resolve() != path)
+
+
+def _import_script(name: str, path: Path, source: bytes) -> ModuleType:
+    """Run the very source that was hashed: no bytecode of an earlier version is used, and none is written."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError("it is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,200 @@
+"""Find parts by kind and name among what the plugins offer. Nothing is imported until a part is loaded."""
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+from packaging.utils import canonicalize_name
+
+from ganfw.errors import GanfwError, PartError, did_you_mean
+from ganfw.plugins.part import CONTEXT, KINDS, Part
+from ganfw.plugins.signature import Signature, convert, read_signature, show
+
+SCRIPT_SUFFIX = ".py"
+"""How the name of a script's plugin ends; no name of a distribution in its canonical form has a dot."""
+
+
+@frozen
+class Plugin:
+    """One plugin, loaded or not.
+
+    Attributes:
+        distribution: the name of the Python package that brought it, or of a script given by `--plugin`.
+        version: the distribution's version; for a script, `"sha256:"` and the hash of the file.
+        source: the entry point's value, or the script's path.
+        parts: what it offers; empty where it is not active.
+        status: `"active"`, `"failed"` or `"blocked"`.
+        reason: why it is not active, or `""`.
+    """
+
+    distribution: str
+    version: str
+    source: str
+    parts: tuple[Part, ...] = ()
+    status: str = "active"
+    reason: str = ""
+
+
+@frozen
+class RegisteredPart:
+    """A part together with the plugin that offers it."""
+
+    part: Part
+    plugin: Plugin
+
+    @property
+    def qualified_name(self) -> str:
+        """The name that is always unambiguous: `"ganfw-x:wgan"`."""
+        return f"{self.plugin.distribution}:{self.part.name}"
+
+    def __str__(self) -> str:
+        return f"{self.part.kind} '{self.part.name}' ({self.plugin.distribution} {self.plugin.version})"
+
+    def load(self) -> Any:
+        """Import the part's target.
+
+        Raises:
+            PartError: the module cannot be imported, or has no such attribute.
+        """
+        module_name, _, attributes = self.part.target.partition(":")
+        try:
+            target: Any = importlib.import_module(module_name)
+            for attribute in attributes.split("."):
+                target = getattr(target, attribute)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a part's module may raise anything, SystemExit among it
+            raise PartError(f"{self} cannot be loaded from '{self.part.target}': {describe(error)}") from error
+        return target
+
+    def signature(self) -> Signature:
+        """Load the part and read its schema.
+
+        Raises:
+            PartError: the part cannot be loaded, is not callable, or its signature breaks the rule.
+        """
+        target = self.load()
+        if not callable(target):
+            raise PartError(f"{self}: its target '{self.part.target}' is no class or function")
+        signature = read_signature(target, str(self))
+        for fact in signature.facts:
+            if fact not in CONTEXT:
+                raise PartError(f"{self} asks for an unknown fact '{fact}'; facts are {', '.join(CONTEXT)}")
+        return signature
+
+    def build(self, facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+        """Call the part's target with the facts it asks for and with checked recipe parameters.
+
+        Raises:
+            PartError: a fact is not known yet, or the part refused its parameters with a `GanfwError`.
+        """
+        signature = self.signature()
+        positional = []
+        for fact in signature.facts:
+            if fact not in facts:
+                if fact in signature.optional_context:
+                    break
+                raise PartError(f"{self} asks for '{fact}', which is not known when a {self.part.kind} is built")
+            positional.append(facts[fact])
+        converted = {name: convert(signature.keys[name].annotation, value) for name, value in parameters.items()}
+        builder: Callable[..., Any] = self.load()
+        try:
+            return builder(*positional, **converted)
+        except GanfwError as error:
+            raise type(error)(f"{self}: {error}") from error
+
+
+@frozen
+class Registry:
+    """All plugins and what they offer."""
+
+    plugins: tuple[Plugin, ...]
+
+    def offers(self, kind: str | None = None) -> Iterator[RegisteredPart]:
+        """Yield every part of active plugins, in the plugins' order, of one kind or of all."""
+        for plugin in self.plugins:
+            for part in plugin.parts:
+                if kind in (None, part.kind):
+                    yield RegisteredPart(part, plugin)
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds of this version, then further ones that plugins offer."""
+        return tuple(dict.fromkeys([*KINDS, *(offer.part.kind for offer in self.offers())]))
+
+    def find(self, kind: str, name: str) -> RegisteredPart:
+        """Return the one part that `name` means.
+
+        Args:
+            kind: the part's kind.
+            name: its bare name, or `"distribution:name"`.
+
+        Raises:
+            PartError: there is none, or a bare name is offered by two plugins.
+        """
+        if kind not in self.kinds():
+            hint = did_you_mean(kind, self.kinds())
+            raise PartError(_sentences(f"unknown kind {show(kind)}", hint, "see: ganfw parts"))
+        offers = list(self.offers(kind))
+        found = [offer for offer in offers if name in (offer.part.name, offer.qualified_name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            choices = " or ".join(f"'{offer.qualified_name}'" for offer in found)
+            raise PartError(f"{kind} '{name}' is offered by {len(found)} plugins; write {choices}")
+        raise PartError(
+            _sentences(
+                f"no {kind} is named {show(name)}",
+                did_you_mean(name, _like(name, offers)),
+                self._absence(name.rpartition(":")[0]),
+                *(
+                    f"plugin '{plugin.distribution}' might offer it but failed: {plugin.reason}"
+                    for plugin in self.plugins
+                    if plugin.status == "failed"
+                ),
+                "see: ganfw recipes" if kind == "recipe" else f"see: ganfw parts {kind}",
+            )
+        )
+
+    def _absence(self, distribution: str) -> str:
+        """Say what to do about a plugin that a qualified name asks for and that is not active."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", distribution):
+            return ""
+        name = canonicalize_name(distribution)
+        statuses = [plugin.status for plugin in self.plugins if canonicalize_name(plugin.distribution) == name]
+        if "blocked" in statuses:
+            return f"plugin '{distribution}' is blocked by --no-plugin or GANFW_PLUGINS"
+        if statuses:
+            return ""
+        if distribution.endswith(SCRIPT_SUFFIX):
+            return f"it is of a script: give it with --plugin {distribution}"
+        return f"install its package: pip install {distribution}"
+
+    def load(self, kind: str, name: str) -> Any:
+        """Return the class or function behind a part, to be called by hand.
+
+        Raises:
+            PartError: see `find`; or it cannot be imported.
+        """
+        return self.find(kind, name).load()
+
+
+def _like(name: str, offers: Iterable[RegisteredPart]) -> list[str]:
+    """Return the names to suggest for one that is not there: of a qualified one, those that share either half."""
+    distribution, colon, bare = name.rpartition(":")
+    if not colon:
+        return [offer.part.name for offer in offers]
+    return [
+        offer.qualified_name for offer in offers if offer.part.name == bare or offer.plugin.distribution == distribution
+    ]
+
+
+def describe(error: BaseException) -> str:
+    """Say an error in a line: `"ImportError: No module named 'x'"`."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _sentences(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

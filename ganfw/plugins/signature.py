@@ -1,0 +1,276 @@
+"""A part's signature is its schema: positional-only parameters are facts, keyword-only ones are recipe keys."""
+
+import inspect
+import math
+import operator
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from attrs import frozen
+
+from ganfw.errors import PartError
+
+RESERVED_KEYS = ("use", "enabled")
+INTEGERS = range(-(1 << 63), 1 << 63)
+"""The integers of TOML."""
+
+_REQUIRED = inspect.Parameter.empty
+_BOUNDS: tuple[tuple[type, str, Callable[[Any, Any], bool]], ...] = (
+    (annotated_types.Ge, ">=", operator.ge),
+    (annotated_types.Gt, ">", operator.gt),
+    (annotated_types.Le, "<=", operator.le),
+    (annotated_types.Lt, "<", operator.lt),
+)
+_BOUND_TYPES = tuple(bound for bound, *_ in _BOUNDS)
+
+
+@frozen
+class Key:
+    """One recipe key of a part: a keyword-only parameter.
+
+    Attributes:
+        name: the parameter's name.
+        annotation: its type, `Annotated` with bounds of `annotated_types` and a sentence of help.
+        default: its default, or `inspect.Parameter.empty` where a recipe must give it.
+    """
+
+    name: str
+    annotation: Any
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether a recipe must give this key."""
+        return self.default is _REQUIRED
+
+    @property
+    def help(self) -> str:
+        """The sentence in the annotation, or `""`."""
+        return next((extra for extra in _extras(self.annotation) if isinstance(extra, str)), "")
+
+    @property
+    def type_name(self) -> str:
+        """The type in words: `"int >= 1"`, `"'train' or 'test'"`."""
+        return describe(self.annotation)
+
+    def complaint(self, value: object) -> str | None:
+        """Return what is wrong with `value`, as `"must be …, not …"`, or None."""
+        return complaint(self.annotation, value)
+
+
+@frozen
+class Signature:
+    """The facts a part asks for, in order, and the keys a recipe may set."""
+
+    facts: tuple[str, ...]
+    optional_context: frozenset[str]
+    keys: Mapping[str, Key]
+
+
+def read_signature(target: Callable[..., Any], label: str) -> Signature:
+    """Read the schema of `target`, a class or function.
+
+    Args:
+        target: what the part's target names.
+        label: how errors name the part: `"loss 'wgan' (ganfw-x 1.2)"`.
+
+    Raises:
+        PartError: the signature breaks the rule, names no type, or uses a type that TOML cannot give.
+    """
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+        parameters = list(inspect.signature(target).parameters.values())
+    except Exception as error:  # types may be written as strings, which are code like any other
+        raise PartError(f"{label}: its signature cannot be read: {error}") from error
+    facts: list[str] = []
+    optional: set[str] = set()
+    keys: dict[str, Key] = {}
+    for parameter in parameters:
+        name = parameter.name
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            facts.append(name)
+            if parameter.default is not _REQUIRED:
+                optional.add(name)
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keys[name] = _read_key(name, hints.get(name, _REQUIRED), parameter.default, label)
+        else:
+            raise PartError(
+                f"{label}: parameter '{name}' is neither positional-only (a fact) nor keyword-only (a recipe "
+                "key); write it before '/' or after '*'"
+            )
+    return Signature(tuple(facts), frozenset(optional), types.MappingProxyType(keys))
+
+
+def _read_key(name: str, annotation: Any, default: Any, label: str) -> Key:
+    if name in RESERVED_KEYS:
+        raise PartError(f"{label}: parameter '{name}' takes a word that every recipe table uses itself")
+    if annotation is _REQUIRED:
+        raise PartError(f"{label}: parameter '{name}' has no type")
+    try:
+        describe(annotation)
+    except TypeError as error:
+        raise PartError(f"{label}: parameter '{name}' has {error}") from None
+    if default is not _REQUIRED and (wrong := complaint(annotation, default)):
+        raise PartError(f"{label}: the default of parameter '{name}' {wrong}")
+    return Key(name, annotation, default)
+
+
+def _extras(annotation: Any) -> Iterator[Any]:
+    """Yield what an `Annotated` type carries besides the type; groups such as `Interval` are taken apart."""
+    for extra in annotation.__metadata__ if get_origin(annotation) is Annotated else ():
+        yield from extra if isinstance(extra, annotated_types.GroupedMetadata) else (extra,)
+
+
+def _bounds(annotation: Any) -> Iterator[tuple[str, Callable[[Any, Any], bool], Any]]:
+    """Yield each bound of an `Annotated` type as its text, its comparison and its limit."""
+    for extra in _extras(annotation):
+        for bound, symbol, comparison in _BOUNDS:
+            if isinstance(extra, bound):
+                limit = getattr(extra, bound.__name__.lower())
+                yield f"{symbol} {limit}", comparison, limit
+
+
+def describe(annotation: Any) -> str:
+    """Name a type as a recipe's author would.
+
+    Raises:
+        TypeError: the type is none that a recipe can give, or has a constraint that is not checked.
+    """
+    if get_origin(annotation) is Annotated:
+        base = describe(get_args(annotation)[0])
+        for extra in _extras(annotation):
+            if isinstance(extra, annotated_types.BaseMetadata) and not isinstance(extra, _BOUND_TYPES):
+                raise TypeError(f"the constraint {extra}, which recipes do not know")
+        bounds = " and ".join(text for text, *_ in _bounds(annotation))
+        if bounds and not _is_number(annotation):
+            raise TypeError(f"the bound {bounds} on {with_article(base)}, which is no number")
+        return f"{base} {bounds}".rstrip()
+    if annotation in (bool, int, float, str):
+        return str(annotation.__name__)
+    if annotation is type(None):
+        return "nothing"
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal and all(isinstance(choice, str | int | None) for choice in arguments):
+        return " or ".join(show(choice) for choice in arguments if choice is not None)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(option) for option in arguments if option is not type(None))
+    if arguments and (origin is list or (origin is tuple and arguments[-1] is Ellipsis)):
+        return f"list of {describe(arguments[0])}"
+    if arguments and origin is tuple:
+        return f"list of {len(arguments)}: {', '.join(map(describe, arguments))}"
+    raise TypeError(f"type {annotation!r}, which a recipe cannot give")
+
+
+def complaint(annotation: Any, value: object) -> str | None:
+    """Return what is wrong with `value` for this type, as `"must be …, not …"`, or None. Nothing is coerced."""
+    if not _has_type(annotation, value):
+        return f"must be {with_article(describe(annotation))}, not {show(value)}"
+    for part, element in _parts(annotation, value):
+        if isinstance(element, float) and not math.isfinite(element):
+            return f"must be a finite number, not {element}"
+        for text, comparison, limit in _bounds(part):
+            if element is not None and not comparison(element, limit):
+                return f"must be {text}, not {show(element)}"
+    return None
+
+
+def _parts(annotation: Any, value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each (type, value) pair inside a value that has the right type, itself first."""
+    yield annotation, value
+    base = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    origin, arguments = get_origin(base), get_args(base)
+    if origin in (Union, types.UnionType):
+        yield from _parts(next(option for option in arguments if _has_type(option, value)), value)
+    elif origin is list or (origin is tuple and arguments[-1] is Ellipsis):
+        for element in value:
+            yield from _parts(arguments[0], element)
+    elif origin is tuple:
+        for option, element in zip(arguments, value, strict=True):
+            yield from _parts(option, element)
+
+
+def _has_type(annotation: Any, value: object) -> bool:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _has_type(arguments[0], value)
+    if annotation in (bool, str):
+        return isinstance(value, annotation)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool) and value in INTEGERS
+    if annotation is float:  # an int is fine where a float is asked, if a float can hold it
+        return not isinstance(value, bool) and isinstance(value, int | float) and _fits_float(value)
+    if annotation is type(None):
+        return value is None
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in arguments)
+    if origin in (Union, types.UnionType):
+        return any(_has_type(option, value) for option in arguments)
+    if origin is list or (origin is tuple and arguments[-1] is Ellipsis):
+        return isinstance(value, list | tuple) and all(_has_type(arguments[0], item) for item in value)
+    return isinstance(value, list | tuple) and len(value) == len(arguments) and all(map(_has_type, arguments, value))
+
+
+def _is_number(annotation: Any) -> bool:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _is_number(arguments[0])
+    if origin in (Union, types.UnionType):
+        return all(_is_number(option) for option in arguments if option is not type(None))
+    return annotation in (int, float)
+
+
+def _fits_float(value: float) -> bool:
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
+def convert(annotation: Any, value: Any) -> Any:
+    """Give a checked TOML value the type its parameter names: an int as the float asked for, a list as a tuple."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return convert(arguments[0], value)
+    if annotation is float:
+        return float(value)
+    if origin in (Union, types.UnionType):
+        return convert(next(option for option in arguments if _has_type(option, value)), value)
+    if origin is list:
+        return [convert(arguments[0], element) for element in value]
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return tuple(convert(arguments[0], element) for element in value)
+    if origin is tuple:
+        return tuple(convert(option, element) for option, element in zip(arguments, value, strict=True))
+    return value
+
+
+def takes_string(annotation: Any) -> bool:
+    """Whether a bare word on the command line can be meant as a value of this type."""
+    if get_origin(annotation) is Annotated:
+        return takes_string(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(map(takes_string, get_args(annotation)))
+    if get_origin(annotation) is Literal:
+        return any(isinstance(choice, str) for choice in get_args(annotation))
+    return annotation is str
+
+
+def show(value: object) -> str:
+    """Show a value about as it is written in TOML, shortened, on one line."""
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return "a number too long to show"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def with_article(type_name: str) -> str:
+    """Write `"an int >= 1"` for `"int >= 1"`, and choices such as `"'train' or 'test'"` as they are."""
+    if not type_name[0].isalpha():
+        return type_name
+    return f"an {type_name}" if type_name[0] in "aeio" else f"a {type_name}"

@@ -1,0 +1,245 @@
+"""Check a recipe against the registry and fill in every default. All problems are told at once."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from ganfw.errors import PartError, RecipeError, did_you_mean
+from ganfw.plugins.registry import RegisteredPart, Registry
+from ganfw.plugins.signature import Signature, convert, read_signature, show, takes_string, with_article
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.layers import BareWord, Layers
+from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare
+from ganfw.recipe.settings import RunSettings
+from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table
+
+DEFAULT = Origin("default")
+MAX_SHOWN = 50
+"""A message tells this many problems at most: what is no recipe at all can have thousands."""
+
+
+@frozen
+class ResolvedRecipe:
+    """A checked recipe with every default filled in, and the offers its names mean.
+
+    Attributes:
+        recipe: the complete recipe; resolving it again gives the same.
+        settings: its `[run]` table.
+        offers: the part of each enabled table, by dotted address: `"optimizer.generator"`.
+    """
+
+    recipe: Recipe
+    settings: RunSettings
+    offers: Mapping[str, RegisteredPart]
+
+    def parameters(self, address: str) -> dict[str, Any]:
+        """Return the parameters of the part at an address such as `"optimizer.generator"`."""
+        table: Any = self.recipe.tables
+        for name in address.split("."):
+            table = table[name]
+        return {name: value for name, value in table.items() if name not in ("use", "enabled")}
+
+    def names_in(self, table: str) -> list[str]:
+        """Return the names of the enabled parts in a table of several: `["generator"]` of `"schedule"`."""
+        return [address.partition(".")[2] for address in self.offers if address.startswith(f"{table}.")]
+
+    def qualified(self) -> Recipe:
+        """Return the recipe with every part named as `"distribution:name"`, which no later plugin makes ambiguous."""
+        layers = Layers(dict(self.recipe.tables), dict(self.recipe.origins))
+        for address, offer in self.offers.items():
+            layer: Any = {"use": offer.qualified_name, **self.parameters(address)}
+            for name in reversed(address.split(".")):
+                layer = {name: layer}
+            layers = layers.with_layer(layer, layers.origins.__getitem__)
+        return Recipe.of_layers(layers, self.recipe.name)
+
+    def to_toml(self, *, qualified: bool = False) -> str:
+        """Write the recipe as TOML, with the origin of every value as a comment.
+
+        Args:
+            qualified: name every part with its package, as `qualified` does.
+        """
+        comments = {path: origin.label for path, origin in self.recipe.origins.items()}
+        for address, offer in self.offers.items():
+            path = (*address.split("."), "use")
+            comments[path] = f"{comments[path]}, from {offer.plugin.distribution} {offer.plugin.version}"
+        return (self.qualified() if qualified else self.recipe).to_toml(comments=comments)
+
+
+def resolve(recipe: Recipe, registry: Registry, *, only: Collection[str] | None = None) -> ResolvedRecipe:
+    """Check a recipe and fill in its defaults; only the parts that it names are imported.
+
+    Args:
+        recipe: the recipe.
+        registry: what the plugins offer.
+        only: the part tables to look at, such as `["noise", "generator"]`; None for all.
+
+    Raises:
+        RecipeError: anything is missing, unknown, of a wrong type or out of range; the message lists all of it (up
+            to 50 problems), each with file and line, the offending text and what to do.
+    """
+    check = _Check(recipe, registry)
+    resolved = check.run([table for table in TABLES if only is None or table.name in only])
+    if check.problems:
+        count = len(check.problems)
+        first = f"; the first {MAX_SHOWN}" if count > MAX_SHOWN else ""
+        head = f"{count} problems in recipe '{recipe.name}'{first}\n\n" if count > 1 else ""
+        raise RecipeError(head + "\n\n".join(check.problems[:MAX_SHOWN]))
+    return resolved
+
+
+class _Check:
+    """One pass over a recipe, gathering problems and the filled-in tables."""
+
+    def __init__(self, recipe: Recipe, registry: Registry) -> None:
+        self.registry = registry
+        self.name = recipe.name
+        given = Layers(dict(recipe.tables), dict(recipe.origins))
+        layers = Layers().with_layer(DEFAULT_TABLES, lambda _: DEFAULT)
+        layers = layers.with_layer(given.tables, lambda path: given.origins.get(path, DEFAULT))
+        self.tables = layers.tables
+        self.origins = layers.origins
+        self.problems: list[str] = []
+        self.offers: dict[str, RegisteredPart] = {}
+
+    def run(self, part_tables: list[Table]) -> ResolvedRecipe:
+        tables: dict[str, Any] = {"format": self.tables["format"], "run": {}}
+        if type(tables["format"]) is not int or tables["format"] != FORMAT:
+            self.problem(("format",), f"format must be {FORMAT}, the recipe format this version reads")
+        allowed = ["format", "run", *(table.name for table in TABLES)]
+        for name in self.tables:
+            if name not in allowed:
+                is_table = isinstance(self.tables[name], dict)
+                what = f"unknown table [{dotted((name,))}]" if is_table else f"unknown key {show(name)}"
+                self.problem((name,), what, did_you_mean(name, allowed), f"tables are {', '.join(allowed[1:])}")
+        settings = self._settings(tables)
+        for table in part_tables:
+            if self._is_table((table.name,), self.tables.get(table.name, {})):
+                if table.entries:
+                    for name in self.tables.get(table.name, {}):
+                        if name not in table.entries:
+                            choices = " and ".join(f"[{table.name}.{entry}]" for entry in table.entries)
+                            self.problem(
+                                (table.name, name),
+                                f"unknown key {show(name)} in [{table.name}]",
+                                did_you_mean(name, table.entries),
+                                f"it holds {choices}",
+                            )
+                for path in table.addresses(self.tables):
+                    _nest(tables, path, self._part(path, table))
+        origins = {path: origin for path, origin in self.origins.items() if _holds(tables, path)}
+        return ResolvedRecipe(Recipe.of_layers(Layers(tables, origins), self.name), settings, self.offers)
+
+    def problem(self, path: KeyPath, what: str, *hints: str) -> None:
+        """Note a problem with what was written at `path`."""
+        at = path
+        while at and at not in self.origins:
+            at = at[:-1]
+        origin = self.origins.get(at, Origin(f"recipe '{self.name}'"))
+        text = f"\n    {origin.text}" if origin.text else ""
+        hint = "".join(f"\n  {hint}" for hint in hints if hint)
+        shown = what if len(what) <= 1000 else f"{what[:999]}…"  # a key may be as long as a file
+        self.problems.append(f"{origin.label}: {shown}{text}{hint}")
+
+    def _is_table(self, path: KeyPath, value: object) -> bool:
+        if not isinstance(value, dict):
+            self.problem(path, f"'{dotted(path)}' must be a table: [{dotted(path)}]")
+        return isinstance(value, dict)
+
+    def _settings(self, tables: dict[str, Any]) -> RunSettings:
+        run = self.tables.get("run", {})
+        if self._is_table(("run",), run):
+            signature = read_signature(RunSettings, "[run]")
+            see = f"its keys are {', '.join(signature.keys)}"
+            tables["run"] = self._parameters(("run",), run, signature, "[run]", see)
+        return RunSettings() if self.problems else RunSettings(**tables["run"])
+
+    def _part(self, path: KeyPath, holder: Table) -> dict[str, Any]:
+        """Check one part's table and return it filled in."""
+        kind = holder.kind
+        table: Any = self.tables
+        for name in path:
+            table = table.get(name) if isinstance(table, dict) else None
+        where = dotted(path)
+        if not is_bare(path[-1]):
+            self.problem(path, f"[{where}] has a name that is not of letters, digits, '_' and '-'")
+            return {}
+        if table is None:
+            self.problem(path, f"table [{where}] is missing", f"see: ganfw parts {kind}")
+            return {}
+        if not self._is_table(path, table):
+            return {}
+        use = table.get("use")
+        if not isinstance(use, str):
+            what = "names no part" if use is None else f"names its part by {show(use)}, which is no string"
+            key = path if use is None else (*path, "use")
+            self.problem(key, f'[{where}] {what}; write use = "…"', f"see: ganfw parts {kind}")
+            return {}
+        enabled = table.get("enabled", True)
+        if "enabled" in table and holder.required:
+            self.problem((*path, "enabled"), f"[{where}] is needed, so it cannot have the key 'enabled'")
+        elif not isinstance(enabled, bool):
+            self.problem((*path, "enabled"), f"'enabled' must be true or false, not {show(enabled)}")
+        filled = {"use": str(use), **({"enabled": enabled} if "enabled" in table else {})}
+        given = {name: value for name, value in table.items() if name not in ("use", "enabled")}
+        if enabled is False:
+            return filled | given
+        try:
+            offer = self.registry.find(kind, use)
+            signature = offer.signature()
+        except PartError as error:
+            self.problem((*path, "use"), *str(error).split("; "))
+            return {}
+        self.offers[where] = offer
+        see = f"see: ganfw parts {kind} {use}"
+        return filled | self._parameters(path, given, signature, f"{kind} '{use}'", see)
+
+    def _parameters(
+        self, path: KeyPath, given: Mapping[str, Any], signature: Signature, owner: str, see: str
+    ) -> dict[str, Any]:
+        filled: dict[str, Any] = {}
+        for name in given:
+            if name not in signature.keys:
+                hint = did_you_mean(name, signature.keys)
+                self.problem((*path, name), f"unknown key {show(name)} of {owner}", hint, see)
+        for name, key in signature.keys.items():
+            at = (*path, name)
+            if name not in given:
+                if key.required:
+                    self.problem(path, f"{owner} needs the key '{name}', {with_article(key.type_name)}", see)
+                elif key.default is not None:  # TOML has no word for None: such a key is left out
+                    filled[name] = _plain(key.default)
+                    self.origins[at] = DEFAULT
+                continue
+            value = given[name]
+            if isinstance(value, BareWord):
+                if not takes_string(key.annotation):
+                    needed = with_article(key.type_name)
+                    self.problem(at, f"{dotted(at)} must be {needed}, not the bare word {show(value)}", see)
+                    continue
+                value = str(value)
+            if complaint := key.complaint(value):
+                self.problem(at, f"{dotted(at)} {complaint}", see)
+            elif value is not None:
+                filled[name] = _plain(convert(key.annotation, value))
+        return filled
+
+
+def _plain(value: Any) -> Any:
+    """Write tuples as the lists that TOML has."""
+    return [_plain(element) for element in value] if isinstance(value, list | tuple) else value
+
+
+def _nest(tables: dict[str, Any], path: KeyPath, value: Any) -> None:
+    for name in path[:-1]:
+        tables = tables.setdefault(name, {})
+    tables[path[-1]] = value
+
+
+def _holds(tables: Any, path: KeyPath) -> bool:
+    for name in path:
+        if not isinstance(tables, dict) or name not in tables:
+            return False
+        tables = tables[name]
+    return True

@@ -1,0 +1,170 @@
+"""The run directory: made once, never reused, with what was run and on what."""
+
+import json
+import platform
+import shlex
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganfw.data import TensorData
+from ganfw.engine.device import device_name
+from ganfw.errors import RecipeError, RunError
+from ganfw.files import read_bounded, write_atomically
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.layers import MAX_BYTES
+from ganfw.recipe.resolution import ResolvedRecipe
+from ganfw.training.experiment import Experiment
+
+MAX_ENVIRONMENT_BYTES = 16 << 20
+"""An `environment.json` larger than this (16 MiB, thousands of resumes) is refused."""
+
+
+def create_run_directory(out: Path, experiment: Experiment, command: Sequence[str] = ()) -> Path:
+    """Make `out/<name>-<n>` with the first free n from 1, and write `recipe.toml` and `environment.json` into it.
+
+    Args:
+        out: the folder of runs; made if it is missing.
+        experiment: what will be run; it must come from a recipe.
+        command: the command line, for the record.
+
+    Raises:
+        RunError: the folder cannot be made or written.
+    """
+    if experiment.resolved is None:
+        raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
+    directory = _make_numbered(out, experiment.resolved.recipe.name)
+    write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
+    name = experiment.resolved.recipe.name
+    environment = {"name": name, **describe_environment(experiment, command), "resumed": []}
+    write_atomically(directory / "environment.json", _to_json(environment))
+    return directory
+
+
+def check_run_directory(directory: Path) -> None:
+    """Make sure that a directory is one that `create_run_directory` made, and that nothing in it leads elsewhere.
+
+    Raises:
+        RunError: it is not.
+    """
+    if not directory.is_dir():
+        raise RunError(f"{directory}: no such run directory")
+    if not (directory / "environment.json").is_file():
+        raise RunError(f"{directory}: no run directory: it has no environment.json; name the run, not a checkpoint")
+    for path in [*directory.glob("*"), *directory.glob("*/*")]:
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise RunError(f"{path}: neither a file nor a folder; a run would be written through it to elsewhere")
+
+
+def recorded_name(directory: Path) -> str:
+    """Return the name of the recipe that a run directory was made for.
+
+    Raises:
+        RunError: the record cannot be read.
+    """
+    path = directory / "environment.json"
+    try:
+        return str(json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))["name"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None
+
+
+def record_resume(directory: Path, experiment: Experiment, step: int, command: Sequence[str] = ()) -> None:
+    """Note in a run directory that a run goes on: the recipe, if it has changed, and from which step on what.
+
+    Raises:
+        RunError: the directory cannot be read or written.
+    """
+    path = directory / "environment.json"
+    try:
+        environment = json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))
+        environment["resumed"].append({"step": step, **describe_environment(experiment, command)})
+        content = _to_json(environment)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None
+    write_atomically(path, content)
+    recipe = directory / "recipe.toml"
+    if experiment.resolved is not None and not _holds(recipe, experiment.resolved):
+        write_atomically(recipe, experiment.resolved.to_toml(qualified=True).encode())
+
+
+def _holds(path: Path, resolved: ResolvedRecipe) -> bool:
+    """Whether a file holds this recipe already, with the origins of its values, which a checkpoint does not know."""
+    try:
+        return Recipe.parse(read_bounded(path, MAX_BYTES).decode(), alone=True) == resolved.qualified()
+    except (UnicodeDecodeError, RunError, RecipeError):
+        return False
+
+
+def _make_numbered(out: Path, name: str) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        taken = [path.name.removeprefix(f"{name}-") for path in out.glob(f"{name}-*")]
+        number = max((int(suffix) for suffix in taken if suffix.isdecimal()), default=0)
+        while True:
+            number += 1
+            try:
+                directory = out / f"{name}-{number}"
+                directory.mkdir()  # exclusive: of two runs that start at once, each gets its own
+                return directory
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise RunError(f"{out}: runs cannot be written here: {error.strerror}; choose another with --out") from None
+
+
+def describe_environment(experiment: Experiment, command: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a reader needs to run this again: versions, device, parts, data, seed, code."""
+    device = experiment.device
+    return {
+        "command": shlex.join(command),
+        "ganfw": version("ganfw"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "device": str(device),
+        "device_name": device_name(device),
+        "threads": torch.get_num_threads(),
+        "processes": experiment.world.size,
+        "seed": experiment.settings.seed,
+        "data_sha256": experiment.data.sha256() if isinstance(experiment.data, TensorData) else None,
+        "git_commit": _git_commit(),
+        "parts": describe_parts(experiment),
+    }
+
+
+def describe_parts(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """Return, for each recipe table, which part of which package in which version was used."""
+    return {
+        address: {
+            "kind": offer.part.kind,
+            "name": offer.part.name,
+            "distribution": offer.plugin.distribution,
+            "version": offer.plugin.version,
+            "target": offer.part.target,
+        }
+        for address, offer in experiment.offers.items()
+    }
+
+
+def _to_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the working directory, with `-dirty` if it was changed, or None outside a checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()

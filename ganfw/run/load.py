@@ -1,0 +1,293 @@
+"""Read checkpoints. They may come from strangers: nothing in them is run, and nothing is believed unchecked."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import frozen
+from safetensors.torch import load
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ganfw.engine.device import choose_device
+from ganfw.engine.random_streams import own_randomness
+from ganfw.errors import GanfwError, RecipeError, RunError
+from ganfw.files import read_bounded
+from ganfw.plugins.registry import Registry, describe
+from ganfw.plugins.signature import show
+from ganfw.protocols import Noise
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.origins import excerpt
+from ganfw.recipe.resolution import ResolvedRecipe, resolve
+from ganfw.run.checkpoints import checkpoints_in
+from ganfw.run.manifest import FILE_NAME, Manifest, read_manifest
+from ganfw.run.state import must_be_finite, unflatten_state
+
+LARGE = 1 << 28
+"""Elements of a tensor (1 GiB of float32) that a network may use without having saved one as large."""
+
+
+@frozen
+class Checkpoint:
+    """A checkpoint on disk, its manifest read and checked.
+
+    Attributes:
+        path: its directory.
+        manifest: what it is of.
+        skipped: why newer checkpoints of the run were passed over, a line each.
+    """
+
+    path: Path
+    manifest: Manifest
+    skipped: tuple[str, ...] = ()
+
+    def verify(self) -> None:
+        """Read every file and compare it with the manifest.
+
+        Raises:
+            RunError: a file is missing or damaged.
+        """
+        for name in self.manifest.files:
+            self._read(name)
+
+    def recipe(self) -> Recipe:
+        """Return the recipe it was saved with.
+
+        Raises:
+            RunError: it was saved from an experiment composed by hand, or the file is damaged.
+        """
+        if "recipe.toml" not in self.manifest.files:
+            raise RunError(f"{self.path}: saved from parts composed by hand, without a recipe to build them from")
+        file = self.path / "recipe.toml"
+        try:
+            return Recipe.parse(self._read("recipe.toml").decode(), name=self.manifest.name, file=str(file), alone=True)
+        except (UnicodeDecodeError, RecipeError) as error:
+            raise RunError(f"{file}: no recipe of a checkpoint: {error}") from error
+
+    def part_state(self, name: str) -> Any:
+        """Return the saved state of one part: `"generator"`, `"optimizer.generator"`.
+
+        Raises:
+            RunError: a file is missing, damaged, or holds no such part.
+        """
+        trees = self._trees()
+        if name not in trees:
+            raise RunError(f"{self.path}: holds no state of '{name}'")
+        return self._unflatten(name, trees[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `Training.load_state_dict` takes.
+
+        Raises:
+            RunError: a file is missing or damaged.
+        """
+        states = {name: self._unflatten(name, tree) for name, tree in self._trees().items()}
+        match states.pop("training", None):
+            case {
+                "step": self.manifest.step,
+                "seconds": int() | float() as seconds,
+                "means": dict(means),
+                "window": dict(),
+                "random": {"training": Tensor(), "global": dict() | None},
+            } as training if 0 <= seconds < math.inf and all(map(_is_mean, means.items())):
+                return {**training, "step": self.manifest.step, "parts": states}
+        raise RunError(f"{self.path}: holds no state of the training at step {self.manifest.step}")
+
+    def load_sampler(self, registry: Registry, device: str = "auto") -> tuple[nn.Module, Noise]:
+        """Build the generator with its saved weights, averaged if there is a mean of them, and its noise sampler.
+
+        Nothing else is needed or loaded.
+
+        Raises:
+            RunError: the checkpoint is damaged, has no recipe, or its weights do not fit the recipe's generator.
+            RecipeError: a package that supplied a part is missing.
+            PartError: a part cannot be built.
+            InputError: the device does not exist here.
+        """
+        resolved = resolve(self.recipe(), registry, only=["noise", "generator", "averaging"])
+        facts = self._facts(resolved, choose_device(device))
+        self._restore("noise", facts["noise"])
+        self._check_weights("generator", resolved, facts)
+        generator = self._build("generator", resolved, facts)
+        self._restore("generator", generator)
+        facts["generator"] = generator.to(facts["device"])
+        if "averaging" not in resolved.offers:
+            return facts["generator"].eval(), facts["noise"]
+        averaging = self._build("averaging", resolved, facts)
+        self._restore("averaging", averaging)
+        return averaging.network, facts["noise"]
+
+    def check_networks(self, resolved: ResolvedRecipe, device: torch.device) -> None:
+        """Compare both networks of a recipe with the saved weights, before anything is allocated.
+
+        Raises:
+            RunError: they do not fit.
+        """
+        facts = self._facts(resolved, device)
+        for name in ("generator", "discriminator"):
+            self._check_weights(name, resolved, facts)
+
+    def _facts(self, resolved: ResolvedRecipe, device: torch.device) -> dict[str, Any]:
+        """Return what the networks may ask for: what the manifest says, and the noise, if that agrees with it."""
+        facts: dict[str, Any] = {
+            "seed": self.manifest.seed,
+            "device": device,
+            "sample_shape": self.manifest.sample_shape,
+            "num_classes": self.manifest.num_classes,
+            "z_dim": self.manifest.z_dim,
+        }
+        noise = self._build("noise", resolved, facts)
+        if noise.z_dim != self.manifest.z_dim:
+            raise RunError(
+                f"{self.path}: the noise of its recipe has {noise.z_dim} dimensions, not {self.manifest.z_dim}"
+            )
+        return {**facts, "noise": noise}
+
+    def _check_weights(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> None:
+        """Build a network on the meta device, where there is no memory, and compare it with the saved weights.
+
+        A part that cannot be built there is not compared.
+
+        Raises:
+            RunError: shapes or dtypes differ.
+        """
+        state = self.part_state(name)
+        if not isinstance(state, dict):
+            raise RunError(f"{self.path}: holds no weights of the {name}")
+        saved = {key: _describe(value) for key, value in state.items() if isinstance(value, Tensor)}
+        largest = max((value.numel() for value in state.values() if isinstance(value, Tensor)), default=0)
+        try:
+            with torch.device("meta"), _TensorLimit(max(largest, LARGE)):
+                skeleton = resolved.offers[name].build(facts, resolved.parameters(name))
+            own = {key: _describe(value) for key, value in skeleton.state_dict().items() if isinstance(value, Tensor)}
+        except _TooLargeError as error:
+            raise RunError(f"{self.path}: its weights do not fit the {name} of its recipe, with {error}") from None
+        except Exception:  # any part may fail here in its own way; building it for real will tell
+            return
+        for key in sorted(own.keys() | saved.keys(), key=str):
+            if own.get(key) != saved.get(key):
+                raise RunError(
+                    f"{self.path}: its weights do not fit the {name} of its recipe: {show(key)} is "
+                    f"{saved.get(key, 'missing')}, not {own.get(key, 'missing')}"
+                )
+
+    def _build(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> Any:
+        try:
+            with own_randomness(self.manifest.seed, facts["device"]):
+                return resolved.offers[name].build(facts, resolved.parameters(name))
+        except GanfwError:
+            raise
+        except Exception as error:  # the recipe may ask for anything, and each part fails in its own way
+            reason = excerpt(describe(error))
+            raise RunError(f"{self.path}: the {name} of its recipe cannot be built: {reason}") from error
+
+    def _restore(self, name: str, part: Any) -> None:
+        if not hasattr(part, "load_state_dict"):
+            return
+        state = self.part_state(name)
+        try:
+            part.load_state_dict(state)
+        except Exception as error:  # the state may be anything, and each part fails in its own way
+            reason = excerpt(describe(error))
+            raise RunError(f"{self.path}: the state of '{name}' does not fit its part: {reason}") from error
+
+    def _trees(self) -> dict[str, Any]:
+        try:
+            trees = json.loads(self._read("state.json"))
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{self.path / 'state.json'}: no JSON: {error}") from None
+        if not isinstance(trees, dict):
+            raise RunError(f"{self.path / 'state.json'}: holds no states")
+        return trees
+
+    def _unflatten(self, name: str, tree: Any) -> Any:
+        tensors = {}
+        if f"{name}.safetensors" in self.manifest.files:
+            content = self._read(f"{name}.safetensors")
+            try:
+                tensors = load(content)
+            except Exception as error:  # safetensors and torch refuse in ways of their own what a header may claim
+                raise RunError(f"{self.path / name}.safetensors: no safetensors file: {excerpt(str(error))}") from error
+        for key, tensor in tensors.items():
+            if must_be_finite(name) and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise RunError(f"{self.path / name}.safetensors: {show(key)} is not finite")
+        try:
+            return unflatten_state(tree, tensors)
+        except RecursionError:
+            raise RunError(f"{self.path / 'state.json'}: nested too deeply") from None
+        except RunError as error:
+            raise RunError(f"{self.path / 'state.json'}: {error}") from None
+
+    def _read(self, name: str) -> bytes:
+        """Read one of the checkpoint's files, of the size and with the hash that the manifest says."""
+        if name not in self.manifest.files:
+            raise RunError(f"{self.path}: has no {name}")
+        entry = self.manifest.files[name]
+        path = self.path / name
+        content = read_bounded(path, entry.bytes)
+        if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise RunError(f"{path}: damaged: it is not what the manifest says")
+        return content
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Open a checkpoint, or the newest undamaged one of a run directory.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    if not path.is_dir():
+        raise RunError(f"{path}: no such run directory or checkpoint")
+    if (path / FILE_NAME).exists():
+        return _open(path)
+    skipped: list[str] = []
+    for each in checkpoints_in(path):
+        try:
+            checkpoint = _open(each)
+        except RunError as error:
+            skipped.append(str(error))
+        else:
+            return Checkpoint(each, checkpoint.manifest, tuple(skipped))
+    if skipped:
+        raise RunError("; ".join([f"{path}: no checkpoint is left undamaged", *skipped]))
+    raise RunError(f"{path}: neither a checkpoint nor a run directory with one in it")
+
+
+def _open(path: Path) -> Checkpoint:
+    checkpoint = Checkpoint(path, read_manifest(path))
+    checkpoint.verify()
+    return checkpoint
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def _is_mean(item: tuple[Any, Any]) -> bool:
+    """Whether this is the name of a statistic, which terminals may show, and a number."""
+    name, mean = item
+    return isinstance(name, str) and name.isprintable() and isinstance(mean, int | float)
+
+
+class _TooLargeError(Exception):
+    """A tensor that no network of the saved weights has."""
+
+
+class _TensorLimit(TorchFunctionMode):
+    """While it is active, no tensor may have more elements than a limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.numel() > self.limit:
+            raise _TooLargeError(_describe(result))
+        return result

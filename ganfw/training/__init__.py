@@ -1,0 +1,1 @@
+"""Putting an experiment together and training it."""

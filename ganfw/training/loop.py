@@ -1,0 +1,298 @@
+"""The training loop. It owns when things happen; the step part owns what, and callbacks own telling."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from torch.optim import Optimizer
+
+from ganfw.distributed.batch_norm import synchronised_batch_norm
+from ganfw.distributed.process_group import Word
+from ganfw.engine.averaging import averaged_weights
+from ganfw.engine.compilation import compile_blocker, compiling
+from ganfw.engine.gradients import averaged_gradients
+from ganfw.engine.kernels import fast_kernels
+from ganfw.engine.optimizers import lean_optimizers
+from ganfw.engine.precision import computing_in
+from ganfw.engine.random_streams import derive_seed, global_state, seed_global, seeded_generator, set_global_state
+from ganfw.engine.regions import each_within, region
+from ganfw.errors import RunError
+from ganfw.files import locked
+from ganfw.plugins.signature import show
+from ganfw.run.optimizer_state import check_optimizer_state
+from ganfw.training.callback import EVENTS, Callback
+from ganfw.training.experiment import Experiment
+from ganfw.training.means import Window
+
+
+class Training:
+    """One experiment being trained: where it stands, and what callbacks may see.
+
+    Attributes:
+        experiment: what is trained.
+        directory: the run directory, or None if nothing is to be written.
+        step: steps done.
+        total_steps: steps to do.
+        means: the statistics of the last window that ended.
+        warnings: names of what callbacks found wrong in that window.
+        stop_reason: why training was asked to stop, or `""`.
+    """
+
+    def __init__(self, experiment: Experiment, directory: Path | None = None, *, steps: int | None = None) -> None:
+        """Prepare training.
+
+        Args:
+            experiment: what to train.
+            directory: the run directory that callbacks write to.
+            steps: how long to train, whatever the settings' `epochs` and `max_steps` say.
+        """
+        self.experiment = experiment
+        self.directory = directory
+        settings = experiment.settings
+        self.total_steps = settings.epochs * experiment.batches.per_epoch
+        if settings.max_steps is not None:
+            self.total_steps = min(self.total_steps, settings.max_steps)
+        if steps is not None:
+            self.total_steps = steps
+        self.step = 0
+        self.means: dict[str, float] = {}
+        self.warnings: list[str] = []
+        self.stop_reason = ""
+        self._window = Window(experiment.world)
+        self._random = seeded_generator(experiment.device, settings.seed, "training")
+        self._global_state: dict[str, Any] | None = None
+        self._listeners: dict[str, list[tuple[str, Callable[[Training], None]]]] = {}
+        self._seconds_before = 0.0
+        self._started: float | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that `step` belongs to, counted from 1."""
+        return max(self.step - 1, 0) // self.experiment.batches.per_epoch + 1
+
+    @property
+    def images(self) -> int:
+        """Real samples seen."""
+        batches = self.experiment.batches
+        epochs, steps = divmod(self.step, batches.per_epoch)
+        return epochs * batches.size + steps * batches.batch_size
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training since step 0, pauses left out."""
+        running = 0.0 if self._started is None else time.perf_counter() - self._started
+        return self._seconds_before + running
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.step >= self.total_steps
+
+    @property
+    def window_is_partial(self) -> bool:
+        """Whether `means` are of a window that the end of training cut short."""
+        return self.step % self.experiment.settings.log_every_steps != 0
+
+    def stop(self, reason: str) -> None:
+        """Ask training to stop after the step that is under way."""
+        self.stop_reason = self.stop_reason or reason
+
+    def say(self, text: str) -> None:
+        """Print a line on standard error, above the progress bar if there is one; the leading process does."""
+        from tqdm import tqdm
+
+        if self.experiment.world.leads:
+            tqdm.write(text, file=sys.stderr)
+
+    def require_directory(self, who: str) -> Path:
+        """Return the run directory, for a callback that writes.
+
+        Raises:
+            RunError: there is none.
+        """
+        if self.directory is None:
+            raise RunError(f"callback '{who}' writes files: give the training a directory")
+        return self.directory
+
+    def run(self) -> None:
+        """Train until all steps are done or something asks to stop.
+
+        While it runs, the run directory is locked, and the global random state of torch, Python and NumPy is this
+        training's own.
+
+        Raises:
+            RunError: another process is training this run, or a callback cannot write.
+            TrainingError: a callback found a value that is not finite.
+        """
+        with locked(self.directory) if self.directory else contextlib.nullcontext(), self.engine():
+            self._run()
+
+    @contextlib.contextmanager
+    def engine(self) -> Iterator[None]:
+        """Within the block, compute as the settings say."""
+        experiment = self.experiment
+        networks = (experiment.generator, experiment.discriminator)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(fast_kernels(experiment.device))
+            if experiment.settings.sync_batch_norm:
+                stack.enter_context(synchronised_batch_norm(experiment.world, *networks))
+            stack.enter_context(lean_optimizers(*experiment.optimizers.values()))
+            stack.enter_context(averaged_gradients(experiment.world, *experiment.optimizers.values()))
+            if experiment.averaging:
+                stack.enter_context(averaged_weights(experiment.averaging, experiment.optimizers["generator"]))
+            compiles = experiment.settings.compile
+            if compiles and (reason := compile_blocker(experiment.device, experiment.world)):
+                self.say(f"run.compile: not compiled: {reason}")
+                compiles = False
+            if compiles:
+                batches = experiment.batches
+                rows = min(batches.batch_size, batches.size)
+                stack.enter_context(compiling(experiment.device, rows, self.say))
+            stack.enter_context(computing_in(experiment.settings.precision, *networks, compiled=compiles))
+            yield
+
+    def _run(self) -> None:
+        device = self.experiment.device
+        outside = global_state(device)
+        if self._global_state is None:
+            seed_global(derive_seed(self.experiment.settings.seed, "global"))
+        else:
+            set_global_state(self._global_state, device)
+        self._listeners = {event: self._listeners_to(event) for event in EVENTS}
+        self._started = time.perf_counter()
+        try:
+            self._tell("on_start")
+            self._agree()
+            while not self.finished and not self.stop_reason:
+                self._run_epoch()
+            if self.finished and self.window_is_partial:
+                self._log()  # and leave the window open: a resume with more epochs goes on with it
+            self._tell("on_end")
+            self._agree()
+        finally:
+            self._seconds_before = self.seconds
+            self._started = None
+            self._global_state = global_state(device)
+            set_global_state(outside, device)
+
+    def _run_epoch(self) -> None:
+        """Run what is left of an epoch."""
+        epoch, first_batch = divmod(self.step, self.experiment.batches.per_epoch)
+        for batch in each_within("data", self.experiment.batches.epoch(epoch, first_batch)):
+            self._set_rates()
+            with region("step"):
+                self._window.add(self.experiment.step(batch, self._random))
+            self.step += 1
+            if self.step % self.experiment.settings.log_every_steps == 0:
+                self._log()
+                self._window.clear()
+            self._tell("on_step")
+            self._tell("on_step_end")
+            self._agree()
+            if self.finished or self.stop_reason:
+                return
+
+    def _set_rates(self) -> None:
+        """Give optimizers that have a schedule the learning rate of the step to come."""
+        for name, schedule in self.experiment.schedules.items():
+            factor = schedule(self.step, self.total_steps)
+            for group in self.experiment.optimizers[name].param_groups:
+                group["lr"] = group["initial_lr"] * factor
+
+    def _log(self) -> None:
+        self.means = self._window.means()
+        self.warnings = []
+        self._tell("on_log")
+
+    def _agree(self) -> None:
+        """Let the leading process say how it goes on, and the others follow."""
+        world = self.experiment.world
+        if world.leads:
+            world.say(Word.STOP if self.stop_reason else Word.GO_ON)
+            return
+        while (word := world.hear()) is Word.GATHER:
+            self._window.state_dict()
+        self.stop_reason = "the leading process" if word is Word.STOP else ""
+
+    def _listeners_to(self, event: str) -> list[tuple[str, Callable[["Training"], None]]]:
+        """Return the named methods of callbacks that an event calls: those that override it."""
+        methods = {name: getattr(callback, event) for name, callback in self.experiment.callbacks.items()}
+        nothing = getattr(Callback, event)
+        return [
+            (f"callbacks.{name}", method)
+            for name, method in methods.items()
+            if getattr(method, "__func__", None) is not nothing
+        ]
+
+    def _tell(self, event: str) -> None:
+        for name, listen in self._listeners[event]:
+            with region(name):
+                listen(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resume needs to go on bit for bit; asking changes nothing.
+
+        Of several processes only the leading one can be asked, and only while it trains.
+        """
+        running = self._started is not None
+        world = self.experiment.world
+        world.say(Word.GATHER)
+        return {
+            "processes": world.size,
+            "step": self.step,
+            "seconds": self.seconds,
+            "means": self.means,
+            "window": self._window.state_dict(),
+            "random": {
+                "training": self._random.get_state(),
+                "global": global_state(self.experiment.device) if running else self._global_state,
+            },
+            "parts": {name: part.state_dict() for name, part in self.experiment.stateful_parts().items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned.
+
+        Raises:
+            RunError: the state is of an experiment with other parts, of other optimizers, or of another number of
+                processes.
+        """
+        world = self.experiment.world
+        if state["processes"] != world.size:
+            raise RunError(
+                f"the run was trained by {state['processes']} processes and goes on exactly with as many only, "
+                f"not with {world.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume …"
+            )
+        parts = self.experiment.stateful_parts()
+        for name in sorted(state["parts"].keys() ^ parts.keys()):
+            if not name.startswith("callbacks."):
+                raise RunError(f"the checkpoint is of an experiment with another part {show(name)}")
+        for name in parts.keys() & state["parts"].keys():
+            if isinstance(parts[name], Optimizer):
+                check_optimizer_state(name, parts[name], state["parts"][name])
+            parts[name].load_state_dict(state["parts"][name])
+        self.step = state["step"]
+        self.means = state["means"]
+        self._seconds_before = state["seconds"]
+        self._window.load_state_dict(state["window"], self.experiment.device)
+        self._random.set_state(state["random"]["training"])
+        self._global_state = state["random"]["global"]
+
+
+def train(experiment: Experiment, *, steps: int | None = None, directory: Path | None = None) -> Training:
+    """Train an experiment.
+
+    Args:
+        experiment: what to train, in place.
+        steps: how long, whatever the settings' `epochs` and `max_steps` say.
+        directory: where callbacks write, if any do.
+
+    Returns:
+        The training as it ended: its `step`, `seconds` and last `means`.
+    """
+    training = Training(experiment, directory, steps=steps)
+    training.run()
+    return training

@@ -1,0 +1,229 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from attrs import evolve
+
+import ganfw
+from ganfw import PartError, Recipe, Registry, TensorData
+from ganfw.distributed.process_group import ProcessGroup
+from ganfw.testing import check_exact_resume
+from ganfw.training.experiment import assemble
+
+FURTHER = Path(__file__).parents[1] / "further_parts.py"
+EVERYTHING: dict[str, Any] = {
+    "loss": {"use": "relativistic"},
+    "regularizers": {"r1": {"use": "r1", "every_steps": 3}, "gp": {"use": "gradient_penalty"}},
+    "augmentations": {"bright": {"use": "adaptive"}, "noise": {"use": "noise"}},
+    "schedule": {
+        "generator": {"use": "linear", "warmup_steps": 2, "start": 0.25},
+        "discriminator": {"use": "cosine"},
+    },
+    "averaging": {"use": "ema"},
+    "optimizer": {"generator": {"lr": 0.01}, "discriminator": {"lr": 0.01}},
+}
+LABELLED: dict[str, Any] = {"generator": {"use": "labelled"}, "discriminator": {"use": "labelled"}}
+
+
+@pytest.fixture(scope="module")
+def further() -> Registry:
+    """Return the registry with the parts of `further_parts.py`."""
+    return ganfw.discover(scripts=[FURTHER])
+
+
+def told(caught: pytest.ExceptionInfo[PartError]) -> str:
+    """Return the message, without the hash of the script that the parts are of."""
+    return re.sub(r" sha256:\w{64}", "", str(caught.value))
+
+
+def build(registry: Registry, recipe: Recipe) -> ganfw.Experiment:
+    return assemble(ganfw.resolve(recipe, registry))
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([value.flatten().float() for value in network.state_dict().values()])
+
+
+def test_parts_are_assembled_as_the_recipe_says(registry: Registry, tiny: Recipe) -> None:
+    experiment = build(registry, Recipe(extends=tiny, noise={"z_dim": 9}, step={"generator_steps": 3}))
+
+    assert experiment.noise.z_dim == 9
+    assert experiment.generator[0][0].in_features == 9
+    assert (experiment.step.discriminator_steps, experiment.step.generator_steps) == (1, 3)
+    assert list(experiment.callbacks) == ["health", "progress", "metrics", "checkpoint", "samples"]
+    assert {name: optimizer.defaults["lr"] for name, optimizer in experiment.optimizers.items()} == {
+        "generator": 1e-5,
+        "discriminator": 1e-5,
+    }
+    assert experiment.batches.per_epoch == 313
+
+
+def test_each_optimizer_holds_its_own_networks_parameters_alone(registry: Registry, tiny: Recipe) -> None:
+    experiment = build(registry, tiny)
+
+    for name, network in (("generator", experiment.generator), ("discriminator", experiment.discriminator)):
+        (group,) = experiment.optimizers[name].param_groups
+        assert [id(weight) for weight in group["params"]] == [id(weight) for weight in network.parameters()]
+
+
+def test_one_seed_gives_one_start_and_leaves_global_randomness_alone(registry: Registry, tiny: Recipe) -> None:
+    state = torch.get_rng_state()
+    first, again = build(registry, tiny), build(registry, tiny)
+    other = build(registry, Recipe(extends=tiny, run={"seed": 1}))
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(weights(first.generator), weights(again.generator))
+    assert not torch.equal(weights(first.generator), weights(other.generator))
+
+
+def test_changing_one_network_leaves_the_start_of_the_other(registry: Registry, tiny: Recipe) -> None:
+    plain = build(registry, tiny)
+    changed = build(registry, Recipe(extends=tiny, discriminator={"hidden_dim": 5}))
+
+    assert torch.equal(weights(plain.generator), weights(changed.generator))
+
+
+def test_in_memory_data_is_kept_once_and_as_uint8(registry: Registry, tiny: Recipe) -> None:
+    experiment = build(registry, tiny)
+
+    assert experiment.data is experiment.batches.data
+    assert experiment.data.samples.dtype == torch.uint8
+
+
+def test_optional_tables_are_assembled_and_can_be_dropped(further: Registry, tiny: Recipe) -> None:
+    base = Recipe(extends=tiny, **EVERYTHING)
+    dropped = {"enabled": False}
+    child = Recipe(
+        extends=base,
+        regularizers={"gp": dropped},
+        augmentations={"noise": dropped},
+        schedule={"generator": dropped},
+        averaging=dropped,
+    )
+    whole, less = build(further, base), build(further, child)
+
+    assert (list(whole.regularizers), list(less.regularizers)) == (["r1", "gp"], ["r1"])
+    assert (list(whole.augmentations), list(less.augmentations)) == (["bright", "noise"], ["bright"])
+    assert (list(whole.schedules), list(less.schedules)) == (["generator", "discriminator"], ["discriminator"])
+    assert whole.sampled_generator is whole.averaging.network
+    assert less.averaging is None
+    assert less.sampled_generator is less.generator
+    assert whole.regularizers["r1"].every_steps == 3
+    again = ganfw.resolve(Recipe.parse(ganfw.resolve(child, further).recipe.to_toml()), further)
+    assert again.offers.keys() == less.resolved.offers.keys()
+
+
+def test_a_run_with_everything_resumes_exactly(further: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    recipe = Recipe(extends=tiny, **EVERYTHING, callbacks={"samples": {"every_steps": 2}})
+
+    check_exact_resume(recipe, further, tmp_path, stop_at=5, steps=8)
+
+
+def test_an_adaptive_augmentation_is_told_the_logits_of_real_samples(further: Registry, tiny: Recipe) -> None:
+    experiment = build(further, Recipe(extends=tiny, **EVERYTHING))
+    ganfw.train(evolve(experiment, callbacks={}), steps=3)
+
+    seen = experiment.augmentations["bright"].seen
+    assert [tuple(logits.shape) for logits in seen] == [(32, 1)] * 3
+    assert not any(logits.requires_grad for logits in seen)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (
+            {"regularizers": {"r1": {"use": "r1"}, "gp": {"use": "gradient_penalty"}}},
+            "step 'lazy' (further_parts.py) does not use the recipe's regularizers: r1, gp",
+        ),
+        (
+            {"augmentations": {"noise": {"use": "noise"}}},
+            "step 'lazy' (further_parts.py) does not use the recipe's augmentations: noise",
+        ),
+    ],
+)
+def test_a_step_that_would_ignore_a_table_is_refused(
+    further: Registry, tiny: Recipe, tables: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(PartError) as caught:
+        build(further, Recipe(extends=tiny, step={"use": "lazy"}, **tables))
+    assert told(caught) == message
+
+
+def test_what_keeps_statistics_is_refused_in_several_processes(further: Registry, tiny: Recipe) -> None:
+    resolved = ganfw.resolve(Recipe(extends=tiny, augmentations={"bright": {"use": "adaptive"}}), further)
+    with pytest.raises(PartError) as caught:
+        assemble(resolved, ProcessGroup(0, 2))
+    assert told(caught) == (
+        "augmentation 'adaptive' (further_parts.py) keeps statistics of its own process; train in one"
+    )
+    assert assemble(
+        ganfw.resolve(Recipe(extends=tiny, augmentations={"noise": {"use": "noise"}}), further), ProcessGroup(0, 2)
+    )
+
+    class Remembers:
+        def discriminator(self, context: ganfw.UpdateContext) -> torch.Tensor:
+            return context.fake_logits.mean()
+
+        def state_dict(self) -> dict[str, float]:
+            return {"mean": 0.0}
+
+    with pytest.raises(PartError) as caught:
+        evolve(build(further, tiny), regularizers={"mean": Remembers()}, world=ProcessGroup(0, 2))
+    assert told(caught) == "regularizers.mean Remembers keeps statistics of its own process; train in one"
+
+
+def test_conditional_networks_train_sample_and_resume(further: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    tables = {**EVERYTHING, **LABELLED}
+    recipe = Recipe(extends=tiny, **tables, callbacks={"samples": {"every_steps": 2}})
+    check_exact_resume(recipe, further, tmp_path, stop_at=5, steps=8)
+
+    checkpoint = ganfw.open_checkpoint(tmp_path / "stopped" / "experiment-1")
+    generator, noise = checkpoint.load_sampler(further, "cpu")
+    z = ganfw.draw_noise(noise, 12)
+    classes = torch.arange(12) % 10
+    assert torch.equal(ganfw.sample(generator, noise, 12), ganfw.generate(generator, z, labels=classes))
+    other = ganfw.generate(generator, z, labels=classes.flip(0))
+    assert not torch.equal(ganfw.generate(generator, z), other)
+    grid = ganfw.sample(generator, noise, 25)
+    assert grid.shape == (25, 1, 28, 28)
+
+
+def test_a_penalty_of_a_conditional_discriminator_is_that_of_each_rows_class(further: Registry, tiny: Recipe) -> None:
+    experiment = build(further, Recipe(extends=tiny, regularizers={"r1": {"use": "r1", "weight": 2.0}}, **LABELLED))
+    batch = next(experiment.batches.epoch(0))
+    expected = experiment.discriminator.weight.weight[batch.labels].square().sum(1).mean()
+
+    statistics = experiment.step(batch, torch.Generator().manual_seed(0))
+
+    torch.testing.assert_close(statistics["r1/discriminator"], expected.detach())
+
+
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            "unlabelled",
+            "{} 'labelled' (further_parts.py) is conditional on labels, which data 'unlabelled' (further_parts.py) "
+            "does not have",
+        ),
+        ("short_labels", "data 'short_labels' (further_parts.py) gives labels of torch.uint8; torch.int64 is needed"),
+    ],
+)
+def test_conditional_networks_want_labels(further: Registry, tiny: Recipe, name: str, data: str, message: str) -> None:
+    with pytest.raises(PartError) as caught:
+        build(further, Recipe(extends=tiny, data={"use": data}, **{name: LABELLED[name]}))
+    assert told(caught) == message.format(name)
+
+
+def test_conditional_networks_composed_by_hand_want_labels_too(further: Registry, tiny: Recipe) -> None:
+    experiment = build(further, Recipe(extends=tiny, **LABELLED))
+    with pytest.raises(PartError) as caught:
+        evolve(experiment, data=TensorData(experiment.data.samples), resolved=None)
+    assert told(caught) == ("generator LabelledGenerator is conditional on labels, which data TensorData does not have")
+    del experiment.generator.num_classes
+    with pytest.raises(PartError) as caught:
+        evolve(experiment, resolved=None)
+    assert told(caught) == ("generator LabelledGenerator is conditional; it must have an attribute num_classes, an int")

@@ -1,0 +1,186 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import ganfw
+from ganfw import Callback, Recipe, Registry, RunError, Training
+
+
+class Recorder(Callback):
+    """Notes every event."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.events: list[tuple[str, int]] = []
+        self.stop_at = stop_at
+
+    def on_start(self, training: Training) -> None:
+        self.events.append(("start", training.step))
+
+    def on_log(self, training: Training) -> None:
+        self.events.append(("log", training.step))
+
+    def on_step(self, training: Training) -> None:
+        self.events.append(("step", training.step))
+        if training.step == self.stop_at:
+            training.stop("the recorder")
+
+    def on_step_end(self, training: Training) -> None:
+        self.events.append(("settled", training.step))
+
+    def on_end(self, training: Training) -> None:
+        self.events.append(("end", training.step))
+
+
+def with_callbacks(registry: Registry, recipe: Recipe, **callbacks: Callback) -> ganfw.Experiment:
+    built = ganfw.assemble(ganfw.resolve(recipe, registry))
+    return ganfw.Experiment(
+        data=built.data,
+        noise=built.noise,
+        generator=built.generator,
+        discriminator=built.discriminator,
+        loss=built.loss,
+        optimizers=built.optimizers,
+        step=built.step,
+        callbacks=callbacks,
+        settings=built.settings,
+    )
+
+
+def test_events_come_in_order(registry: Registry, tiny: Recipe) -> None:
+    recorder = Recorder()
+    recipe = Recipe(extends=tiny, run={"log_every_steps": 2, "max_steps": 3})
+
+    ganfw.train(with_callbacks(registry, recipe, recorder=recorder))
+
+    assert recorder.events == [
+        ("start", 0),
+        ("step", 1),
+        ("settled", 1),
+        ("log", 2),
+        ("step", 2),
+        ("settled", 2),
+        ("step", 3),
+        ("settled", 3),
+        ("log", 3),
+        ("end", 3),
+    ]
+
+
+def test_stop_ends_training_after_the_step_and_tells_no_partial_window(registry: Registry, tiny: Recipe) -> None:
+    recorder = Recorder(stop_at=5)
+
+    training = ganfw.train(with_callbacks(registry, tiny, recorder=recorder))
+
+    assert recorder.events[-3:] == [("step", 5), ("settled", 5), ("end", 5)]
+    assert (training.step, training.finished, training.stop_reason) == (5, False, "the recorder")
+
+
+def test_the_first_reason_to_stop_is_kept(registry: Registry, tiny: Recipe) -> None:
+    training = Training(with_callbacks(registry, tiny))
+    training.stop("one")
+    training.stop("two")
+
+    assert training.stop_reason == "one"
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "expected"),
+    [
+        ({"epochs": 2, "batch_size": 128, "max_steps": 10_000}, None, 158),
+        ({"epochs": 2, "batch_size": 128, "max_steps": 150}, None, 150),
+        ({"epochs": 200, "batch_size": 128, "max_steps": 10**9}, None, 15_800),
+        ({"epochs": 1, "batch_size": 128, "max_steps": 5}, 70, 70),
+    ],
+)
+def test_length_follows_epochs_max_steps_or_steps(
+    registry: Registry, tiny: Recipe, settings: dict[str, int], steps: int | None, expected: int
+) -> None:
+    experiment = with_callbacks(registry, Recipe(extends=tiny, run=settings))
+
+    assert Training(experiment, steps=steps).total_steps == expected
+
+
+@pytest.mark.parametrize(("step", "epoch", "images"), [(0, 1, 0), (1, 1, 128), (79, 1, 10_000), (80, 2, 10_128)])
+def test_epoch_and_images_follow_from_the_step(
+    registry: Registry, tiny: Recipe, step: int, epoch: int, images: int
+) -> None:
+    training = Training(with_callbacks(registry, Recipe(extends=tiny, run={"batch_size": 128})))
+    training.step = step
+
+    assert (training.epoch, training.images) == (epoch, images)
+
+
+def test_training_goes_through_every_image_once_an_epoch(registry: Registry, tiny: Recipe) -> None:
+    experiment = with_callbacks(registry, Recipe(extends=tiny, run={"batch_size": 2048, "epochs": 2, "max_steps": 99}))
+    seen = []
+    step = experiment.step
+
+    def spy(batch: ganfw.Batch, random: torch.Generator) -> Any:
+        seen.append(batch.labels)
+        return step(batch, random)
+
+    object.__setattr__(experiment, "step", spy)
+    ganfw.train(experiment)
+
+    assert [len(labels) for labels in seen] == [*[2048] * 4, 1808, *[2048] * 4, 1808]
+    counts = torch.cat(seen).bincount()
+    assert counts.tolist() == (2 * experiment.data.labels.bincount()).tolist()
+
+
+def test_global_randomness_outside_is_left_alone(registry: Registry, tiny: Recipe) -> None:
+    state = torch.get_rng_state()
+    ganfw.train(with_callbacks(registry, tiny))
+
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_means_are_those_of_the_last_window(registry: Registry, tiny: Recipe) -> None:
+    experiment = with_callbacks(registry, tiny)
+    losses = []
+    step = experiment.step
+
+    def spy(batch: ganfw.Batch, random: torch.Generator) -> Any:
+        losses.append(step(batch, random))
+        return losses[-1]
+
+    object.__setattr__(experiment, "step", spy)
+    training = ganfw.train(experiment, steps=8)
+
+    for name in ("loss/discriminator", "loss/generator"):
+        expected = sum(float(each[name]) for each in losses[4:]) / 4
+        assert training.means[name] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_mean_that_is_not_finite_is_null(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    built = ganfw.assemble(ganfw.resolve(tiny, registry))
+    experiment = with_callbacks(registry, tiny, metrics=built.callbacks["metrics"])
+    object.__setattr__(experiment, "step", lambda batch, random: {"a": torch.tensor(float("nan"))})
+
+    ganfw.train(experiment, steps=4, directory=tmp_path)
+
+    assert json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)["a"] is None
+
+
+def test_a_writing_callback_needs_a_directory(registry: Registry, tiny: Recipe) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+
+    with pytest.raises(RunError) as caught:
+        ganfw.train(experiment)
+    assert str(caught.value) == "callback 'metrics' writes files: give the training a directory"
+
+
+def test_one_seed_gives_identical_metrics_and_weights(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    def run() -> tuple[list[Any], bytes, bytes]:
+        experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+        directory = ganfw.create_run_directory(tmp_path, experiment)
+        ganfw.train(experiment, directory=directory)
+        lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+        for line in lines:
+            del line["seconds"]
+        weights = (directory / "checkpoints" / "step-000010" / "generator.safetensors").read_bytes()
+        return lines, weights, (directory / "samples" / "step-000010.png").read_bytes()
+
+    assert run() == run()
