@@ -1,6 +1,7 @@
 """ganfw: GAN experiments in PyTorch, assembled by recipes from registered parts.
 
-Everything public is here by name, listed in `__init__.pyi`; importing `ganfw` itself imports neither torch nor any plugin.
+Everything public is here by name, as listed in `__init__.pyi`; importing `ganfw` itself imports neither torch nor any
+plugin.
 """
 
 import lazy_loader

@@ -1,14 +1,19 @@
 """Real samples as values: data in memory, a batch of it, and random numbers for the rows of a batch."""
 
 import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
-from attrs import Factory, frozen
+from attrs import Factory, evolve, field, frozen
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganfw.errors import DataError
+
+NO_ENTRIES: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @frozen(eq=False)
@@ -18,16 +23,24 @@ class TensorData:
     Attributes:
         samples: `(size, *sample_shape)`, uint8 in [0, 255] or float32; for images `(size, channels, height,
             width)`, and float32 in [0, 1].
-        labels: `(size,)` int64 in [0, num_classes), or None.
+        labels: None, or `(size, ...)`: int64 classes in [0, num_classes), -1 where a row has none; or float32, for
+            conditions that are numbers.
         num_classes: how many classes the labels name, or None.
+        more: further entries of each row, by name: `(size, ...)`, uint8 in [0, 255], int64 or float32.
+        value_range: the least and the largest value of a sample; by default 0 and 1 for images, any for others.
 
     Raises:
-        DataError: the shapes or dtypes are not as above.
+        DataError: the shapes or dtypes are not as above, or an entry has a name that is taken.
     """
 
     samples: Tensor
     labels: Tensor | None = None
     num_classes: int | None = None
+    more: Mapping[str, Tensor] = field(default=NO_ENTRIES, kw_only=True)
+    value_range: tuple[float, float] = field(
+        default=Factory(lambda data: (0.0, 1.0) if data.samples.ndim == 4 else (-math.inf, math.inf), takes_self=True),
+        kw_only=True,
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.samples.dtype not in (torch.uint8, torch.float32) or self.samples.ndim < 2 or not len(self.samples):
@@ -35,8 +48,13 @@ class TensorData:
                 f"samples must be (size, …) uint8 or float32 with size >= 1, not "
                 f"{tuple(self.samples.shape)} {self.samples.dtype}"
             )
-        if self.labels is not None and self.labels.shape != (len(self.samples),):
+        if self.labels is not None and self.labels.shape[:1] != self.samples.shape[:1]:
             raise DataError(f"labels must be ({len(self.samples)},), not {tuple(self.labels.shape)}")
+        for name, entry in self.more.items():
+            if name in ("samples", "labels", "z"):
+                raise DataError(f"a further entry cannot be called '{name}'")
+            if entry.shape[:1] != self.samples.shape[:1]:
+                raise DataError(f"entry '{name}' must have {len(self.samples)} rows, not {tuple(entry.shape)}")
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -46,17 +64,34 @@ class TensorData:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def __repr__(self) -> str:
+        return f"TensorData({len(self):,} samples of {' x '.join(map(str, self.sample_shape))})"
+
+    def entries(self) -> dict[str, Tensor]:
+        """Return everything that a row has, by name: `samples`, `labels` where there are any, and further entries."""
+        labels = {} if self.labels is None else {"labels": self.labels}
+        return {"samples": self.samples, **labels, **self.more}
+
+    def to(self, device: torch.device) -> "TensorData":
+        """Return the data on a device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        more = {name: entry.to(device) for name, entry in self.more.items()}
+        return evolve(self, samples=self.samples.to(device), labels=labels, more=more)
+
     def sha256(self) -> str:
-        """Return the hash of the samples' and labels' values."""
+        """Return the hash of all values."""
         digest = hashlib.sha256(f"{self.samples.dtype} {tuple(self.samples.shape)}".encode())
-        for tensor in (self.samples, self.labels):
-            if tensor is not None:
-                digest.update(tensor.cpu().numpy().tobytes())
+        for name, tensor in self.entries().items():
+            digest.update(b"" if name in ("samples", "labels") else f"{name} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.cpu().numpy().tobytes())
         return digest.hexdigest()
 
 
 Data = TensorData | Dataset[Any]
-"""What a data part returns: data in memory, or a torch data set whose items are a sample or (sample, label)."""
+"""What a data part returns: data in memory, or a torch data set.
+
+Its items are a sample, a pair (sample, label), or a dict with `samples`, perhaps `labels`, and further entries.
+"""
 
 
 @frozen(eq=False)
@@ -75,15 +110,27 @@ class RowRandom:
 
     def uniform(self, *shape: int) -> Tensor:
         """Return `(rows, *shape)` float32, uniform on [0, 1)."""
-        return torch.rand(self.total, *shape, generator=self.random, device=self.random.device)[self.rows]
+        return self.draw("uniform", shape)
 
     def normal(self, *shape: int) -> Tensor:
         """Return `(rows, *shape)` float32 from N(0, 1)."""
-        return torch.randn(self.total, *shape, generator=self.random, device=self.random.device)[self.rows]
+        return self.draw("normal", shape)
 
     def integers(self, high: int, *shape: int) -> Tensor:
         """Return `(rows, *shape)` int64, uniform on 0, 1, ..., high - 1."""
-        return torch.randint(high, (self.total, *shape), generator=self.random, device=self.random.device)[self.rows]
+        return self.draw("integers", shape, high)
+
+    def draw(self, distribution: str, shape: tuple[int, ...], high: int = 0) -> Tensor:
+        """Return what the method of this name does."""
+        size, random, device = (self.total, *shape), self.random, self.random.device
+        match distribution:
+            case "uniform":
+                numbers = torch.rand(size, generator=random, device=device)
+            case "normal":
+                numbers = torch.randn(size, generator=random, device=device)
+            case _:
+                numbers = torch.randint(high, size, generator=random, device=device)
+        return numbers[self.rows]
 
 
 @frozen(eq=False)
@@ -92,10 +139,12 @@ class Batch:
 
     Attributes:
         samples: `(batch, *sample_shape)` float32; images in [0, 1].
-        labels: `(batch,)` int64, or None.
+        labels: `(batch, ...)` int64 or float32, or None.
         step: how many batches of the run came before.
         total: rows of the whole batch, where several processes share it.
         rows: which of them these are.
+        more: further entries, `(batch, ...)`, by name; images among them float32 in [0, 1].
+        total_steps: how many batches the run has in all; 0 where that is not known.
     """
 
     samples: Tensor
@@ -103,7 +152,23 @@ class Batch:
     step: int = 0
     total: int = Factory(lambda batch: len(batch.samples), takes_self=True)
     rows: slice = slice(None)
+    more: Mapping[str, Tensor] = NO_ENTRIES
+    total_steps: int = 0
+
+    def __len__(self) -> int:
+        return len(self.samples)
 
     def row_random(self, random: torch.Generator) -> RowRandom:
         """Return random numbers for these rows."""
         return RowRandom(random, self.total, self.rows)
+
+    def split(self, parts: int) -> Iterator[tuple["Batch", slice]]:
+        """Yield the batch in at most so many parts of equal size, each with the rows of this batch that it has."""
+        first = self.rows.indices(self.total)[0]
+        size = -(-len(self) // parts)
+        for start in range(0, len(self), size):
+            rows = slice(start, min(start + size, len(self)))
+            labels = None if self.labels is None else self.labels[rows]
+            more = {name: entry[rows] for name, entry in self.more.items()}
+            place = slice(first + rows.start, first + rows.stop)
+            yield evolve(self, samples=self.samples[rows], labels=labels, more=more, rows=place), rows

@@ -39,6 +39,10 @@ class RunError(GanfwError):
     """A run directory or checkpoint cannot be written, found or read."""
 
 
+class PartFailure(Exception):  # noqa: N818 - an error of the part, which is its cause
+    """A part raised what no user can mend; its own traceback is kept as the cause of this sentence, which names it."""
+
+
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """Return `"did you mean 'a' or 'b'?"` for the at most three options nearest to `word`, or `""`."""
     near = difflib.get_close_matches(word, sorted(set(options)), n=3, cutoff=0.6)

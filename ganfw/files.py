@@ -1,6 +1,7 @@
 """Touch a disk safely: write whole files or none, read only ordinary files of bounded size, hold a folder alone."""
 
 import contextlib
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -78,16 +79,23 @@ def read_bounded(path: Path, limit: int) -> bytes:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run directory for the time of a block. The lock ends with its process, however that ends.
+    """Hold a run directory for the time of a block; this process may hold it several times.
+
+    The lock ends with its process, however that ends.
 
     Raises:
         RunError: another process holds it, or there is no such folder, or it cannot be written.
     """
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run directory")
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / ".lock", timeout=0, is_singleton=True)
     try:
         lock.acquire()
     except Timeout:

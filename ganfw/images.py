@@ -44,6 +44,44 @@ def image_grid(images: Tensor, columns: int | None = None, *, padding: int = 4) 
     return grid[:channels]
 
 
+def read_images(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
+    """Read samples: the rows of a .npy file, a picture, or the pictures of a folder in the order of their names.
+
+    Args:
+        path: the file or folder.
+        sample_shape: what a sample must be; pictures are converted to its channels, grey or colour.
+
+    Returns:
+        `(n, *sample_shape)` float32; images in [0, 1].
+
+    Raises:
+        InputError: they cannot be read, or have another shape.
+    """
+    import numpy as np
+    from PIL import Image
+
+    def values_of(file: Path) -> Tensor:
+        if file.suffix == ".npy":
+            return torch.from_numpy(np.load(file, allow_pickle=False))
+        with Image.open(file) as picture:
+            grey = sample_shape[0] == 1
+            pixels = torch.from_numpy(np.array(picture.convert("L" if grey else "RGB")))
+        return (pixels[None, None] if grey else pixels.permute(2, 0, 1)[None]).contiguous()
+
+    files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+    try:
+        samples = [values_of(file) for file in files]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as images: {error}") from error
+    for file, values in zip(files, samples, strict=True):
+        if tuple(values.shape[1:]) != sample_shape:
+            raise InputError(f"{file}: holds samples of {tuple(values.shape[1:])}; {sample_shape} is needed")
+    if not samples:
+        raise InputError(f"{path}: there are no images in it")
+    whole = torch.cat(samples)
+    return whole / 255 if whole.dtype == torch.uint8 else whole.float()
+
+
 def write_png(path: Path, picture: Tensor) -> None:
     """Write a `(1 or 3, height, width)` uint8 picture as a PNG file, atomically.
 

@@ -1,22 +1,26 @@
 """What the kinds of parts must do. A part needs to inherit nothing: it fits by what it has.
 
-Generators and discriminators are `torch.nn.Module`s, optimizers `torch.optim.Optimizer`s. A network whose `forward` has
-a parameter `labels` is conditional on the class: it is given `(n,)` int64 labels with every batch. A part with state of
-its own has `state_dict()` and `load_state_dict(state)`, and is saved and resumed with the run.
+Networks are `torch.nn.Module`s, optimizers `torch.optim.Optimizer`s. The first parameter of a network's `forward` is
+its input; it is given what its further parameters name: `labels`, `z`, `samples`, or an entry of the data. A
+discriminator returns logits, `(n, 1, ...)` float32, or a mapping of outputs by name, `logits` among them. A part with
+state of its own has `state_dict()` and `load_state_dict(state)`, and is saved and resumed with the run.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor, nn
 
 from ganfw.data import Batch, RowRandom
 
 
 class Noise(Protocol):
-    """Draws the generator's input."""
+    """Draws the generator's input.
+
+    Noise with a structure also has `split(z: Tensor) -> Mapping[str, Tensor]`, the pieces of `(n, z_dim)` by name.
+    """
 
     @property
     def z_dim(self) -> int:
@@ -46,68 +50,99 @@ class Loss(Protocol):
     """Computes numbers from logits. It samples nothing, steps nothing and holds no network."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return what the discriminator minimises, a scalar; logits are `(batch, 1)`."""
+        """Return what the discriminator minimises, a scalar; logits are `(batch, 1, ...)`."""
         ...
 
     @property
     def generator(self) -> Callable[..., Tensor]:
-        """A method that returns what the generator minimises, a scalar, from `fake_logits`, `(batch, 1)`.
+        """A method that returns what the generator minimises, a scalar, from `fake_logits`, `(batch, 1, ...)`.
 
-        A relativistic loss has `real_logits`, `(batch, 1)` without gradient, as a second parameter.
+        A relativistic loss has `real_logits`, `(batch, 1, ...)` without gradient, as a second parameter.
         """
         ...
 
 
 @frozen(eq=False, kw_only=True)
 class UpdateContext:
-    """What the update of one network has seen, for regularizers.
+    """What the update of one network has seen, for penalties.
 
     Attributes:
         real: `(batch, *sample_shape)` float32, the real samples as the discriminator saw them, augmented.
         fake: `(batch, *sample_shape)` float32, the fakes as it saw them.
-        real_logits: `(batch, 1)`; None in the generator's update, unless its loss is relativistic.
-        fake_logits: `(batch, 1)`.
-        labels: `(batch,)` int64, or None where the data has none.
-        discriminate: the discriminator as a function of samples alone, `(n, *sample_shape)` to `(n, 1)`, n as in the batch;
-            it is given the batch's labels if it is conditional.
-        generator: the generator.
-        discriminator: the discriminator.
+        real_outputs: what the discriminator gave for the real samples, by name; None in the generator's update,
+            unless its loss is relativistic.
+        fake_outputs: what it gave for the fakes.
+        z: `(batch, z_dim)` float32, the noise of the fakes, or None where they were not made from noise.
+        labels: `(batch, ...)`, or None where the data has none.
+        discriminate: the discriminator as a function of samples only, `(n, *sample_shape)` to logits, n as in the
+            batch; it is given the batch's labels if it asks for them.
+        generate: the generator as a function of noise only, `(n, z_dim)` to samples.
+        networks: all networks, by name.
         random: random numbers for the rows of the batch.
+        step: `()` int64 on the device, how many batches of the run came before; a tensor, so that a compiled loss
+            follows it.
+        total_steps: how many the run has in all; 0 where that is not known.
     """
 
     real: Tensor
     fake: Tensor
-    real_logits: Tensor | None
-    fake_logits: Tensor
-    labels: Tensor | None
+    real_outputs: Mapping[str, Tensor] | None
+    fake_outputs: Mapping[str, Tensor]
+    z: Tensor | None = None
+    labels: Tensor | None = None
     discriminate: Callable[[Tensor], Tensor]
-    generator: nn.Module
-    discriminator: nn.Module
+    generate: Callable[[Tensor], Tensor]
+    networks: Mapping[str, nn.Module]
     random: RowRandom
+    step: Tensor = field(factory=lambda: torch.zeros((), dtype=torch.int64))
+    total_steps: int = 0
+
+    @property
+    def real_logits(self) -> Tensor | None:
+        """The discriminator's `(batch, 1, ...)` logits of the real samples, or None."""
+        return None if self.real_outputs is None else self.real_outputs["logits"]
+
+    @property
+    def fake_logits(self) -> Tensor:
+        """The discriminator's `(batch, 1, ...)` logits of the fakes."""
+        return self.fake_outputs["logits"]
 
 
-class Regularizer(Protocol):
-    """Adds a term to the loss of one network or both, or limits weights; it has what it needs of these, and no more.
+class Penalty(Protocol):
+    """A regularizer that adds a term to the loss of one network or of both; it has the methods of those it is for.
 
-    - `discriminator(context) -> Tensor`: a scalar to add to the discriminator's loss, weight included.
-    - `generator(context) -> Tensor`: a scalar to add to the generator's loss.
-    - `constrain(discriminator) -> None`: changes the discriminator's weights in place, after each of its updates.
-    - `every_steps: int`: its terms are added in the first step and then in every so many, multiplied by that number:
-      lazy regularization (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, appendix B).
-      1 where there is none.
+    It may have `every_steps: int`: its terms are added in the first step and then in every so many, multiplied by
+    that number: lazy regularization (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+    appendix B). For the generator's loss it has `generator(context) -> Tensor` in the same way.
     """
+
+    def discriminator(self, context: UpdateContext) -> Tensor:
+        """Return a scalar to add to the discriminator's loss, weight included."""
+        ...
+
+
+class Constraint(Protocol):
+    """A regularizer that limits weights."""
+
+    def constrain(self, discriminator: nn.Module) -> None:
+        """Change the discriminator's weights in place, after each of its updates."""
+        ...
+
+
+Regularizer = Penalty | Constraint
+"""What `[regularizers.NAME]` holds."""
 
 
 class Augmentation(Protocol):
     """Changes samples before the discriminator sees them, real ones and fakes alike, so that gradients pass through.
 
-    An adaptive one also has `observe(real_logits: Tensor) -> Mapping[str, Tensor] | None`, told the `(batch, 1)` logits
-    of real samples, without gradient, after each of the discriminator's passes. It does not wait for the device. What
-    it returns, detached scalars on the device by name, new tensors each time and the same names in each pass, stands in
-    the metrics beside the losses: `ada/p`.
+    An adaptive one also has `observe(real_logits: Tensor) -> Mapping[str, Tensor] | None`, given the `(batch, 1, ...)`
+    logits of real samples, without gradient, after each of the discriminator's passes. It does not wait for the
+    device. What it returns, detached scalars on the device by name, new tensors each time and the same names in each
+    pass, stands in the metrics beside the losses: `ada/p`.
     """
 
-    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
+    def __call__(self, samples: Tensor, random: RowRandom) -> Tensor:
         """Return `(batch, *sample_shape)` float32 from such samples, different for each row."""
         ...
 
@@ -121,30 +156,49 @@ class Schedule(Protocol):
 
 
 class Averaging(Protocol):
-    """Keeps a mean of the generator's weights, which samples are then drawn from."""
+    """Keeps means of the weights of networks, which samples are then made with."""
 
     @property
-    def network(self) -> nn.Module:
-        """A generator with the mean weights and buffers, in evaluation mode, on the generator's device."""
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The networks with mean weights and buffers, by name, in evaluation mode, on their device.
+
+        They are the same objects each time; asking for them makes them ready to be sampled from.
+        """
         ...
 
     def update(self) -> None:
-        """Take in the generator's weights; called after each of its updates. It does not wait for the device."""
+        """Take in the weights; called after each update of one of the networks. It does not wait for the device."""
         ...
 
 
-class Step(Protocol):
-    """Does with one batch what the algorithm does: updates the networks."""
+@frozen(kw_only=True, eq=False)
+class SampleRequest:
+    """Which samples are asked for.
 
-    def __call__(self, batch: Batch, random: torch.Generator) -> Mapping[str, Tensor]:
-        """Update the networks.
+    Attributes:
+        count: how many.
+        seed: the samples are a function of this.
+        truncation: every noise coordinate is conditioned on [-truncation, truncation]; None for no truncation.
+        labels: `(count, ...)`, the classes or conditions of the samples; None for each class in turn.
+        inputs: real samples to start from, for a sampler that translates; None where there are none.
+        batch_size: how many go through a network at once, which bounds memory and changes nothing else.
+    """
 
-        Args:
-            batch: real samples.
-            random: the generator, on the device, that all noise of the step is drawn from.
+    count: int
+    seed: int = 0
+    truncation: float | None = None
+    labels: Tensor | None = None
+    inputs: Batch | None = None
+    batch_size: int = 512
 
-        Returns:
-            Statistics to average over a window, each a detached scalar on the device, named like
-            `"loss/generator"`. The device is not waited for.
+
+class Sampler(Protocol):
+    """Makes samples with trained networks: those that it asks for by name, with mean weights where there are any."""
+
+    def __call__(self, request: SampleRequest) -> Tensor:
+        """Return `(count, *sample_shape)` float32 on the CPU; images in [0, 1].
+
+        Raises:
+            InputError: it cannot do what the request asks for.
         """
         ...

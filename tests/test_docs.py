@@ -228,7 +228,7 @@ def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(("title", "kind"), [("Losses", "loss"), ("Regularizers", "regularizer")])
 def test_the_losses_page_describes_every_part(title: str, kind: str) -> None:
-    offers = {offer.part.name: offer for offer in ganfw.discover(allowed=()).offers(kind)}
+    offers = {offer.part.name: offer for offer in ganfw.discover(allowed=()).parts(kind)}
     rows = table(section("losses.md", title))
 
     assert sorted(code(row[0]) for row in rows) == sorted(offers)
@@ -262,7 +262,7 @@ def measured(
 def test_every_metric_and_each_of_its_numbers_is_on_the_page(registry: ganfw.Registry) -> None:
     text = page("metrics.md")
     rows = torch.eye(9, dtype=torch.float64)[:, :2]
-    parts = [offer.part.name for offer in ganfw.discover(allowed=()).offers() if offer.part.kind == "metric"]
+    parts = [offer.part.name for offer in ganfw.discover(allowed=()).parts() if offer.part.kind == "metric"]
     numbers = [name for part in parts for name in measured(registry, part, rows, rows)]
 
     assert re.findall(r"^Part `(\w+)`", text, re.MULTILINE) == parts
@@ -352,7 +352,7 @@ def test_the_page_of_toys_shows_every_loss_as_its_script_found_it(registry: ganf
 
     assert page("toys.md") == script["page"](numbers)
     assert methods.keys() <= numbers.keys()
-    shipped = [offer.part.name for offer in registry.offers("loss") if offer.plugin.distribution == "ganfw"]
+    shipped = [offer.part.name for offer in registry.parts("loss") if offer.plugin.distribution == "ganfw"]
     assert {method.loss for method in methods.values()} == set(shipped)
     assert sum(numbers[name]["modes_found"] == 25 for name in methods) >= 2
     for name in methods:

@@ -12,7 +12,7 @@ from ganfw.testing import Check, checks_of, small_recipe
 from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
 
 REGISTRY = ganfw.discover(allowed=())
-OFFERS = list(REGISTRY.offers())
+OFFERS = list(REGISTRY.parts())
 POINTS: dict[str, Any] = {
     "data": {"use": "grid", "size": 5000},
     "generator": {"output": "linear"},

@@ -50,6 +50,8 @@ def ganfw_parts() -> Iterator[Part]:
 
     yield part("averaging", "ema", "ema:EMA", "an exponential moving average")
 
+    yield part("sampler", "translation", "translation:Translation", "a network's outputs for given inputs")
+
     yield part("step", "alternating", "alternating:Alternating", "discriminator updates, then generator updates")
 
     yield part("callback", "health", "health:Health", "stops on values that are not finite, warns of collapse")

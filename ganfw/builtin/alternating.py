@@ -1,14 +1,13 @@
 """The GAN update: the discriminator, then the generator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, call_with_labels, update
+from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, Update
 
 
 class Alternating:
@@ -32,10 +31,9 @@ class Alternating:
         discriminator: nn.Module,
         loss: Loss,
         noise: Noise,
-        generator_optimizer: Optimizer,
-        discriminator_optimizer: Optimizer,
         regularizers: Mapping[str, Regularizer] | None = None,
         augmentations: Mapping[str, Augmentation] | None = None,
+        networks: Mapping[str, nn.Module] | None = None,
         /,
         *,
         discriminator_steps: Annotated[int, Ge(1), "discriminator updates for each batch"] = 1,
@@ -43,72 +41,41 @@ class Alternating:
         reuse_fakes: Annotated[bool, "judge the generator on the discriminator's fakes: another algorithm"] = False,
     ) -> None:
         if reuse_fakes and (discriminator_steps, generator_steps) != (1, 1):
-            raise InputError("reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only")
-        self.generator = generator
-        self.discriminator = discriminator
+            raise InputError(
+                "reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only; "
+                "set both to 1, or reuse_fakes = false"
+            )
         self.noise = noise
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
         self.discriminator_steps = discriminator_steps
         self.generator_steps = generator_steps
         self.reuse_fakes = reuse_fakes
-        self.objective = Objective(generator, discriminator, loss, regularizers, augmentations)
+        self.objective = Objective(generator, discriminator, loss, regularizers, augmentations, networks)
+        self._fakes: tuple[Tensor, ...] = ()
 
-    def __call__(self, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
-        """Update both networks; return their mean losses, the terms of regularizers, what augmentations tell."""
-        discriminator_losses, generator_losses = [], []
-        fake = None
-        for _ in range(self.discriminator_steps):
-            z = self.noise(len(batch.samples), random)
-            if self.reuse_fakes:
-                fake = self._generate(batch, z)
-            discriminator_losses.append(self._update_discriminator(batch, z, fake, random))
-        for _ in range(self.generator_steps):
-            if not self.reuse_fakes:
-                z = self.noise(len(batch.samples), random)
-            generator_losses.append(self._update_generator(batch, z, fake, random))
-        return {
-            "loss/discriminator": torch.stack(discriminator_losses).mean(),
-            "loss/generator": torch.stack(generator_losses).mean(),
-            **self.objective.statistics,
-        }
+    def updates(self) -> Sequence[Update]:
+        """Return the discriminator's update, then the generator's."""
+        objective = self.objective
+        return [
+            Update(
+                "discriminator",
+                objective.of_discriminator,
+                draw=self._draw_for_discriminator,
+                times=self.discriminator_steps,
+                after=objective.constrain,
+                observe=objective.observe,
+            ),
+            Update("generator", objective.of_generator, draw=self._draw_for_generator, times=self.generator_steps),
+        ]
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state of the objective."""
-        return self.objective.state_dict()
+    def _draw_for_discriminator(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
+        z = self.noise(len(batch), random)
+        if self.reuse_fakes:
+            fake = self.objective.generate(batch, z)
+            self._fakes = (z, fake)
+            return *self.objective.due("discriminator", batch), z, fake.detach()
+        return *self.objective.due("discriminator", batch), z
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
-        self.objective.load_state_dict(state)
-
-    def _update_discriminator(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
-        self.objective.look_at(batch)
-        loss = update(
-            self.discriminator_optimizer,
-            self._discriminator_loss,
-            (batch, z, fake, random),
-            compile_blocker=self.objective.compile_blocker("discriminator"),
-        )
-        self.objective.constrain()
-        return loss
-
-    def _update_generator(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
-        why_not = "the fakes are those of the discriminator's update" if self.reuse_fakes else ""
-        return update(
-            self.generator_optimizer,
-            self._generator_loss,
-            (batch, z, fake, random),
-            compile_blocker=why_not or self.objective.compile_blocker("generator"),
-        )
-
-    def _discriminator_loss(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
-        with torch.no_grad():
-            fake = self._generate(batch, z) if fake is None else fake.detach()
-        return self.objective.of_discriminator(batch, fake, random)
-
-    def _generator_loss(self, batch: Batch, z: Tensor, fake: Tensor | None, random: torch.Generator) -> Tensor:
-        fake = self._generate(batch, z) if fake is None else fake
-        return self.objective.of_generator(batch, fake, random)
-
-    def _generate(self, batch: Batch, z: Tensor) -> Tensor:
-        return call_with_labels(self.generator, z, batch.labels)
+    def _draw_for_generator(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
+        fakes, self._fakes = self._fakes, ()
+        noise = fakes if self.reuse_fakes else (self.noise(len(batch), random),)
+        return *self.objective.due("generator", batch), *noise

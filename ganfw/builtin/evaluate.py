@@ -71,8 +71,8 @@ class Evaluate(Callback):
             return
         experiment = training.experiment
         found = evaluate(
-            experiment.sampled_generator,
-            experiment.noise,
+            experiment.source.networks["generator"],
+            experiment.source.noise,
             self._evaluator,
             count=self.count,
             seed=experiment.settings.seed,

@@ -1,12 +1,13 @@
 """Whether training is still sane."""
 
+import contextlib
 from typing import Annotated
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from ganfw import Callback, Training, TrainingError, sample
+from ganfw import Callback, InputError, Training, TrainingError
 
 LOSS_LIMIT = 1e-3
 """A discriminator loss nearer to 0 than this means: all told apart (cross-entropy), or nothing (a critic's score)."""
@@ -46,13 +47,11 @@ class Health(Callback):
         for name, value in training.means.items():
             if not torch.isfinite(torch.tensor(value)):
                 raise TrainingError(f"{name} is {value} in the window that ends at step {training.step}")
-        for name, network in (
-            ("generator", training.experiment.generator),
-            ("discriminator", training.experiment.discriminator),
-        ):
+        for name, network in training.experiment.networks.items():
             _require_finite(name, network, training.step)
         self._warn(training, "dead_discriminator", self._dead_discriminator(training))
-        self._warn(training, "collapse", self._collapse(training))
+        with contextlib.suppress(InputError):  # an experiment that makes no samples
+            self._warn(training, "collapse", self._collapse(training))
 
     def _dead_discriminator(self, training: Training) -> str:
         loss = training.means.get("loss/discriminator", 1.0)
@@ -62,7 +61,8 @@ class Health(Callback):
 
     def _collapse(self, training: Training) -> str:
         experiment = training.experiment
-        spread = _spread(sample(experiment.sampled_generator, experiment.noise, self.count, seed=self.seed))
+        inputs = experiment.batches.first(self.count)
+        spread = _spread(experiment.source.sample(self.count, seed=self.seed, inputs=inputs))
         if spread >= self.min_diversity * self._real_spread:
             return ""
         share = spread / self._real_spread

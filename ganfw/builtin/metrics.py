@@ -50,7 +50,7 @@ class Metrics(Callback):
             with contextlib.suppress(OSError):
                 os.truncate(path, self._bytes)  # a full disk may have taken half a line
             raise RunError(f"{path}: cannot be written: {error.strerror}") from error
-        if not training.window_is_partial:
+        if not training.means_are_partial:
             self._bytes += len(content)
 
     def state_dict(self) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from ganfw import (
     Training,
     TrainingError,
     image_grid,
-    sample,
     terminal_preview,
     write_png,
 )
@@ -73,12 +72,11 @@ class SampleGrid(Callback):
             self._save(training)
 
     def _save(self, training: Training) -> None:
-        fake = sample(
-            training.experiment.sampled_generator,
-            training.experiment.noise,
+        fake = training.experiment.source.sample(
             self.count,
             seed=self.seed,
             truncation=self.truncation,
+            inputs=training.experiment.batches.first(self.count),
         )
         if not torch.isfinite(fake).all():
             raise TrainingError(f"samples are not finite at step {training.step}; no grid is saved")

@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganfw import Callback, InputError, Training, TrainingError, sample, write_atomically
+from ganfw import Callback, InputError, Training, TrainingError, write_atomically
 
 
 class SampleScatter(Callback):
@@ -59,13 +59,11 @@ class SampleScatter(Callback):
             self._save(training)
 
     def _save(self, training: Training) -> None:
-        experiment = training.experiment
-        fake = sample(
-            experiment.sampled_generator,
-            experiment.noise,
+        fake = training.experiment.source.sample(
             self.count,
             seed=self.seed,
             truncation=self.truncation,
+            inputs=training.experiment.batches.first(self.count),
         )
         if not torch.isfinite(fake).all():
             raise TrainingError(f"samples are not finite at step {training.step}; no picture is saved")

@@ -96,13 +96,13 @@ def evaluate(
         for reason in checkpoint.skipped:
             click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
         resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry, only=TABLES)
-        generator, noise = checkpoint.load_sampler(registry, device)
+        source = checkpoint.source(registry, device)
         folder = output or _run_of(checkpoint.path)
         if evaluator is None:
             evaluator = open_evaluator(resolved, device=device, say=lambda line: click.echo(line, err=True))
         job = _Job(
-            generator=generator,
-            noise=noise,
+            generator=source.networks["generator"],
+            noise=source.noise,
             evaluator=evaluator,
             subject=Subject.of_checkpoint(checkpoint, resolved.settings.batch_size, evaluator.training_size),
             count=count,

@@ -29,7 +29,7 @@ def parts(kind: str | None, name: str | None, as_json: bool, registry: Registry)
     if kind is not None and name is not None:
         _describe(registry.find(kind, name), as_json)
         return
-    offers = list(registry.offers(kind))
+    offers = list(registry.parts(kind))
     if as_json:
         click.echo(json.dumps([_offer_values(offer) for offer in offers], indent=2))
         return
@@ -76,7 +76,7 @@ def plugins(as_json: bool, registry: Registry) -> None:
 @with_registry
 def recipes(as_json: bool, registry: Registry) -> None:
     """List the recipes that came with ganfw and with plugins; run one by its name."""
-    offers = list(registry.offers("recipe"))
+    offers = list(registry.parts("recipe"))
     if as_json:
         click.echo(json.dumps([_offer_values(offer) for offer in offers], indent=2))
         return
@@ -99,7 +99,7 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 def _unambiguous(offer: RegisteredPart, registry: Registry) -> str:
     """Return the shortest name that means this offer alone."""
-    same = [other for other in registry.offers(offer.part.kind) if other.part.name == offer.part.name]
+    same = [other for other in registry.parts(offer.part.kind) if other.part.name == offer.part.name]
     return offer.part.name if len(same) == 1 else offer.qualified_name
 
 
@@ -130,15 +130,15 @@ def _describe(offer: RegisteredPart, as_json: bool) -> None:
             }
             for key in signature.keys.values()
         ]
-        click.echo(json.dumps({**_offer_values(offer), "facts": signature.facts, "keys": keys}, indent=2))
+        click.echo(json.dumps({**_offer_values(offer), "facts": signature.context, "keys": keys}, indent=2))
         return
     click.echo(f"{click.style(f'{offer.part.kind} {offer.part.name}', bold=True)}  {offer.part.help}")
     click.echo(table([("from", f"{offer.plugin.distribution} {offer.plugin.version}"), ("target", offer.part.target)]))
     if documentation := inspect.getdoc(offer.load()):
         click.echo(f"\n{click.wrap_text(documentation, 98, '  ', '  ', preserve_paragraphs=True)}")
-    if signature.facts:
+    if signature.context:
         click.echo("\nFacts, given by ganfw")
-        click.echo(table((fact, CONTEXT[fact]) for fact in signature.facts))
+        click.echo(table((fact, CONTEXT[fact]) for fact in signature.context))
     if signature.keys:
         click.echo("\nKeys, set by a recipe")
         rows = [("key", "type", "default", "")]

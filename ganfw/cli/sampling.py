@@ -1,8 +1,10 @@
 """`ganfw sample` and `ganfw interpolate`: pictures and numbers from a trained generator."""
 
+import functools
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,12 +23,6 @@ truncation_option = click.option(
     metavar="T",
     help="Keep every noise coordinate within [-T, T]: smaller is more faithful and less diverse.",
 )
-seed_option = click.option(
-    "--seed",
-    type=int,
-    metavar="S",
-    help="Which samples; by default the run's own seed, as in its sample grids.",
-)
 batch_size_option = click.option(
     "--batch-size",
     type=int,
@@ -34,26 +30,57 @@ batch_size_option = click.option(
     show_default=True,
     help="How many go through the generator at once: bounds the memory, changes no image.",
 )
+_SHARED = (
+    click.option("--class", "label", type=int, metavar="C", help="Samples of this class, of a conditional generator."),
+    truncation_option,
+    click.option(
+        "--seed",
+        type=int,
+        metavar="S",
+        help="Which samples; by default the run's own seed, as in its sample grids.",
+    ),
+    batch_size_option,
+    device_option,
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A .png grid, or .npy with the numbers.",
+    ),
+    with_registry,
+)
+
+
+def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the argument and the options that both commands have."""
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(_SHARED), command)
 
 
 @click.command(short_help="Draw samples from a run: a picture, or numbers.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("-n", "--count", type=int, default=25, show_default=True, help="How many samples.")
-@truncation_option
-@seed_option
-@batch_size_option
-@device_option
 @click.option(
-    "-o",
-    "--output",
+    "--input",
+    "inputs",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A .png grid, or .npy with the numbers.",
+    help="Images to translate: a .npy file, a picture, or a folder of pictures.",
 )
-@with_registry
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the sampler: --set sampler.use=translation. Repeatable.",
+)
+@_shared_options
 def sample(
     run_directory: Path,
     count: int,
+    inputs: Path | None,
+    overrides: tuple[str, ...],
+    label: int | None,
     truncation: float | None,
     seed: int | None,
     batch_size: int,
@@ -65,16 +92,29 @@ def sample(
 
     A .npy file holds (count, channels, height, width) float32, images in [0, 1].
     """
-    from ganfw.engine.sampling import sample
-
+    for override in overrides:
+        if not override.strip().startswith("sampler."):
+            raise InputError(f"--set {override}: sampling may change the sampler, and nothing else")
     checkpoint = _open(run_directory)
-    generator, noise = checkpoint.load_sampler(registry, device)
     seed = checkpoint.manifest.seed if seed is None else seed
     name = f"{checkpoint.manifest.name}-step-{checkpoint.manifest.step:06d}-seed-{seed}"
-    if truncation is not None:
-        name += f"-truncation-{truncation:g}"
+    name += f"-truncation-{truncation:g}" if truncation is not None else ""
+    name += f"-class-{label}" if label is not None else ""
     output = _checked(output or Path(f"{name}.png"))
-    samples = sample(generator, noise, count, seed=seed, truncation=truncation, batch_size=batch_size)
+    source = checkpoint.source(registry, device, overrides)
+
+    from ganfw.data import Batch
+    from ganfw.images import read_images
+
+    given = None if inputs is None else Batch(read_images(inputs, checkpoint.manifest.sample_shape))
+    samples = source.sample(
+        count if given is None else len(given),
+        seed=seed,
+        truncation=truncation,
+        labels=_labels(label, count),
+        inputs=given,
+        batch_size=batch_size,
+    )
     _write(output, samples, None, samples)
 
 
@@ -82,22 +122,12 @@ def sample(
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--pairs", type=int, default=5, show_default=True, help="How many pairs of noise vectors.")
 @click.option("--steps", type=int, default=9, show_default=True, help="Images on each way, ends included.")
-@truncation_option
-@seed_option
-@batch_size_option
-@device_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A .png grid, or .npy with the numbers.",
-)
-@with_registry
+@_shared_options
 def interpolate(
     run_directory: Path,
     pairs: int,
     steps: int,
+    label: int | None,
     truncation: float | None,
     seed: int | None,
     batch_size: int,
@@ -107,25 +137,40 @@ def interpolate(
 ) -> None:
     """Walk between pairs of noise vectors of a RUN: for each pair a straight line, and below it the arc.
 
-    A .npy file holds (pairs, 2, steps, channels, height, width) float32, linear first, then spherical.
+    A conditional generator keeps one class along a walk: that of --class, or each class in turn, a pair each. A .npy
+    file holds (pairs, 2, steps, channels, height, width) float32, linear first, then spherical.
     """
     import torch
 
-    from ganfw.engine.sampling import draw_noise, generate, interpolate
+    from ganfw.engine.networks import inputs_of
+    from ganfw.engine.sampling import draw_noise, each_class_in_turn, generate, interpolate
 
     if pairs < 1:
         raise InputError(f"the number of pairs must be >= 1, not {pairs}")
     checkpoint = _open(run_directory)
-    generator, noise = checkpoint.load_sampler(registry, device)
     seed = checkpoint.manifest.seed if seed is None else seed
     output = _checked(
         output or Path(f"{checkpoint.manifest.name}-step-{checkpoint.manifest.step:06d}-seed-{seed}-interpolation.png")
     )
-    ends = draw_noise(noise, 2 * pairs, seed=seed, truncation=truncation)
+    source = checkpoint.source(registry, device)
+    if source.noise is None or "generator" not in source.networks:
+        raise InputError(f"{run_directory}: its recipe has no generator with noise to walk through")
+    generator = source.networks["generator"]
+    ends = draw_noise(source.noise, 2 * pairs, seed=seed, truncation=truncation)
     ways = [interpolate(ends[:pairs], ends[pairs:], steps, method) for method in ("linear", "spherical")]
     z = torch.stack(ways, dim=1)  # (pairs, 2, steps, z_dim)
-    samples = generate(generator, z.flatten(0, 2), batch_size=batch_size)
+    labels = _labels(label, pairs)
+    if labels is None and "labels" in inputs_of(generator) and isinstance(generator.num_classes, int):
+        labels = each_class_in_turn(generator.num_classes, pairs)
+    along = None if labels is None else labels.repeat_interleave(2 * steps)
+    samples = generate(generator, z.flatten(0, 2), labels=along, batch_size=batch_size)
     _write(output, samples, steps, samples.unflatten(0, z.shape[:3]))
+
+
+def _labels(label: int | None, count: int) -> "Tensor | None":
+    import torch
+
+    return None if label is None else torch.full((count,), label, dtype=torch.int64)
 
 
 def _open(path: Path) -> "Checkpoint":
@@ -141,6 +186,8 @@ def _open(path: Path) -> "Checkpoint":
 def _checked(output: Path) -> Path:
     if output.suffix not in (".png", ".npy"):
         raise InputError(f"-o {output}: the name must end in .png, for a picture, or .npy, for numbers")
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"-o {output}: there is no folder {output.parent}; make it first")
     return output
 
 

@@ -37,7 +37,7 @@ def train_evaluator(
     left out. A recipe then names the file: embedding.use = "classifier", embedding.weights = FILE.
     """
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry, only=["data"])
-    output = output or Path(f"{resolved.offers['data'].part.name}-classifier.safetensors")
+    output = output or Path(f"{resolved.parts['data'].part.name}-classifier.safetensors")
     if output.suffix != ".safetensors":
         raise InputError(f"-o {output}: the name must end in .safetensors")
 

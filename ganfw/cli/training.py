@@ -15,6 +15,7 @@ from ganfw.errors import RunError, TrainingError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.recipe.tables import network_address
 
 if TYPE_CHECKING:
     from ganfw.training.loop import Training
@@ -57,13 +58,13 @@ def run(
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
 
     from ganfw.distributed.process_group import join_processes
+    from ganfw.run.assembly import assemble
     from ganfw.run.directory import create_run_directory
-    from ganfw.training.experiment import assemble
     from ganfw.training.loop import Training
 
-    with join_processes() as world:
-        experiment = assemble(resolved, world)
-        directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]]) if world.leads else None
+    with join_processes() as processes:
+        experiment = assemble(resolved, processes)
+        directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]]) if processes.is_main else None
         _train(Training(experiment, directory))
 
 
@@ -87,9 +88,9 @@ def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) 
     from ganfw.run.directory import record_resume
     from ganfw.run.resume import resume_training
 
-    with join_processes() as world:
-        training, skipped = resume_training(run_directory, registry, overrides, world)
-        if world.leads:
+    with join_processes() as processes:
+        training, skipped = resume_training(run_directory, registry, overrides, processes)
+        if processes.is_main:
             for reason in skipped:
                 click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
             with locked(run_directory):
@@ -157,14 +158,13 @@ def _summary(training: "Training") -> str:
     batches = experiment.batches
     details = {
         "data": f"{batches.size:,} samples of {' x '.join(map(str, batches.sample_shape))}",
-        "noise": f"{experiment.noise.z_dim} dimensions",
-        "generator": f"{_count(experiment.generator):,} parameters",
-        "discriminator": f"{_count(experiment.discriminator):,} parameters",
+        **({"noise": f"{experiment.noise.z_dim} dimensions"} if experiment.noise else {}),
+        **{network_address(name): f"{_count(network):,} parameters" for name, network in experiment.networks.items()},
         "step": f"{training.total_steps:,} steps, {batches.per_epoch:,} an epoch, batch {batches.batch_size}",
     }
     rows = [
-        (address, offer.part.name, details.get(address, ""))
-        for address, offer in experiment.offers.items()
+        (address, part.part.name, details.get(address, ""))
+        for address, part in experiment.registered.items()
         if address.partition(".")[0] not in ("callbacks", "embedding", "metrics")
     ]
     head = f"{experiment.resolved.recipe.name} on {experiment.device}, seed {experiment.settings.seed}"

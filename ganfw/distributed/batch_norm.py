@@ -7,22 +7,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganfw.distributed.process_group import ProcessGroup
 
+_OWN_FORWARDS = tuple(layer.forward for layer in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))
+
 
 @contextlib.contextmanager
-def synchronised_batch_norm(world: ProcessGroup, *networks: nn.Module) -> Iterator[None]:
-    """Within the block, let BatchNorm layers in training mode normalise over the whole batch, not a process's rows."""
+def synchronised_batch_norm(processes: ProcessGroup, *networks: nn.Module) -> Iterator[None]:
+    """Within the block, let BatchNorm layers in training mode normalise over the whole batch, not a process's rows.
+
+    Only torch's own forward pass is replaced: a layer whose class or instance has one of its own keeps it.
+    """
+    modules = {id(module): module for network in networks for module in network.modules()}.values()
     layers = [
         module
-        for network in networks
-        for module in network.modules()
-        if isinstance(module, _BatchNorm) and world.size > 1
+        for module in modules
+        if processes.size > 1 and type(module).forward in _OWN_FORWARDS and "forward" not in vars(module)
     ]
     for layer in layers:
-        layer.forward = partial(_normalise, layer, world)  # type: ignore[method-assign]
+        layer.forward = partial(_normalise, layer, processes)
     try:
         yield
     finally:
@@ -30,17 +34,18 @@ def synchronised_batch_norm(world: ProcessGroup, *networks: nn.Module) -> Iterat
             del layer.forward
 
 
-def _normalise(layer: _BatchNorm, world: ProcessGroup, x: Tensor) -> Tensor:
+def _normalise(layer: Any, processes: ProcessGroup, x: Tensor) -> Tensor:
     """Do what `layer` does (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1) over all processes."""
     if not layer.training and layer.running_mean is not None:
-        return type(layer).forward(layer, x)
+        unsynchronised: Tensor = type(layer).forward(layer, x)
+        return unsynchronised
     dims = [dim for dim in range(x.ndim) if dim != 1]
     shape = [1, -1] + [1] * (x.ndim - 2)
     values = x.float()
-    count = _Sum.apply(values.new_tensor(values.numel() / values.shape[1]), world)
-    mean = _Sum.apply(values.sum(dims), world) / count
+    count = _Sum.apply(values.new_tensor(values.numel() / values.shape[1]), processes)
+    mean = _Sum.apply(values.sum(dims), processes) / count
     centred = values - mean.view(shape)
-    variance = _Sum.apply(centred.square().sum(dims), world) / count
+    variance = _Sum.apply(centred.square().sum(dims), processes) / count
     if layer.training and layer.running_mean is not None:
         _follow(layer, mean.detach(), (variance * count / (count - 1)).detach())
     y = centred * torch.rsqrt(variance + layer.eps).view(shape)
@@ -50,11 +55,8 @@ def _normalise(layer: _BatchNorm, world: ProcessGroup, x: Tensor) -> Tensor:
     return normalised
 
 
-def _follow(layer: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
+def _follow(layer: Any, mean: Tensor, variance: Tensor) -> None:
     """Move the running statistics of a layer."""
-    assert layer.num_batches_tracked is not None
-    assert layer.running_mean is not None
-    assert layer.running_var is not None
     layer.num_batches_tracked.add_(1)
     momentum = 1 / float(layer.num_batches_tracked) if layer.momentum is None else layer.momentum
     layer.running_mean.lerp_(mean, momentum)
@@ -68,13 +70,13 @@ class _Sum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, world: ProcessGroup) -> Tensor:
-        ctx.world = world
+    def forward(ctx: Any, value: Tensor, processes: ProcessGroup) -> Tensor:
+        ctx.processes = processes
         total = value.clone()
-        world.add_up([total])
+        processes.add_up([total])
         return total
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        weight = ctx.world.weight
-        return _Sum.apply(gradient * weight, ctx.world) / weight, None
+        weight = ctx.processes.weight
+        return _Sum.apply(gradient * weight, ctx.processes) / weight, None

@@ -1,5 +1,7 @@
 """Noise for a batch that several processes share."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,21 +11,19 @@ from ganfw.protocols import Noise
 
 
 class SharedNoise:
-    """Noise of which each process draws the whole batch's and uses its own rows: their number changes nothing."""
+    """Noise of which each process draws the whole batch's and uses its own rows: their number changes nothing.
 
-    def __init__(self, noise: Noise, world: ProcessGroup) -> None:
+    Everything else, such as `split`, is the noise part's own.
+    """
+
+    def __init__(self, noise: Noise, processes: ProcessGroup) -> None:
         self._noise = noise
-        self._world = world
+        self._processes = processes
 
-    @property
-    def z_dim(self) -> int:
-        """Length of one noise vector."""
-        return self._noise.z_dim
-
-    @property
-    def device(self) -> torch.device:
-        """Where the noise is created."""
-        return self._noise.device
+    def __getattr__(self, name: str) -> Any:
+        if "_noise" not in vars(self):  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self._noise, name)
 
     def __call__(self, count: int, random: torch.Generator) -> Tensor:
         """Return this process's `(count, z_dim)` float32; `count` is a multiple of its rows of the batch.
@@ -31,9 +31,9 @@ class SharedNoise:
         Raises:
             RunError: it is not.
         """
-        world = self._world
-        times, rest = divmod(count, world.count)
+        processes = self._processes
+        times, rest = divmod(count, processes.count)
         if rest:
             raise RunError(f"in several processes a step can draw noise for its batch only, not for {count} samples")
-        z = self._noise(times * world.total, random)
-        return z.reshape(times, world.total, -1)[:, world.rows].flatten(0, 1)
+        z = self._noise(times * processes.total, random)
+        return z.reshape(times, processes.total, -1)[:, processes.rows].flatten(0, 1)

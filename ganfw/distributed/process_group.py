@@ -1,7 +1,8 @@
 """Training in several processes, as torchrun starts them: which one this is, and what it shares with the others.
 
 Every process builds the same networks and makes the same updates: each sees its rows of the batch, and gradients
-are averaged over all rows. The first process leads: callbacks run in it alone, and the others follow its word.
+are averaged over all rows. The first process is the main one: callbacks run in it only, and the others follow its
+commands.
 """
 
 import contextlib
@@ -19,13 +20,13 @@ from torch import Tensor
 from ganfw.errors import InputError, RunError
 
 _TIMEOUT = timedelta(minutes=30)
-"""How long the leader's callbacks may take: writing a checkpoint, evaluating."""
+"""How long the main process's callbacks may take: writing a checkpoint, evaluating."""
 
 
-class Word(IntEnum):
-    """What the leader says after it has told its callbacks."""
+class Command(IntEnum):
+    """What the main process sends to the others after it has called its callbacks."""
 
-    GO_ON = 0
+    CONTINUE = 0
     STOP = 1
     GATHER = 2
     """First give your share of the statistics: a checkpoint is being saved."""
@@ -36,7 +37,7 @@ class ProcessGroup:
     """The processes that train one experiment; by default this one alone.
 
     Attributes:
-        rank: which of them this is, from 0; 0 leads.
+        rank: which of them this is, from 0; 0 is the main one.
         size: how many there are.
         total: rows of the batch under way.
         rows: which of them are this process's.
@@ -48,8 +49,8 @@ class ProcessGroup:
     rows: slice = field(default=slice(0, 1), init=False)
 
     @property
-    def leads(self) -> bool:
-        """Whether this process leads."""
+    def is_main(self) -> bool:
+        """Whether this is the main process, which calls callbacks and writes files."""
         return self.rank == 0
 
     @property
@@ -99,26 +100,25 @@ class ProcessGroup:
             torch.distributed.all_gather(values, value.contiguous())
         return torch.stack(values)
 
-    def copy_from_leader(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors by the leader's."""
+    def copy_from_main(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by the main process's."""
         if self.size == 1:
             return
         with _together(), torch.no_grad():
             for tensor in tensors:
                 torch.distributed.broadcast(tensor, 0)
 
-    def say(self, word: Word) -> None:
-        """As the leader, tell the others how it goes on. Words go through the host: no device is waited for."""
-        if self.size > 1:
-            with _together():
-                torch.distributed.broadcast(torch.tensor(int(word)), 0)
+    def broadcast(self, command: Command | None = None) -> Command:
+        """Send a command from the main process to the others, or wait for one and return it.
 
-    def hear(self) -> Word:
-        """Wait for the leader's word."""
-        word = torch.tensor(0)
+        Commands go through the host: no device is waited for.
+        """
+        if self.size == 1:
+            return Command.CONTINUE if command is None else command
+        sent = torch.tensor(int(command or 0))
         with _together():
-            torch.distributed.broadcast(word, 0)
-        return Word(int(word))
+            torch.distributed.broadcast(sent, 0)
+        return Command(int(sent))
 
 
 @contextlib.contextmanager

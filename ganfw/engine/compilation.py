@@ -1,39 +1,62 @@
-"""Compile losses together with their gradients, by torch.compile."""
+"""Gradients of a loss, as written or compiled together with it by torch.compile."""
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganfw.data import Batch, RowRandom
 from ganfw.distributed.process_group import ProcessGroup
+
+Loss = Callable[..., Tensor | tuple[Tensor, Mapping[str, Tensor]]]
+Seen = Mapping[str, Tensor]
+_Request = tuple[str, tuple[int, ...], int]
+"""Random numbers that a loss asks for: how they are distributed, the shape of a row's, and the bound of integers."""
 
 
 def differentiate(
-    loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any], compile_blocker: str = ""
-) -> Tensor:
-    """Give some weights the gradients of a loss, as `.backward()` does; return the loss, detached.
-
-    Within the block of `compiling`, forward and backward pass become one graph, in which small kernels are joined and
-    no gradient is computed that is not asked for.
+    loss_of: Loss,
+    weights: Sequence[Tensor],
+    batch: Batch,
+    random: torch.Generator,
+    drawn: tuple[Any, ...],
+    share: float,
+    compiler: "Compiler | None",
+) -> tuple[Tensor, Seen]:
+    """Add the gradients of a loss to those of some weights, and of drawn tensors that require one.
 
     Args:
-        loss_of: returns the loss, a scalar, from the inputs; the same in each step.
-        weights: leaves that need a gradient and have none yet.
-        inputs: given to `loss_of`.
-        compile_blocker: why this loss cannot be compiled, if it cannot; the user is told once.
+        loss_of: returns the loss, a scalar, or a pair of it and what else it computed.
+        weights: leaves.
+        batch: what it is given first.
+        random: what its random numbers for rows come from.
+        drawn: what it is given last.
+        share: what gradients are multiplied by.
+        compiler: compiles the loss together with its gradients, or None.
+
+    Returns:
+        The loss, detached, and what else it computed.
     """
-    compiler = _compiler.get()
-    passes = compiler.passes(loss_of, compile_blocker) if compiler else _as_written
-    return passes(loss_of, weights, inputs)
+    leaves = [*weights, *(value for value in drawn if isinstance(value, Tensor) and value.requires_grad)]
+    passes = compiler.passes(loss_of, batch, drawn) if compiler else None
+    if passes is None:
+        loss, seen = _pair(loss_of(batch, batch.row_random(random), *drawn))
+        (loss if share == 1 else loss * share).backward(inputs=leaves)
+        return loss.detach(), seen
+    return passes(leaves, batch, random, drawn, share)
 
 
-def compile_blocker(device: torch.device, world: ProcessGroup) -> str:
+def _pair(returned: Any) -> tuple[Tensor, Seen]:
+    return returned if isinstance(returned, tuple) else (returned, {})
+
+
+def compile_blocker(device: torch.device, processes: ProcessGroup) -> str:
     """Return why torch.compile cannot be used, or `""`: on a device it is tried on a sum."""
-    if world.size > 1:
+    if processes.size > 1:
         return "there are several processes"
     options = inspect.signature(torch.compile).parameters
     if "isolate_recompiles" not in options or not hasattr(torch._dynamo.config, "trace_autograd_ops"):
@@ -45,98 +68,153 @@ def compile_blocker(device: torch.device, world: ProcessGroup) -> str:
     return ""
 
 
-@contextlib.contextmanager
-def compiling(device: torch.device, rows: int, say: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, compile losses together with their gradients, on CUDA into CUDA graphs.
+class Compiler:
+    """Compiles losses together with their gradients, on CUDA into CUDA graphs.
 
-    Each is compiled when it is first asked for, which takes seconds. A short last batch is not worth that and runs
-    as written, as a loss does that the compiler fails on. What happens to a batch does not depend on those before it:
-    a resumed run computes what an unbroken one does, to the last bit.
-
-    Args:
-        device: where they are computed.
-        rows: what the first tensor of a loss's inputs has if it is compiled.
-        say: told in a line what is not compiled, and why.
+    A loss is compiled when it is first asked for, which takes seconds, and once for each set of constants that it is
+    given: with a lazy term, and without. A short last batch is not worth that and runs as written, as a loss does
+    that the compiler fails on. What happens to a batch does not depend on those before it: a resumed run computes
+    what an unbroken one does, to the last bit.
     """
-    token = _compiler.set(_Compiler(device, rows, say))
-    config: Any = torch._dynamo.config
-    try:
+
+    def __init__(
+        self,
+        device: torch.device,
+        rows: int,
+        say: Callable[[str], None],
+        unchanged: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
+        """Prepare to compile.
+
+        Args:
+            device: where losses are computed.
+            rows: rows of the batches that are compiled.
+            say: called with a line on what is not compiled, and why.
+            unchanged: a block in which a loss can be tried without a trace.
+        """
+        self.device = device
+        self.rows = rows
+        self.mode = "reduce-overhead" if device.type == "cuda" else None
+        self.unchanged = unchanged
+        self._say = say
+        self._passes: dict[Any, _CompiledPasses | None] = {}
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Within the block, let gradients be part of what is compiled."""
+        config: Any = torch._dynamo.config
         with config.patch(trace_autograd_ops=True):
             yield
-    finally:
-        _compiler.reset(token)
 
+    def passes(self, loss_of: Loss, batch: Batch, drawn: tuple[Any, ...]) -> "_CompiledPasses | None":
+        """Return both passes of a loss, compiled, or None where they run as written."""
+        if len(batch) != self.rows:
+            return None
+        key = (loss_of, tuple(value for value in drawn if not isinstance(value, Tensor)))
+        if key not in self._passes:
+            self._passes[key] = _CompiledPasses(self, loss_of)
+        return self._passes[key]
 
-def _as_written(loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> Tensor:
-    loss = loss_of(*inputs)
-    loss.backward(inputs=weights)
-    return loss.detach()
-
-
-def _loss_and_gradients(
-    loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]
-) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-    loss = loss_of(*inputs)
-    return loss.detach(), torch.autograd.grad(loss, weights, allow_unused=True)
-
-
-class _Compiler:
-    """Both passes of each loss, as they run within a block."""
-
-    def __init__(self, device: torch.device, rows: int, say: Callable[[str], None]) -> None:
-        self._rows = rows
-        self._say = say
-        self._mode = "reduce-overhead" if device.type == "cuda" else None
-        self._passes: dict[Any, Callable[..., Tensor]] = {}
-
-    def passes(self, loss_of: Callable[..., Tensor], why_not: str) -> Callable[..., Tensor]:
-        if loss_of not in self._passes:
-            if why_not:
-                self._leave(loss_of, why_not)
-            else:
-                self._passes[loss_of] = _CompiledPasses(self._mode, self._rows, self._leave)
-        return self._passes[loss_of]
-
-    def _leave(self, loss_of: Callable[..., Tensor], why: str) -> None:
-        self._passes[loss_of] = _as_written
-        name = getattr(loss_of, "__name__", "a loss").strip("_").replace("_", " ")
+    def leave(self, passes: "_CompiledPasses", why: str) -> None:
+        """Let a loss run as written from now on."""
+        for key in [key for key, compiled in self._passes.items() if compiled is passes]:
+            self._passes[key] = None
+        name = getattr(passes.loss_of, "__name__", "a loss").strip("_").replace("_", " ")
         self._say(f"run.compile: not compiled: {name}: {why}")
 
 
 class _CompiledPasses:
-    """Both passes of one loss, compiled for batches of one size."""
+    """Both passes of one loss, compiled for batches of one size and one set of constants."""
 
-    def __init__(self, mode: str | None, rows: int, leave: Callable[[Callable[..., Tensor], str], None]) -> None:
+    def __init__(self, compiler: Compiler, loss_of: Loss) -> None:
         compile_: Any = torch.compile  # its types do not know all that it takes
-        self._compiled = compile_(_loss_and_gradients, dynamic=False, mode=mode, isolate_recompiles=True)
-        self._mode = mode
-        self._rows = rows
-        self._leave = leave
+        self.loss_of = loss_of
+        self._compiler = compiler
+        self._compiled = compile_(_loss_and_gradients, dynamic=False, mode=compiler.mode, isolate_recompiles=True)
+        self._requests: list[_Request] | None = None
 
-    def __call__(self, loss_of: Callable[..., Tensor], weights: Sequence[Tensor], inputs: Sequence[Any]) -> Tensor:
-        first = next((value for value in inputs if isinstance(value, Tensor)), None)
-        if first is not None and len(first) != self._rows:
-            return _as_written(loss_of, weights, inputs)
+    def __call__(
+        self, leaves: Sequence[Tensor], batch: Batch, random: torch.Generator, drawn: tuple[Any, ...], share: float
+    ) -> tuple[Tensor, Seen]:
+        numbers = self._draw(batch, random, drawn)
         try:
-            loss: Tensor
-            loss, gradients = self._compiled(loss_of, weights, inputs)
+            loss, seen, gradients = self._compiled(self.loss_of, leaves, batch, numbers, drawn)
         except torch._dynamo.exc.TorchDynamoException as error:
-            self._leave(loss_of, str(error).strip().partition("\n")[0])
-            return _as_written(loss_of, weights, inputs)
-        in_a_graph = self._mode is not None  # whose next run writes to the same memory
-        _give(weights, gradients, copies=in_a_graph)
-        return loss.clone() if in_a_graph else loss
+            self._compiler.leave(self, str(error).strip().partition("\n")[0])
+            loss, seen = _pair(self.loss_of(batch, _Drawn(numbers), *drawn))
+            gradients = torch.autograd.grad(loss, leaves, allow_unused=True)
+        in_a_graph = self._compiler.mode is not None  # whose next run writes to the same memory
+        _add(leaves, gradients, share, copies=in_a_graph)
+        if in_a_graph:
+            return loss.detach().clone(), {name: value.clone() for name, value in seen.items()}
+        return loss.detach(), seen
+
+    def _draw(self, batch: Batch, random: torch.Generator, drawn: tuple[Any, ...]) -> list[Tensor]:
+        """Draw ahead what the loss asks for; what that is, is found out by trying it once."""
+        row_random = batch.row_random(random)
+        if self._requests is None:
+            state = random.get_state()
+            trial = _Recorder(row_random)
+            with self._compiler.unchanged(), torch.enable_grad():
+                self.loss_of(batch, trial, *drawn)
+            random.set_state(state)
+            self._requests = trial.requests
+        return [row_random.draw(*request) for request in self._requests]
 
 
-def _give(weights: Sequence[Tensor], gradients: Sequence[Tensor | None], *, copies: bool) -> None:
-    """Give weights their gradients as autograd would: laid out as they are, each in memory of its own."""
+def _loss_and_gradients(
+    loss_of: Loss, leaves: Sequence[Tensor], batch: Batch, numbers: list[Tensor], drawn: tuple[Any, ...]
+) -> tuple[Tensor, Seen, tuple[Tensor | None, ...]]:
+    loss, seen = _pair(loss_of(batch, _Drawn(numbers), *drawn))
+    gradients = torch.autograd.grad(loss, leaves, allow_unused=True)
+    return loss.detach(), {name: value.detach() for name, value in seen.items()}, gradients
+
+
+class _Recorder(RowRandom):
+    """Notes what random numbers are asked for."""
+
+    def __init__(self, random: RowRandom) -> None:
+        super().__init__(random.random, random.total, random.rows)
+        object.__setattr__(self, "requests", [])
+
+    requests: list[_Request]
+
+    def draw(self, distribution: str, shape: tuple[int, ...], high: int = 0) -> Tensor:
+        self.requests.append((distribution, tuple(shape), high))
+        return super().draw(distribution, shape, high)
+
+
+class _Drawn:
+    """Gives random numbers that were drawn ahead, in the order in which they are asked for."""
+
+    def __init__(self, numbers: Sequence[Tensor]) -> None:
+        self._numbers = numbers
+        self._given = 0
+
+    def _next(self) -> Tensor:
+        self._given += 1
+        return self._numbers[self._given - 1]
+
+    def uniform(self, *_shape: int) -> Tensor:
+        return self._next()
+
+    def normal(self, *_shape: int) -> Tensor:
+        return self._next()
+
+    def integers(self, _high: int, *_shape: int) -> Tensor:
+        return self._next()
+
+
+def _add(leaves: Sequence[Tensor], gradients: Sequence[Tensor | None], share: float, *, copies: bool) -> None:
+    """Add gradients as autograd would: laid out as their leaves are, each in memory of its own."""
     memory = set()
-    for weight, gradient in zip(weights, gradients, strict=True):
-        if gradient is not None:
-            if copies or gradient.stride() != weight.stride() or gradient.data_ptr() in memory:
-                gradient = torch.empty_like(weight).copy_(gradient)
-            memory.add(gradient.data_ptr())
-        weight.grad = gradient
-
-
-_compiler: ContextVar[_Compiler | None] = ContextVar("compiler", default=None)
+    for leaf, gradient in zip(leaves, gradients, strict=True):
+        if gradient is None:
+            continue
+        if leaf.grad is not None:
+            leaf.grad.add_(gradient, alpha=share)
+            continue
+        if copies or gradient.stride() != leaf.stride() or gradient.data_ptr() in memory:
+            gradient = torch.empty_like(leaf).copy_(gradient)
+        memory.add(gradient.data_ptr())
+        leaf.grad = gradient if share == 1 else gradient.mul_(share)

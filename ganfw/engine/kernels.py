@@ -1,17 +1,13 @@
 """Let PyTorch use what a machine has, without a change in any result's precision."""
 
 import contextlib
-import ctypes
 import functools
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 _matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch has no types for it
-_KEPT_BYTES = 1 << 30
-"""Freed memory that the process keeps for its next allocation."""
 
 
 @contextlib.contextmanager
@@ -20,11 +16,8 @@ def fast_kernels(device: torch.device) -> Iterator[None]:
 
     On a CPU, float32 matrix products go to oneDNN where it keeps float32 precision: the default, MKL, leaves half
     of the speed of AVX-512 unused on processors that are not Intel's. A choice of the user's own in
-    `torch.backends.mkldnn.matmul.fp32_precision` is left alone. Freed memory is kept by the process, because
-    returning it to the system and mapping it anew, in every step, costs more than the step's small kernels.
+    `torch.backends.mkldnn.matmul.fp32_precision` is left alone.
     """
-    if device.type == "cpu":
-        _keep_freed_memory()
     if device.type != "cpu" or _matmul.fp32_precision != "none" or not _onednn_is_exact():
         yield
         return
@@ -52,15 +45,3 @@ def _onednn_is_exact() -> bool:
     finally:
         _matmul.fp32_precision = "none"
     return bool(error < 1e-5)  # float32 gives 1e-7, bfloat16 1e-3
-
-
-@functools.cache
-def _keep_freed_memory() -> None:
-    """Tell the C library's allocator to keep freed memory; glibc only, elsewhere nothing happens."""
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        trim_threshold, mmap_threshold = -1, -3
-        mallopt(trim_threshold, _KEPT_BYTES)
-        mallopt(mmap_threshold, _KEPT_BYTES)

@@ -1,34 +1,81 @@
-"""What a network does with a batch."""
+"""How a network is called: with the inputs that it names, giving outputs by name."""
 
+import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganfw.engine.random_streams import own_randomness
+from ganfw.errors import PartError
 
 _ROWS = 4
-_has_labels: dict[Callable[..., Any], bool] = {}  # not functools.cache, of which a compiler warns
+_inputs: dict[Callable[..., Any], Mapping[str, bool]] = {}  # not functools.cache, of which a compiler warns
 
 
-def takes_labels(network: nn.Module | type[nn.Module]) -> bool:
-    """Whether a network, or a class of such, is conditional: whether its `forward` has a parameter `labels`."""
+def inputs_of(network: nn.Module | type[nn.Module]) -> Mapping[str, bool]:
+    """Return what a network, or a class of networks, takes by name, and whether it must have it.
+
+    These are the parameters of its `forward` after the first, which is its input.
+    """
     forward = (network if isinstance(network, type) else type(network)).forward
-    if forward not in _has_labels:
-        _has_labels[forward] = "labels" in inspect.signature(forward).parameters
-    return _has_labels[forward]
+    if forward not in _inputs:
+        further = list(inspect.signature(forward).parameters.values())[2:]  # after self and the input
+        named = [each for each in further if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        _inputs[forward] = {each.name: each.default is each.empty for each in named}
+    return _inputs[forward]
 
 
-def call_with_labels(network: nn.Module, inputs: Tensor, labels: Tensor | None) -> Tensor:
-    """Call a network on `(n, ...)` inputs, with `(n,)` int64 labels if it is conditional."""
-    outputs: Tensor = network(inputs, labels) if takes_labels(network) else network(inputs)
-    return outputs
+def call_network(network: nn.Module, first: Tensor, /, **named: Tensor | None) -> Any:
+    """Call a network with its first input, and with those of the others that its `forward` names.
+
+    Args:
+        network: any module.
+        first: `(n, ...)`, what its first parameter takes: noise, samples, features.
+        **named: what there is besides, rows of n each; None where there is none.
+
+    Returns:
+        What the network returns: a tensor, or a mapping of tensors by name.
+
+    Raises:
+        PartError: its `forward` needs an input that is not among these.
+    """
+    given = {}
+    for name, required in inputs_of(network).items():
+        value = named.get(name)
+        if value is not None:
+            given[name] = value
+        elif required:
+            there = ", ".join(name for name, value in named.items() if value is not None) or "nothing else"
+            raise PartError(f"network {type(network).__name__} asks for '{name}'; here it is given {there}")
+    return network(first, **given)
+
+
+def outputs_of(returned: Any) -> Mapping[str, Tensor]:
+    """Return what a discriminator gave, by name: a tensor alone is its `logits`."""
+    return returned if isinstance(returned, Mapping) else {"logits": returned}
+
+
+@contextlib.contextmanager
+def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
+    """Run a block with networks in evaluation mode, and put every module back into its own mode afterwards.
+
+    With BatchNorm in training mode a scaled noise would be normalised away, and truncation would do nothing.
+    """
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 @torch.no_grad()
-def treats_rows_alone(network: nn.Module, samples: Tensor, labels: Tensor | None = None) -> bool:
+def treats_rows_alone(network: nn.Module, samples: Tensor, /, **named: Tensor | None) -> bool:
     """Return whether one pass over two batches gives what a pass over each would.
 
     It does where no layer mixes the batch (BatchNorm and minibatch statistics do) and no pass leaves a trace
@@ -38,18 +85,19 @@ def treats_rows_alone(network: nn.Module, samples: Tensor, labels: Tensor | None
     Args:
         network: in the mode it will be used in.
         samples: `(n, *sample_shape)` float32, n >= 1; what it will be used on.
-        labels: `(n,)` int64, for a conditional network.
+        **named: further inputs, n rows each, for a network that names them.
     """
     rows = samples[:_ROWS]
-    classes = None if labels is None else torch.cat([labels[:_ROWS], labels[:_ROWS]])
-    outputs = []
+    others = {name: torch.cat([value[:_ROWS]] * 2) for name, value in named.items() if value is not None}
+    results: list[list[Tensor]] = []
     before = [(buffer, buffer.clone(), buffer._version) for buffer in network.buffers()]
     for neighbours in (torch.zeros_like(rows), torch.ones_like(rows)):
         with own_randomness(0, samples.device):
-            outputs.append(call_with_labels(network, torch.cat([rows, neighbours]), classes)[: len(rows)])
+            returned = call_network(network, torch.cat([rows, neighbours]), **others)
+            results.append([output[: len(rows)] for output in outputs_of(returned).values()])
     left_a_trace = False
     for buffer, value, version in before:
         # Batch normalisation does not count as a version, and a power iteration may come out where it started.
         left_a_trace |= buffer._version != version or not torch.equal(buffer, value)
         buffer.copy_(value)
-    return not left_a_trace and torch.equal(*outputs)
+    return not left_a_trace and all(map(torch.equal, *results))

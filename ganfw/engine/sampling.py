@@ -1,18 +1,18 @@
 """Draw samples from a generator: plain, truncated, and along a line between two noise vectors."""
 
-import contextlib
 import math
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
+from attrs import frozen
 from torch import Tensor, nn
 
 from ganfw.engine.kernels import fast_kernels
-from ganfw.engine.networks import call_with_labels, takes_labels
+from ganfw.engine.networks import call_network, evaluation_mode, inputs_of
 from ganfw.engine.random_streams import seeded_generator
 from ganfw.errors import InputError
-from ganfw.protocols import Noise, TruncatableNoise
+from ganfw.protocols import Noise, Sampler, SampleRequest, TruncatableNoise
 
 ROWS = 64
 """Noise vectors go through the generator in multiples of this many, the last ones padded.
@@ -22,19 +22,44 @@ whatever the batch size is, so that it does not change the images.
 """
 
 
-@contextlib.contextmanager
-def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Run a block with the network in evaluation mode, and put every module back into its own mode afterwards.
+@frozen(eq=False)
+class SampleSource:
+    """Trained networks, and how samples are made with them.
 
-    With BatchNorm in training mode a scaled noise would be normalised away, and truncation would do nothing.
+    Attributes:
+        networks: by name; `"generator"` among them where there is no sampler.
+        noise: the sampler of the generator's input, or None.
+        sampler: makes samples; None for the generator from noise.
     """
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+
+    networks: Mapping[str, nn.Module]
+    noise: Noise | None = None
+    sampler: Sampler | None = None
+
+    def sample(self, count: int, **options: Any) -> Tensor:
+        """Return `(count, *sample_shape)` float32 samples on the CPU; images in [0, 1].
+
+        Args:
+            count: how many.
+            **options: the other attributes of a `SampleRequest`: `seed=1`, `truncation=0.5`.
+
+        Raises:
+            InputError: such samples cannot be made.
+        """
+        request = SampleRequest(count=count, **options)
+        if self.sampler is not None:
+            return self.sampler(request)
+        if self.noise is None or "generator" not in self.networks:
+            raise InputError("there is no generator with noise to sample from; add a [sampler] to the recipe")
+        return sample(
+            self.networks["generator"],
+            self.noise,
+            count,
+            seed=request.seed,
+            truncation=request.truncation,
+            labels=request.labels,
+            batch_size=request.batch_size,
+        )
 
 
 def sample(
@@ -103,22 +128,30 @@ def generate(generator: nn.Module, z: Tensor, *, labels: Tensor | None = None, b
         for chunk, classes in zip(z.split(size), labels.to(z.device).split(size), strict=True):
             padding = -len(chunk) % ROWS
             padded = torch.cat([chunk, chunk.new_zeros(padding, chunk.shape[1])])
-            classes = torch.cat([classes, classes.new_zeros(padding)])
-            samples.append(call_with_labels(generator, padded, classes)[: len(chunk)].float().cpu())
+            classes = torch.cat([classes, classes.new_zeros(padding, *classes.shape[1:])])
+            samples.append(call_network(generator, padded, labels=classes)[: len(chunk)].float().cpu())
     return torch.cat(samples)
 
 
+def each_class_in_turn(num_classes: int, count: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return `(count,)` int64: 0, 1, ..., num_classes - 1, 0, 1, ..."""
+    return torch.arange(count, device=device) % num_classes
+
+
 def _labels_for(generator: nn.Module, count: int, labels: Tensor | None) -> Tensor:
-    """Return `(count,)` int64 classes for a generator: those that were asked for, or each in turn."""
-    if not takes_labels(generator):
+    """Return `(count, ...)` labels for a generator: those that were asked for, or each class in turn."""
+    if "labels" not in inputs_of(generator):
         if labels is not None:
             raise InputError("this generator is not conditional: it takes no labels")
         return torch.zeros(count, dtype=torch.int64)
-    num_classes = int(generator.num_classes)  # type: ignore[arg-type]  # torch's modules may hold anything
+    num_classes = getattr(generator, "num_classes", None)
     if labels is None:
-        return torch.arange(count) % num_classes
-    if labels.shape != (count,) or labels.min() < 0 or labels.max() >= num_classes:
-        raise InputError(f"labels must be {count} classes from 0 to {num_classes - 1}")
+        if not isinstance(num_classes, int):
+            raise InputError("this generator has no attribute num_classes: say which labels its samples have")
+        return each_class_in_turn(num_classes, count)
+    in_range = labels.is_floating_point() or num_classes is None or (labels.min() >= 0 and labels.max() < num_classes)
+    if len(labels) != count or not in_range:
+        raise InputError(f"labels must be {count} classes from 0 to {(num_classes or 1) - 1}")
     return labels
 
 

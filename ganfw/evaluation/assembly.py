@@ -13,7 +13,7 @@ from ganfw.evaluation.evaluator import MAX_TRAINING, Evaluator
 from ganfw.evaluation.features import gather, select
 from ganfw.evaluation.floors import describe_metrics
 from ganfw.plugins.registry import RegisteredPart
-from ganfw.recipe.resolution import ResolvedRecipe
+from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.training.batches import Batches
 
 TABLES = ("data", "embedding", "metrics")
@@ -47,7 +47,7 @@ def open_evaluator(
     """
     chosen = choose_device(device)
     names = resolved.names_in("metrics")
-    if "embedding" not in resolved.offers:
+    if "embedding" not in resolved.parts:
         raise InputError("the recipe has no [embedding] to judge by; choose one: --set embedding.use=pixels")
     if not names:
         raise InputError("the recipe has no [metrics.NAME] to judge by; see: ganfw parts metric")
@@ -55,7 +55,7 @@ def open_evaluator(
 
     def build(address: str, **changed: Any) -> Any:
         with own_randomness(derive_seed(resolved.settings.seed, "build", address), chosen):
-            return resolved.offers[address].build(facts, {**resolved.parameters(address), **changed})
+            return resolved.parts[address].build(facts, {**resolved.parameters(address), **changed})
 
     data = build("data") if training is None else training
     batches = Batches(data, 1, resolved.settings.seed, choose_device("cpu"))
@@ -63,16 +63,16 @@ def open_evaluator(
     embedding = build("embedding")
     metrics = {name: build(f"metrics.{name}") for name in names}
     settings = {
-        name: [*_identity(resolved.offers[f"metrics.{name}"]), resolved.parameters(f"metrics.{name}")] for name in names
+        name: [*_identity(resolved.parts[f"metrics.{name}"]), resolved.parameters(f"metrics.{name}")] for name in names
     }
     return Evaluator.of(
         data,
         build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
         embedding,
         metrics,
-        data_name=resolved.offers["data"].part.name,
+        data_name=resolved.parts["data"].part.name,
         split=HELD_OUT,
-        embedding_name=resolved.offers["embedding"].part.name,
+        embedding_name=resolved.parts["embedding"].part.name,
         device=chosen,
         about_metrics=describe_metrics(metrics, settings),
         say=say,
@@ -95,10 +95,10 @@ def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
     facts = {"seed": resolved.settings.seed, "device": choose_device("cpu")}
 
     def build(**changed: Any) -> TensorData:
-        data = resolved.offers["data"].build(facts, {**resolved.parameters("data"), **changed})
+        data = resolved.parts["data"].build(facts, {**resolved.parameters("data"), **changed})
         whole = gather(data, MAX_TRAINING)
         if whole.labels is None or whole.num_classes is None:
-            raise DataError(f"{resolved.offers['data']} has no labels to learn from")
+            raise DataError(f"{resolved.parts['data']} has no labels to learn from")
         return whole
 
     training = build()
@@ -110,6 +110,6 @@ def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
 
 def _has_held_out(resolved: ResolvedRecipe) -> bool:
     """Whether the data part names `"test"` among the choices of its key `split`, and the recipe takes another."""
-    key = resolved.offers["data"].signature().keys.get(SPLIT)
+    key = resolved.parts["data"].signature().keys.get(SPLIT)
     named = key is not None and not key.complaint(HELD_OUT) and bool(key.complaint("none of its choices"))
     return named and resolved.parameters("data").get(SPLIT) != HELD_OUT

@@ -17,14 +17,16 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "noise": "samplers of the generator's input",
         "generator": "networks from noise to samples",
         "discriminator": "networks from samples to logits",
+        "network": "further networks of a recipe: encoders, heads, mappings",
         "loss": "numbers from logits",
-        "regularizer": "further terms of a network's loss, and limits of its weights",
+        "regularizer": "further terms of a loss, and limits of weights",
         "augmentation": "changes of real and fake samples alike, before the discriminator sees them",
-        "optimizer": "update rules for one network's parameters",
+        "optimizer": "update rules for the parameters of one network or several",
         "schedule": "learning rates along the way",
-        "averaging": "means of the generator's weights, to sample from",
-        "step": "what happens with one batch",
-        "callback": "what is told, shown and saved along the way",
+        "averaging": "means of networks' weights, to sample from",
+        "step": "the updates of one batch",
+        "sampler": "how samples are made from trained networks",
+        "callback": "what is reported, shown and saved along the way",
         "embedding": "features of samples, in which distances mean something",
         "metric": "how good samples are",
         "recipe": "whole experiments, ready to run",
@@ -37,24 +39,47 @@ CONTEXT: Mapping[str, str] = MappingProxyType(
         "seed": "int, the run's seed",
         "device": "torch.device the run trains on",
         "sample_shape": "tuple of ints, the shape of one sample: (channels, height, width) for images",
-        "num_classes": "int, or None where the data has no labels",
-        "z_dim": "int, the length of one noise vector",
+        "num_classes": "int, or None where the data has no classes",
+        "entry_shapes": "mapping of the data's further entries to the shape of one, by name",
         "noise": "the noise sampler",
-        "generator": "the generator, on the device",
-        "discriminator": "the discriminator, on the device",
-        "parameters": "list of the parameters of the network that an optimizer is for",
+        "z_dim": "int, the length of one noise vector",
+        "parameters": "list of the parameters that an optimizer is for",
         "loss": "the loss",
         "regularizers": "mapping of the regularizers, by their names in the recipe",
         "augmentations": "mapping of the augmentations, by their names in the recipe, in order",
-        "generator_optimizer": "the generator's optimizer",
-        "discriminator_optimizer": "the discriminator's optimizer",
+        "networks": "mapping of networks by name, on the device: all, or those that the part's own table names",
     }
 )
-"""The facts a part may ask for, by the name of a positional-only parameter.
+"""The context arguments a part may ask for, by the name of a positional-only parameter."""
 
-They become known in this order (data, noise, networks, loss, regularizers, augmentations, optimizers, step,
-callbacks), and a part may ask only for what is known when it is built.
-"""
+_OF_DATA = ("seed", "device", "sample_shape", "num_classes", "entry_shapes")
+_OF_NETWORKS = (*_OF_DATA, "noise", "z_dim")
+_OF_STEPS = (*_OF_NETWORKS, "loss", "regularizers", "augmentations", "networks")
+
+CONTEXT_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "data": ("seed", "device"),
+        "noise": _OF_DATA,
+        "generator": _OF_NETWORKS,
+        "discriminator": _OF_NETWORKS,
+        "network": _OF_NETWORKS,
+        "loss": _OF_NETWORKS,
+        "regularizer": _OF_NETWORKS,
+        "augmentation": _OF_NETWORKS,
+        "optimizer": ("seed", "device", "parameters"),
+        "schedule": ("seed", "device"),
+        "averaging": (*_OF_NETWORKS, "networks"),
+        "step": _OF_STEPS,
+        "sampler": _OF_STEPS,
+        "callback": _OF_STEPS,
+        "embedding": _OF_DATA,
+        "metric": _OF_DATA,
+    }
+)
+"""Which context arguments each kind of part is given."""
+
+ASKS_FOR_NETWORKS = ("step", "sampler", "callback")
+"""Kinds of which any other positional-only parameter is the name of a network: `encoder` is `[networks.encoder]`."""
 
 
 def _written_as(pattern: str) -> Callable[[Any, "Attribute[str]", object], None]:

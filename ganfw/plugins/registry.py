@@ -9,7 +9,7 @@ from attrs import frozen
 from packaging.utils import canonicalize_name
 
 from ganfw.errors import GanfwError, PartError, did_you_mean
-from ganfw.plugins.part import CONTEXT, KINDS, Part
+from ganfw.plugins.part import ASKS_FOR_NETWORKS, CONTEXT, CONTEXT_OF, KINDS, Part
 from ganfw.plugins.signature import Signature, convert, read_signature, show
 
 SCRIPT_SUFFIX = ".py"
@@ -79,25 +79,38 @@ class RegisteredPart:
         if not callable(target):
             raise PartError(f"{self}: its target '{self.part.target}' is no class or function")
         signature = read_signature(target, str(self))
-        for fact in signature.facts:
-            if fact not in CONTEXT:
-                raise PartError(f"{self} asks for an unknown fact '{fact}'; facts are {', '.join(CONTEXT)}")
+        given = CONTEXT_OF.get(self.part.kind, ())
+        for name in signature.context:
+            if name in given or (self.part.kind in ASKS_FOR_NETWORKS and name not in CONTEXT):
+                continue
+            raise PartError(
+                f"{self} asks for '{name}', which a {self.part.kind} is not given; "
+                + _sentences(did_you_mean(name, given), f"it may ask for {', '.join(given)}")
+            )
         return signature
 
-    def build(self, facts: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-        """Call the part's target with the facts it asks for and with checked recipe parameters.
+    def networks(self) -> tuple[str, ...]:
+        """Return the networks that the part asks for by name: `("generator", "encoder")`."""
+        return tuple(name for name in self.signature().context if name not in CONTEXT)
+
+    def build(self, context: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+        """Call the part's target with the context arguments it asks for and with checked recipe parameters.
+
+        Args:
+            context: values by name; asked only for those that the part names.
+            parameters: the keys of its table.
 
         Raises:
-            PartError: a fact is not known yet, or the part refused its parameters with a `GanfwError`.
+            PartError: a context argument is missing, or the part refused its parameters with a `GanfwError`.
         """
         signature = self.signature()
         positional = []
-        for fact in signature.facts:
-            if fact not in facts:
-                if fact in signature.optional_context:
+        for name in signature.context:
+            if name not in context:
+                if name in signature.optional_context:
                     break
-                raise PartError(f"{self} asks for '{fact}', which is not known when a {self.part.kind} is built")
-            positional.append(facts[fact])
+                raise PartError(f"{self} asks for '{name}', which is not there")
+            positional.append(context[name])
         converted = {name: convert(signature.keys[name].annotation, value) for name, value in parameters.items()}
         builder: Callable[..., Any] = self.load()
         try:
@@ -112,7 +125,7 @@ class Registry:
 
     plugins: tuple[Plugin, ...]
 
-    def offers(self, kind: str | None = None) -> Iterator[RegisteredPart]:
+    def parts(self, kind: str | None = None) -> Iterator[RegisteredPart]:
         """Yield every part of active plugins, in the plugins' order, of one kind or of all."""
         for plugin in self.plugins:
             for part in plugin.parts:
@@ -121,7 +134,7 @@ class Registry:
 
     def kinds(self) -> tuple[str, ...]:
         """Return the kinds of this version, then further ones that plugins offer."""
-        return tuple(dict.fromkeys([*KINDS, *(offer.part.kind for offer in self.offers())]))
+        return tuple(dict.fromkeys([*KINDS, *(each.part.kind for each in self.parts())]))
 
     def find(self, kind: str, name: str) -> RegisteredPart:
         """Return the one part that `name` means.
@@ -136,17 +149,17 @@ class Registry:
         if kind not in self.kinds():
             hint = did_you_mean(kind, self.kinds())
             raise PartError(_sentences(f"unknown kind {show(kind)}", hint, "see: ganfw parts"))
-        offers = list(self.offers(kind))
-        found = [offer for offer in offers if name in (offer.part.name, offer.qualified_name)]
+        parts = list(self.parts(kind))
+        found = [each for each in parts if name in (each.part.name, each.qualified_name)]
         if len(found) == 1:
             return found[0]
         if found:
-            choices = " or ".join(f"'{offer.qualified_name}'" for offer in found)
+            choices = " or ".join(f"'{each.qualified_name}'" for each in found)
             raise PartError(f"{kind} '{name}' is offered by {len(found)} plugins; write {choices}")
         raise PartError(
             _sentences(
                 f"no {kind} is named {show(name)}",
-                did_you_mean(name, _like(name, offers)),
+                did_you_mean(name, _like(name, parts)),
                 self._absence(name.rpartition(":")[0]),
                 *(
                     f"plugin '{plugin.distribution}' might offer it but failed: {plugin.reason}"
@@ -180,14 +193,12 @@ class Registry:
         return self.find(kind, name).load()
 
 
-def _like(name: str, offers: Iterable[RegisteredPart]) -> list[str]:
+def _like(name: str, parts: Iterable[RegisteredPart]) -> list[str]:
     """Return the names to suggest for one that is not there: of a qualified one, those that share either half."""
     distribution, colon, bare = name.rpartition(":")
     if not colon:
-        return [offer.part.name for offer in offers]
-    return [
-        offer.qualified_name for offer in offers if offer.part.name == bare or offer.plugin.distribution == distribution
-    ]
+        return [each.part.name for each in parts]
+    return [each.qualified_name for each in parts if each.part.name == bare or each.plugin.distribution == distribution]
 
 
 def describe(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""A part's signature is its schema: positional-only parameters are facts, keyword-only ones are recipe keys."""
+"""A part's signature is its schema: positional-only parameters are context arguments, keyword-only ones recipe keys."""
 
 import inspect
 import math
@@ -14,6 +14,7 @@ from attrs import frozen
 from ganfw.errors import PartError
 
 RESERVED_KEYS = ("use", "enabled")
+"""Keys of every table of a part; some tables have further ones of their own, see `recipe.tables`."""
 INTEGERS = range(-(1 << 63), 1 << 63)
 """The integers of TOML."""
 
@@ -63,9 +64,9 @@ class Key:
 
 @frozen
 class Signature:
-    """The facts a part asks for, in order, and the keys a recipe may set."""
+    """The context arguments a part asks for, in order, and the keys a recipe may set."""
 
-    facts: tuple[str, ...]
+    context: tuple[str, ...]
     optional_context: frozenset[str]
     keys: Mapping[str, Key]
 
@@ -86,23 +87,23 @@ def read_signature(target: Callable[..., Any], label: str) -> Signature:
         parameters = list(inspect.signature(target).parameters.values())
     except Exception as error:  # types may be written as strings, which are code like any other
         raise PartError(f"{label}: its signature cannot be read: {error}") from error
-    facts: list[str] = []
+    context: list[str] = []
     optional: set[str] = set()
     keys: dict[str, Key] = {}
     for parameter in parameters:
         name = parameter.name
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            facts.append(name)
+            context.append(name)
             if parameter.default is not _REQUIRED:
                 optional.add(name)
         elif parameter.kind is parameter.KEYWORD_ONLY:
             keys[name] = _read_key(name, hints.get(name, _REQUIRED), parameter.default, label)
         else:
             raise PartError(
-                f"{label}: parameter '{name}' is neither positional-only (a fact) nor keyword-only (a recipe "
-                "key); write it before '/' or after '*'"
+                f"{label}: parameter '{name}' is neither positional-only (a context argument) nor keyword-only (a "
+                "recipe key); write it before '/' or after '*'"
             )
-    return Signature(tuple(facts), frozenset(optional), types.MappingProxyType(keys))
+    return Signature(tuple(context), frozenset(optional), types.MappingProxyType(keys))
 
 
 def _read_key(name: str, annotation: Any, default: Any, label: str) -> Key:

@@ -3,68 +3,20 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from attrs import frozen
-
 from ganfw.errors import PartError, RecipeError, did_you_mean
 from ganfw.plugins.registry import RegisteredPart, Registry
-from ganfw.plugins.signature import Signature, convert, read_signature, show, takes_string, with_article
+from ganfw.plugins.signature import Key, convert, read_signature, show, takes_string, with_article
 from ganfw.recipe.document import Recipe
+from ganfw.recipe.fit import misfits
 from ganfw.recipe.layers import BareWord, Layers
 from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare
+from ganfw.recipe.resolved import ResolvedRecipe, own_keys
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table
 
 DEFAULT = Origin("default")
 MAX_SHOWN = 50
 """A message tells this many problems at most: what is no recipe at all can have thousands."""
-
-
-@frozen
-class ResolvedRecipe:
-    """A checked recipe with every default filled in, and the offers its names mean.
-
-    Attributes:
-        recipe: the complete recipe; resolving it again gives the same.
-        settings: its `[run]` table.
-        offers: the part of each enabled table, by dotted address: `"optimizer.generator"`.
-    """
-
-    recipe: Recipe
-    settings: RunSettings
-    offers: Mapping[str, RegisteredPart]
-
-    def parameters(self, address: str) -> dict[str, Any]:
-        """Return the parameters of the part at an address such as `"optimizer.generator"`."""
-        table: Any = self.recipe.tables
-        for name in address.split("."):
-            table = table[name]
-        return {name: value for name, value in table.items() if name not in ("use", "enabled")}
-
-    def names_in(self, table: str) -> list[str]:
-        """Return the names of the enabled parts in a table of several: `["generator"]` of `"schedule"`."""
-        return [address.partition(".")[2] for address in self.offers if address.startswith(f"{table}.")]
-
-    def qualified(self) -> Recipe:
-        """Return the recipe with every part named as `"distribution:name"`, which no later plugin makes ambiguous."""
-        layers = Layers(dict(self.recipe.tables), dict(self.recipe.origins))
-        for address, offer in self.offers.items():
-            layer: Any = {"use": offer.qualified_name, **self.parameters(address)}
-            for name in reversed(address.split(".")):
-                layer = {name: layer}
-            layers = layers.with_layer(layer, layers.origins.__getitem__)
-        return Recipe.of_layers(layers, self.recipe.name)
-
-    def to_toml(self, *, qualified: bool = False) -> str:
-        """Write the recipe as TOML, with the origin of every value as a comment.
-
-        Args:
-            qualified: name every part with its package, as `qualified` does.
-        """
-        comments = {path: origin.label for path, origin in self.recipe.origins.items()}
-        for address, offer in self.offers.items():
-            path = (*address.split("."), "use")
-            comments[path] = f"{comments[path]}, from {offer.plugin.distribution} {offer.plugin.version}"
-        return (self.qualified() if qualified else self.recipe).to_toml(comments=comments)
 
 
 def resolve(recipe: Recipe, registry: Registry, *, only: Collection[str] | None = None) -> ResolvedRecipe:
@@ -101,7 +53,7 @@ class _Check:
         self.tables = layers.tables
         self.origins = layers.origins
         self.problems: list[str] = []
-        self.offers: dict[str, RegisteredPart] = {}
+        self.parts: dict[str, RegisteredPart] = {}
 
     def run(self, part_tables: list[Table]) -> ResolvedRecipe:
         tables: dict[str, Any] = {"format": self.tables["format"], "run": {}}
@@ -114,22 +66,19 @@ class _Check:
                 what = f"unknown table [{dotted((name,))}]" if is_table else f"unknown key {show(name)}"
                 self.problem((name,), what, did_you_mean(name, allowed), f"tables are {', '.join(allowed[1:])}")
         settings = self._settings(tables)
+        complete = True
         for table in part_tables:
             if self._is_table((table.name,), self.tables.get(table.name, {})):
-                if table.entries:
-                    for name in self.tables.get(table.name, {}):
-                        if name not in table.entries:
-                            choices = " and ".join(f"[{table.name}.{entry}]" for entry in table.entries)
-                            self.problem(
-                                (table.name, name),
-                                f"unknown key {show(name)} in [{table.name}]",
-                                did_you_mean(name, table.entries),
-                                f"it holds {choices}",
-                            )
                 for path in table.addresses(self.tables):
-                    _nest(tables, path, self._part(path, table))
+                    filled = self._part(path, table)
+                    complete &= bool(filled)
+                    _nest(tables, path, filled)
         origins = {path: origin for path, origin in self.origins.items() if _holds(tables, path)}
-        return ResolvedRecipe(Recipe.of_layers(Layers(tables, origins), self.name), settings, self.offers)
+        resolved = ResolvedRecipe(Recipe.of_layers(Layers(tables, origins), self.name), settings, self.parts)
+        if len(part_tables) == len(TABLES) and complete:
+            for misfit in misfits(resolved):
+                self.problem(misfit.path, misfit.text, *misfit.hints)
+        return resolved
 
     def problem(self, path: KeyPath, what: str, *hints: str) -> None:
         """Note a problem with what was written at `path`."""
@@ -152,7 +101,7 @@ class _Check:
         if self._is_table(("run",), run):
             signature = read_signature(RunSettings, "[run]")
             see = f"its keys are {', '.join(signature.keys)}"
-            tables["run"] = self._parameters(("run",), run, signature, "[run]", see)
+            tables["run"] = self._parameters(("run",), run, signature.keys, "[run]", see)
         return RunSettings() if self.problems else RunSettings(**tables["run"])
 
     def _part(self, path: KeyPath, holder: Table) -> dict[str, Any]:
@@ -186,29 +135,38 @@ class _Check:
         if enabled is False:
             return filled | given
         try:
-            offer = self.registry.find(kind, use)
-            signature = offer.signature()
+            part = self.registry.find(kind, use)
+            signature = part.signature()
         except PartError as error:
             self.problem((*path, "use"), *str(error).split("; "))
             return {}
-        self.offers[where] = offer
+        self.parts[where] = part
+        own = own_keys(holder)
+        if taken := sorted(own.keys() & signature.keys.keys()):
+            self.problem((*path, "use"), f"{part}: parameter '{taken[0]}' takes a word that [{where}] uses itself")
         see = f"see: ganfw parts {kind} {use}"
-        return filled | self._parameters(path, given, signature, f"{kind} '{use}'", see)
+        return filled | self._parameters(path, given, {**own, **signature.keys}, f"{kind} '{use}'", see, own)
 
     def _parameters(
-        self, path: KeyPath, given: Mapping[str, Any], signature: Signature, owner: str, see: str
+        self,
+        path: KeyPath,
+        given: Mapping[str, Any],
+        keys: Mapping[str, Key],
+        owner: str,
+        see: str,
+        own: Collection[str] = (),
     ) -> dict[str, Any]:
         filled: dict[str, Any] = {}
         for name in given:
-            if name not in signature.keys:
-                hint = did_you_mean(name, signature.keys)
+            if name not in keys:
+                hint = did_you_mean(name, keys)
                 self.problem((*path, name), f"unknown key {show(name)} of {owner}", hint, see)
-        for name, key in signature.keys.items():
+        for name, key in keys.items():
             at = (*path, name)
             if name not in given:
                 if key.required:
                     self.problem(path, f"{owner} needs the key '{name}', {with_article(key.type_name)}", see)
-                elif key.default is not None:  # TOML has no word for None: such a key is left out
+                elif key.default is not None and name not in own:  # TOML has no word for None: it is left out
                     filled[name] = _plain(key.default)
                     self.origins[at] = DEFAULT
                 continue

@@ -17,7 +17,7 @@ from ganfw.errors import RecipeError, RunError
 from ganfw.files import read_bounded, write_atomically
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import MAX_BYTES
-from ganfw.recipe.resolution import ResolvedRecipe
+from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.training.experiment import Experiment
 
 MAX_ENVIRONMENT_BYTES = 16 << 20
@@ -129,9 +129,10 @@ def describe_environment(experiment: Experiment, command: Sequence[str] = ()) ->
         "device": str(device),
         "device_name": device_name(device),
         "threads": torch.get_num_threads(),
-        "processes": experiment.world.size,
+        "processes": experiment.processes.size,
         "seed": experiment.settings.seed,
         "data_sha256": experiment.data.sha256() if isinstance(experiment.data, TensorData) else None,
+        "initial_weights": dict(experiment.initial_weights),
         "git_commit": _git_commit(),
         "parts": describe_parts(experiment),
     }
@@ -141,13 +142,13 @@ def describe_parts(experiment: Experiment) -> dict[str, dict[str, str]]:
     """Return, for each recipe table, which part of which package in which version was used."""
     return {
         address: {
-            "kind": offer.part.kind,
-            "name": offer.part.name,
-            "distribution": offer.plugin.distribution,
-            "version": offer.plugin.version,
-            "target": offer.part.target,
+            "kind": part.part.kind,
+            "name": part.part.name,
+            "distribution": part.plugin.distribution,
+            "version": part.plugin.version,
+            "target": part.part.target,
         }
-        for address, offer in experiment.offers.items()
+        for address, part in experiment.registered.items()
     }
 
 

@@ -1,32 +1,35 @@
 """Read checkpoints. They may come from strangers: nothing in them is run, and nothing is believed unchecked."""
 
-import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from attrs import frozen
 from safetensors.torch import load
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ganfw.engine.device import choose_device
-from ganfw.engine.random_streams import own_randomness
-from ganfw.errors import GanfwError, RecipeError, RunError
-from ganfw.files import read_bounded
+from ganfw.engine.sampling import SampleSource
+from ganfw.errors import PartFailure, RecipeError, RunError
+from ganfw.files import read_bounded, sha256
 from ganfw.plugins.registry import Registry, describe
 from ganfw.plugins.signature import show
-from ganfw.protocols import Noise
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.origins import excerpt
-from ganfw.recipe.resolution import ResolvedRecipe, resolve
+from ganfw.recipe.resolution import resolve
+from ganfw.recipe.resolved import ResolvedRecipe
+from ganfw.recipe.tables import network_address
 from ganfw.run.checkpoints import checkpoints_in
 from ganfw.run.manifest import FILE_NAME, Manifest, read_manifest
 from ganfw.run.state import must_be_finite, unflatten_state
+from ganfw.training.builder import Builder
 
+SAMPLING_TABLES = ("noise", "generator", "discriminator", "networks", "averaging", "sampler")
+"""The tables of a recipe that samples are made with."""
 LARGE = 1 << 28
 """Elements of a tensor (1 GiB of float32) that a network may use without having saved one as large."""
 
@@ -91,63 +94,74 @@ class Checkpoint:
                 "step": self.manifest.step,
                 "seconds": int() | float() as seconds,
                 "means": dict(means),
-                "window": dict(),
+                "compiles": bool(),
+                "running_means": dict(),
                 "random": {"training": Tensor(), "global": dict() | None},
             } as training if 0 <= seconds < math.inf and all(map(_is_mean, means.items())):
                 return {**training, "step": self.manifest.step, "parts": states}
         raise RunError(f"{self.path}: holds no state of the training at step {self.manifest.step}")
 
-    def load_sampler(self, registry: Registry, device: str = "auto") -> tuple[nn.Module, Noise]:
-        """Build the generator with its saved weights, averaged if there is a mean of them, and its noise sampler.
+    def source(self, registry: Registry, device: str = "auto", overrides: Sequence[str] = ()) -> SampleSource:
+        """Build what samples are made with: networks with their saved weights, means of them where there are any.
 
-        Nothing else is needed or loaded.
+        Nothing else is built or loaded.
+
+        Args:
+            registry: what the plugins offer.
+            device: where networks are.
+            overrides: changes of the sampler: `["sampler.use=rejection"]`.
 
         Raises:
-            RunError: the checkpoint is damaged, has no recipe, or its weights do not fit the recipe's generator.
+            RunError: the checkpoint is damaged, has no recipe, or its weights do not fit the recipe's networks.
             RecipeError: a package that supplied a part is missing.
             PartError: a part cannot be built.
             InputError: the device does not exist here.
         """
-        resolved = resolve(self.recipe(), registry, only=["noise", "generator", "averaging"])
-        facts = self._facts(resolved, choose_device(device))
-        self._restore("noise", facts["noise"])
-        self._check_weights("generator", resolved, facts)
-        generator = self._build("generator", resolved, facts)
-        self._restore("generator", generator)
-        facts["generator"] = generator.to(facts["device"])
-        if "averaging" not in resolved.offers:
-            return facts["generator"].eval(), facts["noise"]
-        averaging = self._build("averaging", resolved, facts)
-        self._restore("averaging", averaging)
-        return averaging.network, facts["noise"]
+        resolved = resolve(self.recipe().with_overrides(overrides), registry, only=SAMPLING_TABLES)
+        builder = self._builder(resolved, choose_device(device), load=self._restore)
+        try:
+            source = builder.source()
+        except PartFailure as error:  # the recipe may ask for anything, and each part fails in its own way
+            raise RunError(f"{self.path}: its recipe cannot be built: {excerpt(str(error))}") from error
+        for network in source.networks.values():
+            network.eval()
+        return source
 
     def check_networks(self, resolved: ResolvedRecipe, device: torch.device) -> None:
-        """Compare both networks of a recipe with the saved weights, before anything is allocated.
+        """Compare all networks of a recipe with the saved weights, before anything is allocated.
 
         Raises:
             RunError: they do not fit.
         """
-        facts = self._facts(resolved, device)
-        for name in ("generator", "discriminator"):
-            self._check_weights(name, resolved, facts)
+        builder = self._builder(resolved, device)
+        for name in resolved.network_names():
+            self._check_weights(builder, network_address(name))
 
-    def _facts(self, resolved: ResolvedRecipe, device: torch.device) -> dict[str, Any]:
-        """Return what the networks may ask for: what the manifest says, and the noise, if that agrees with it."""
-        facts: dict[str, Any] = {
-            "seed": self.manifest.seed,
-            "device": device,
-            "sample_shape": self.manifest.sample_shape,
-            "num_classes": self.manifest.num_classes,
-            "z_dim": self.manifest.z_dim,
+    def _builder(
+        self, resolved: ResolvedRecipe, device: torch.device, load: Callable[[str, Any], None] = lambda *_: None
+    ) -> Builder:
+        """Return a builder that knows what the manifest says, and whose noise agrees with it."""
+        manifest = self.manifest
+        known = {
+            "sample_shape": manifest.sample_shape,
+            "num_classes": manifest.num_classes,
+            "entry_shapes": {name: tuple(shape) for name, shape in manifest.entry_shapes.items()},
         }
-        noise = self._build("noise", resolved, facts)
-        if noise.z_dim != self.manifest.z_dim:
-            raise RunError(
-                f"{self.path}: the noise of its recipe has {noise.z_dim} dimensions, not {self.manifest.z_dim}"
-            )
-        return {**facts, "noise": noise}
 
-    def _check_weights(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> None:
+        def check(address: str) -> None:
+            self._check_weights(builder, address)
+
+        builder = Builder(resolved, device, seed=manifest.seed, known=known, check=check, load=load)
+        if "noise" in resolved.parts:
+            try:
+                z_dim = builder.part("noise").z_dim
+            except PartFailure as error:
+                raise RunError(f"{self.path}: {excerpt(str(error))}") from error
+            if z_dim != manifest.z_dim:
+                raise RunError(f"{self.path}: the noise of its recipe has {z_dim} dimensions, not {manifest.z_dim}")
+        return builder
+
+    def _check_weights(self, builder: Builder, address: str) -> None:
         """Build a network on the meta device, where there is no memory, and compare it with the saved weights.
 
         A part that cannot be built there is not compared.
@@ -155,45 +169,38 @@ class Checkpoint:
         Raises:
             RunError: shapes or dtypes differ.
         """
-        state = self.part_state(name)
+        state = self.part_state(address)
         if not isinstance(state, dict):
-            raise RunError(f"{self.path}: holds no weights of the {name}")
+            raise RunError(f"{self.path}: holds no weights of the {address}")
         saved = {key: _describe(value) for key, value in state.items() if isinstance(value, Tensor)}
         largest = max((value.numel() for value in state.values() if isinstance(value, Tensor)), default=0)
         try:
             with torch.device("meta"), _TensorLimit(max(largest, LARGE)):
-                skeleton = resolved.offers[name].build(facts, resolved.parameters(name))
+                skeleton = builder.build(address)
             own = {key: _describe(value) for key, value in skeleton.state_dict().items() if isinstance(value, Tensor)}
-        except _TooLargeError as error:
-            raise RunError(f"{self.path}: its weights do not fit the {name} of its recipe, with {error}") from None
-        except Exception:  # any part may fail here in its own way; building it for real will tell
+        except Exception as error:  # any part may fail here in its own way; building it for real will show it
+            cause = error.__cause__ or error
+            if isinstance(cause, _TooLargeError):
+                raise RunError(
+                    f"{self.path}: its weights do not fit the {address} of its recipe, with {cause}"
+                ) from None
             return
         for key in sorted(own.keys() | saved.keys(), key=str):
             if own.get(key) != saved.get(key):
                 raise RunError(
-                    f"{self.path}: its weights do not fit the {name} of its recipe: {show(key)} is "
+                    f"{self.path}: its weights do not fit the {address} of its recipe: {show(key)} is "
                     f"{saved.get(key, 'missing')}, not {own.get(key, 'missing')}"
                 )
 
-    def _build(self, name: str, resolved: ResolvedRecipe, facts: dict[str, Any]) -> Any:
-        try:
-            with own_randomness(self.manifest.seed, facts["device"]):
-                return resolved.offers[name].build(facts, resolved.parameters(name))
-        except GanfwError:
-            raise
-        except Exception as error:  # the recipe may ask for anything, and each part fails in its own way
-            reason = excerpt(describe(error))
-            raise RunError(f"{self.path}: the {name} of its recipe cannot be built: {reason}") from error
-
-    def _restore(self, name: str, part: Any) -> None:
+    def _restore(self, address: str, part: Any) -> None:
         if not hasattr(part, "load_state_dict"):
             return
-        state = self.part_state(name)
+        state = self.part_state(address)
         try:
             part.load_state_dict(state)
         except Exception as error:  # the state may be anything, and each part fails in its own way
             reason = excerpt(describe(error))
-            raise RunError(f"{self.path}: the state of '{name}' does not fit its part: {reason}") from error
+            raise RunError(f"{self.path}: the state of '{address}' does not fit its part: {reason}") from error
 
     def _trees(self) -> dict[str, Any]:
         try:
@@ -229,7 +236,7 @@ class Checkpoint:
         entry = self.manifest.files[name]
         path = self.path / name
         content = read_bounded(path, entry.bytes)
-        if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
+        if len(content) != entry.bytes or sha256(content) != entry.sha256:
             raise RunError(f"{path}: damaged: it is not what the manifest says")
         return content
 

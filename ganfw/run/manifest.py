@@ -18,7 +18,7 @@ from ganfw.plugins.signature import INTEGERS, show
 from ganfw.recipe.document import check_name
 from ganfw.recipe.origins import excerpt
 
-FORMAT = 1
+FORMAT = 2
 """The version of the checkpoint format."""
 FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
@@ -61,7 +61,8 @@ class Manifest:
         seed: the run's seed.
         sample_shape: the shape of one sample.
         num_classes: how many classes the data has, or None.
-        z_dim: the length of a noise vector.
+        z_dim: the length of a noise vector, or None where there is no noise.
+        entry_shapes: of each further entry of the data, the shape of one.
         parts: for each recipe table, which part of which package was used.
         files: every other file of the checkpoint.
     """
@@ -75,12 +76,15 @@ class Manifest:
         validator=deep_iterable(_positive, and_(instance_of(tuple), max_len(MAX_DIMENSIONS)))
     )
     num_classes: int | None = field(validator=optional(_positive))
-    z_dim: int = field(validator=_positive)
+    z_dim: int | None = field(validator=optional(_positive))
+    entry_shapes: Mapping[str, tuple[int, ...]] = field(
+        factory=dict, validator=deep_mapping(_text, deep_iterable(_positive), instance_of(dict))
+    )
     parts: Mapping[str, Mapping[str, str]] = field(
         validator=deep_mapping(_text, deep_mapping(_text, _text), instance_of(dict))
     )
     files: Mapping[str, FileEntry] = field(
-        validator=deep_mapping(matches_re(r"\w[\w.]*"), instance_of(FileEntry), instance_of(dict))
+        validator=deep_mapping(matches_re(r"\w[\w.-]*"), instance_of(FileEntry), instance_of(dict))
     )
 
     def to_json(self) -> bytes:

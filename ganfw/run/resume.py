@@ -15,15 +15,15 @@ from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import read_recipe
 from ganfw.recipe.origins import excerpt
 from ganfw.recipe.resolution import resolve
+from ganfw.run.assembly import assemble
 from ganfw.run.checkpoints import checkpoints_in
 from ganfw.run.directory import check_run_directory, recorded_name
 from ganfw.run.load import Checkpoint, open_checkpoint
-from ganfw.training.experiment import assemble
 from ganfw.training.loop import Training
 
 
 def resume_training(
-    run: Path, registry: Registry, overrides: Sequence[str] = (), world: ProcessGroup | None = None
+    run: Path, registry: Registry, overrides: Sequence[str] = (), processes: ProcessGroup | None = None
 ) -> tuple[Training, tuple[str, ...]]:
     """Build a training that goes on with a run from its newest undamaged checkpoint, or from the start.
 
@@ -31,7 +31,7 @@ def resume_training(
         run: the run directory.
         registry: what the plugins offer.
         overrides: changes such as `"run.epochs=300"`, only of how long to train and of callbacks.
-        world: the processes that train together, as many as before. None for this alone.
+        processes: the processes that train together, as many as before. None for this alone.
 
     Returns:
         The training, and why newer checkpoints were passed over, a line each.
@@ -40,8 +40,8 @@ def resume_training(
         RunError: there is no such run, all of its checkpoints are damaged, or an override would change what it is.
         RecipeError: a package that supplied a part is missing.
     """
-    world = world or ProcessGroup()
-    directory = run if world.leads else None
+    processes = processes or ProcessGroup()
+    directory = run if processes.is_main else None
     check_run_directory(run)
     for override in overrides:
         key = override.partition("=")[0].strip()
@@ -53,13 +53,13 @@ def resume_training(
     if not checkpoints_in(run):  # stopped before the first one: go on from step 0
         layers = read_recipe(str(run / "recipe.toml"), registry, Path(), alone=True)
         recipe = Recipe.of_layers(layers, recorded_name(run)).with_overrides(overrides)
-        return Training(assemble(resolve(recipe, registry), world), directory), ()
+        return Training(assemble(resolve(recipe, registry), processes), directory), ()
     checkpoint = open_checkpoint(run)
     resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry)
     checkpoint.check_networks(resolved, choose_device(resolved.settings.device))
     state = checkpoint.state_dict()
     try:
-        training = Training(assemble(resolved, world), directory)
+        training = Training(assemble(resolved, processes, initial=False), directory)
         _check_samples(checkpoint, training)
         training.load_state_dict(state)
         _try_randomness(state["random"]["global"], training.experiment.device)

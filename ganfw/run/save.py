@@ -1,6 +1,5 @@
 """Save all state of a training, so that a checkpoint is on disk whole or not at all."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ganfw.errors import RunError, TrainingError
+from ganfw.files import flush_folder, sha256, write_flushed
 from ganfw.run.checkpoints import checkpoint_name, point_to, prune, remove
 from ganfw.run.directory import describe_parts
 from ganfw.run.manifest import FILE_NAME, FileEntry, Manifest
@@ -63,12 +63,12 @@ def _write(training: Training, final: Path) -> Path:
             shutil.rmtree(temporary)
         temporary.mkdir()
         for name, content in files.items():
-            _write_flushed(temporary / name, content)
-        _flush_directory(temporary)
+            write_flushed(temporary / name, content)
+        flush_folder(temporary)
         if final.exists():  # damaged, or saved in the last moment before a crash, and not yet named the latest
             remove(final)
         temporary.rename(final)
-        _flush_directory(final.parent)
+        flush_folder(final.parent)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise RunError(f"{final}: the checkpoint cannot be written: {error.strerror}") from error
@@ -83,7 +83,7 @@ def check_space(training: Training) -> None:
     """
     run = training.require_directory("checkpoint")
     path = run / ".space.tmp"
-    networks = (training.experiment.generator, training.experiment.discriminator)
+    networks = training.experiment.networks.values()
     # Weights and two moments each; a checkpoint is written beside the one it replaces.
     size = 3 * sum(value.nbytes for network in networks for value in network.state_dict().values())
     try:
@@ -121,12 +121,10 @@ def _serialise(training: Training) -> dict[str, bytes]:
         seed=experiment.settings.seed,
         sample_shape=experiment.batches.sample_shape,
         num_classes=experiment.batches.num_classes,
-        z_dim=experiment.noise.z_dim,
+        z_dim=None if experiment.noise is None else experiment.noise.z_dim,
+        entry_shapes=dict(experiment.batches.entry_shapes),
         parts=describe_parts(experiment),
-        files={
-            name: FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-            for name, content in files.items()
-        },
+        files={name: FileEntry(bytes=len(content), sha256=sha256(content)) for name, content in files.items()},
     )
     return {**files, FILE_NAME: manifest.to_json()}
 
@@ -135,22 +133,3 @@ def _require_finite(name: str, tensors: dict[str, Tensor], step: int) -> None:
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise TrainingError(f"'{key}' of {name} is not finite at step {step}; no checkpoint is saved")
-
-
-def _write_flushed(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_directory(path: Path) -> None:
-    """Make the names in a directory durable, where the system can."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows cannot open a directory
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

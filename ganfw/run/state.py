@@ -69,6 +69,6 @@ def unflatten_state(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     return {key: unflatten_state(element, tensors) for key, element in tree.items()}
 
 
-def must_be_finite(name: str) -> bool:
+def must_be_finite(address: str) -> bool:
     """Whether the tensors of a part are saved, and read again, only if they are finite."""
-    return name in ("generator", "discriminator", "averaging") or name.startswith("optimizer.")
+    return address.partition(".")[0] in ("generator", "discriminator", "networks", "averaging", "optimizer")

@@ -77,7 +77,7 @@ def plugin_names(distribution: str, kind: str, registry: Registry) -> PluginName
     part = module.removeprefix("ganfw_")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", part) or keyword.iskeyword(part):
         part = module
-    for offer in registry.offers(kind):
+    for offer in registry.parts(kind):
         if offer.part.name == part:
             raise InputError(f"{offer} has the name that the part would get: choose another, such as ganfw-my-{part}")
     is_function = kind in ("data", "optimizer")

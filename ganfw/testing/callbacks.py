@@ -5,10 +5,11 @@ from pathlib import Path
 import torch
 
 from ganfw.recipe.resolution import resolve
+from ganfw.run.assembly import assemble
 from ganfw.run.directory import create_run_directory
 from ganfw.testing.subject import Subject
 from ganfw.training.callback import EVENTS
-from ganfw.training.experiment import Experiment, assemble
+from ganfw.training.experiment import Experiment
 from ganfw.training.loop import train
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganfw.engine.networks import call_with_labels
-from ganfw.engine.sampling import evaluation_mode
+from ganfw.engine.networks import call_with_labels, evaluation_mode
 from ganfw.testing.subject import Subject, labels_of, random_on, samples_of
 from ganfw.training.experiment import Experiment
 

@@ -26,7 +26,7 @@ def recipe_using(offer: RegisteredPart, base: Recipe, parameters: Mapping[str, A
     """Return a recipe with one part exchanged for what a plugin offers.
 
     Args:
-        offer: a part that is not a recipe; one of `registry.offers()`.
+        offer: a part that is not a recipe; one of `registry.parts()`.
         base: the recipe that it goes into. An optimizer or a schedule is for both networks; in a table of several
             parts it takes the place of one of the same name, or is added.
         parameters: the part's keys; by default, all have their defaults.

@@ -7,9 +7,9 @@ from pathlib import Path
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.run.assembly import assemble
 from ganfw.run.directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
-from ganfw.training.experiment import assemble
 from ganfw.training.loop import train
 
 HEADER = ("command", "short", "expect", "takes")

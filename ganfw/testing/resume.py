@@ -9,11 +9,11 @@ from attrs import evolve
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.run.assembly import assemble
 from ganfw.run.directory import create_run_directory
 from ganfw.run.load import open_checkpoint
 from ganfw.run.resume import resume_training
 from ganfw.training.callback import Callback
-from ganfw.training.experiment import assemble
 from ganfw.training.loop import Training, train
 
 

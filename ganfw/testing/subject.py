@@ -11,9 +11,10 @@ from ganfw.engine.random_streams import derive_seed, global_state, own_randomnes
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.run.assembly import assemble
 from ganfw.run.state import flatten_state
 from ganfw.testing.recipe import address_of, recipe_using
-from ganfw.training.experiment import Experiment, assemble
+from ganfw.training.experiment import Experiment
 
 
 @frozen

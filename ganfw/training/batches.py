@@ -4,13 +4,13 @@ The order of an epoch is a function of the seed and the epoch alone, so that any
 again without what came before it.
 """
 
+import math
 import os
-from collections.abc import Iterator, Sized
-from itertools import repeat
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any, cast
 
 import torch
-from attrs import field, frozen
+from attrs import define, field, frozen
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -22,11 +22,11 @@ from ganfw.errors import DataError
 _GATHERED_VALUES = 1 << 20
 """How many values of batches to come are gathered at once, 4 MiB in float32: one by one costs more than the copying."""
 
-SamplesAndLabels = tuple[Tensor, Tensor | None]
-"""What a batch takes from the data, on the device."""
+Entries = dict[str, Tensor]
+"""What a batch takes from the data, on the device, by name: `samples`, perhaps `labels`, and further entries."""
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Batches:
     """Serves a data set in batches on a device, every sample once an epoch, the last short batch kept.
 
@@ -36,7 +36,11 @@ class Batches:
         seed: the run's seed.
         device: where batches are delivered.
         workers: processes that load a torch data set; None for one less than the cores, at most 4.
-        world: the processes that share each batch.
+        processes: the processes that share each batch.
+        sample_shape: the shape of one sample.
+        entry_shapes: of each further entry, the shape of one.
+        num_classes: how many classes the labels name, or None.
+        value_range: the least and the largest value of a sample.
     """
 
     data: Data
@@ -44,27 +48,28 @@ class Batches:
     seed: int
     device: torch.device
     workers: int | None = None
-    world: ProcessGroup = field(factory=ProcessGroup)
-    sample_shape: tuple[int, ...] = field(init=False)
+    processes: ProcessGroup = field(factory=ProcessGroup)
+    sample_shape: tuple[int, ...] = field(init=False, default=())
+    entry_shapes: Mapping[str, tuple[int, ...]] = field(init=False)
     num_classes: int | None = field(init=False)
+    value_range: tuple[float, float] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        data = self.data
-        if isinstance(data, TensorData):
-            labels = None if data.labels is None else data.labels.to(self.device)
-            data = TensorData(data.samples.to(self.device), labels, data.num_classes)
-            object.__setattr__(self, "data", data)
-            object.__setattr__(self, "sample_shape", data.sample_shape)
-            object.__setattr__(self, "num_classes", data.num_classes)
+        if isinstance(self.data, TensorData):
+            self.data = self.data.to(self.device)
+            self.num_classes = self.data.num_classes
         else:
-            if not isinstance(data, Sized) or not len(data):
+            if not isinstance(self.data, Sized) or not len(self.data):
                 raise DataError("a torch data set must have a length of at least 1")
-            first = self.first(1)
-            object.__setattr__(self, "sample_shape", tuple(first.samples.shape[1:]))
-            classes = getattr(data, "classes", None)
-            object.__setattr__(self, "num_classes", len(classes) if isinstance(classes, list) else None)
-        if self.shortest_batch < self.world.size:
-            raise DataError(f"a batch of the run has fewer samples than there are processes, {self.world.size}")
+            classes = getattr(self.data, "classes", None)
+            self.num_classes = len(classes) if isinstance(classes, list) else None
+        first = self.first(1)
+        self.sample_shape = tuple(first.samples.shape[1:])
+        self.entry_shapes = {name: tuple(entry.shape[1:]) for name, entry in first.more.items()}
+        default = (0.0, 1.0) if len(self.sample_shape) == 3 else (-math.inf, math.inf)
+        self.value_range = getattr(self.data, "value_range", default)
+        if self.shortest_batch < self.processes.size:
+            raise DataError(f"a batch of the run has fewer samples than there are processes, {self.processes.size}")
 
     @property
     def size(self) -> int:
@@ -81,41 +86,42 @@ class Batches:
         """Batches in an epoch, the short one included."""
         return -(-self.size // self.batch_size)
 
-    def epoch(self, epoch: int, first_batch: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first_batch: int = 0, total_steps: int = 0) -> Iterator[Batch]:
         """Yield this process's rows of the batches of an epoch, both counted from 0, from `first_batch` on."""
         order = torch.randperm(self.size, generator=seeded_generator("cpu", self.seed, "order", epoch))
         batches = order[first_batch * self.batch_size :].split(self.batch_size)
-        indices = [batch[self.world.rows_of(len(batch))] for batch in batches]
+        indices = [batch[self.processes.rows_of(len(batch))] for batch in batches]
         if isinstance(self.data, TensorData):
             served = self._gather(self.data, indices)
         else:
             served = self._load(self.data, epoch, indices)
         first_step = epoch * self.per_epoch + first_batch
-        for step, (batch, (samples, labels)) in enumerate(zip(batches, served, strict=True), first_step):
-            self.world.begin_batch(len(batch))
-            yield Batch(samples, labels, step, len(batch), self.world.rows)
+        for step, (batch, entries) in enumerate(zip(batches, served, strict=True), first_step):
+            self.processes.begin_batch(len(batch))
+            yield _batch(entries, step, len(batch), self.processes.rows, total_steps)
 
     def first(self, count: int) -> Batch:
         """Return the first `count` samples in the data's own order, or all if there are fewer."""
         indices = torch.arange(min(count, self.size))
         if isinstance(self.data, TensorData):
-            return Batch(*next(self._gather(self.data, [indices])))
-        items = SeededItems(self.data, self.seed, 0)
-        return Batch(*self._move(torch.utils.data.default_collate([items[int(index)] for index in indices])))
+            entries = next(self._gather(self.data, [indices]))
+        else:
+            items = SeededItems(self.data, self.seed, 0)
+            entries = self._move(torch.utils.data.default_collate([items[int(index)] for index in indices]))
+        return _batch(entries, 0, len(indices), slice(0, len(indices)), 0)
 
-    def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
+    def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[Entries]:
         values_of_a_batch = self.batch_size * data.samples.shape[1:].numel()
         at_once = max(1, _GATHERED_VALUES // max(1, values_of_a_batch))
         for start in range(0, len(indices), at_once):
             chunks = indices[start : start + at_once]
             rows, sizes = torch.cat(chunks).to(self.device), [len(chunk) for chunk in chunks]
-            samples = data.samples.index_select(0, rows)
-            if samples.dtype == torch.uint8:
-                samples = samples / 255
-            labels = repeat(None) if data.labels is None else data.labels.index_select(0, rows).split(sizes)
-            yield from zip(samples.split(sizes), labels, strict=False)
+            gathered = {name: _as_float(entry.index_select(0, rows)) for name, entry in data.entries().items()}
+            splits = {name: entry.split(sizes) for name, entry in gathered.items()}
+            for index in range(len(sizes)):
+                yield {name: parts[index] for name, parts in splits.items()}
 
-    def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[SamplesAndLabels]:
+    def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[Entries]:
         workers = min(4, (os.cpu_count() or 1) - 1) if self.workers is None else self.workers
         loader = DataLoader(
             SeededItems(data, self.seed, epoch),
@@ -127,10 +133,27 @@ class Batches:
         for loaded in loader:
             yield self._move(loaded)
 
-    def _move(self, loaded: Any) -> SamplesAndLabels:
-        samples, labels = loaded if isinstance(loaded, list | tuple) else (loaded, None)
-        moved = samples.to(self.device, non_blocking=True)
-        return moved, None if labels is None else labels.to(self.device, non_blocking=True)
+    def _move(self, loaded: Any) -> Entries:
+        if isinstance(loaded, list | tuple):
+            loaded = dict(zip(("samples", "labels"), loaded, strict=False))
+        entries = loaded if isinstance(loaded, Mapping) else {"samples": loaded}
+        samples = entries.get("samples")
+        if not isinstance(samples, Tensor):
+            raise DataError("an item of the data is no sample: it must be a tensor, a pair (sample, label), or a dict")
+        if self.sample_shape and tuple(samples.shape[1:]) != self.sample_shape:
+            raise DataError(f"an item of the data has the shape {tuple(samples.shape[1:])}, not {self.sample_shape}")
+        if samples.dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"an item of the data is {samples.dtype}; make it torch.float32, or uint8 for an image")
+        return {name: _as_float(entry.to(self.device, non_blocking=True)) for name, entry in entries.items()}
+
+
+def _batch(entries: Entries, step: int, total: int, rows: slice, total_steps: int) -> Batch:
+    samples, labels = entries.pop("samples"), entries.pop("labels", None)
+    return Batch(samples, labels, step, total, rows, entries, total_steps)
+
+
+def _as_float(entry: Tensor) -> Tensor:
+    return entry / 255 if entry.dtype == torch.uint8 else entry
 
 
 @frozen(eq=False)

@@ -1,192 +1,277 @@
 """Check, once and before training, that the parts of an experiment fit together.
 
-Each check runs a part on a batch of two, and networks in training on one of one where the run has such a batch, and
-looks at shape, dtype, device and range, so that a misfit is told by the part's name instead of by a crash in a matrix
-product.
+Each check runs parts on a batch of two and looks at shape, dtype, device and range, so that a misfit is an error that
+names the part instead of a crash in a matrix product. The losses of the step's own updates are tried as in training.
 """
 
+import contextlib
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from attrs import evolve, frozen
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from ganfw.data import RowRandom
-from ganfw.engine.networks import call_with_labels, takes_labels
+from ganfw.data import Batch
+from ganfw.engine.networks import call_network, evaluation_mode, inputs_of, outputs_of
 from ganfw.engine.random_streams import own_randomness, seeded_generator
-from ganfw.engine.sampling import evaluation_mode
-from ganfw.errors import GanfwError, PartError
-from ganfw.protocols import Augmentation, Loss, Noise, Regularizer, UpdateContext
+from ganfw.engine.updates import Update, weights_of
+from ganfw.errors import GanfwError, PartError, PartFailure
+from ganfw.recipe.tables import network_address
 from ganfw.training.batches import Batches
 from ganfw.training.objective import is_relativistic
 
 COUNT = 2
 """Samples in the batch that is tried."""
+_MISFITS = (RuntimeError, TypeError, ValueError, IndexError)
+"""What torch and Python raise where shapes, dtypes or arguments do not fit."""
 
 
-def check_fit(
-    batches: Batches,
-    noise: Noise,
-    generator: nn.Module,
-    discriminator: nn.Module,
-    loss: Loss,
-    regularizers: Mapping[str, Regularizer],
-    augmentations: Mapping[str, Augmentation],
-    label: Callable[[str, object], str],
-) -> None:
-    """Try every part on a small batch; nothing of their state or of the global random state changes.
+@contextlib.contextmanager
+def unchanged(parts: Mapping[str, Any], device: torch.device) -> Iterator[None]:
+    """Run a block and leave parts as they were: buffers, what they remember, and the global random generators."""
+    networks = [part for part in parts.values() if isinstance(part, nn.Module)]
+    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
+    remembering = [
+        (part, copy.deepcopy(part.state_dict()))
+        for part in parts.values()
+        if hasattr(part, "load_state_dict") and not isinstance(part, nn.Module | Optimizer)
+    ]
+    try:
+        with own_randomness(0, device):
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
+        for part, state in remembering:
+            part.load_state_dict(state)
+
+
+def to_blame(error: BaseException, parts: Mapping[str, Any]) -> str | None:
+    """Return the address of the innermost part whose code an error came through, or None."""
+    owners = {id(part): address for address, part in parts.items()}
+    for address, part in parts.items():
+        if isinstance(part, nn.Module):
+            owners.update((id(module), address) for module in part.modules())
+    found = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        found = owners.get(id(traceback.tb_frame.f_locals.get("self")), found)
+        traceback = traceback.tb_next
+    return found
+
+
+def check_fit(experiment: Any) -> None:
+    """Try an experiment's parts on a small batch; nothing of their state or of the global random state changes.
 
     Args:
-        batches: the data, on the device.
-        noise: the noise sampler.
-        generator: `(n, z_dim)` to `(n, *sample_shape)`.
-        discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
-        loss: scalars from logits.
-        regularizers: scalars from what an update has seen, by name.
-        augmentations: samples from samples, by name.
-        label: how errors name a part, given its address in a recipe and the part.
+        experiment: an `Experiment`; it checks itself when it is created.
 
     Raises:
         PartError: a part does not fit; the message names it, what it gives and what is needed.
+        PartFailure: a part raises what is not about shapes, dtypes or arguments.
     """
-    device = batches.device
-    shape = (COUNT, *batches.sample_shape)
-    is_image = len(batches.sample_shape) == 3
+    leaving_out = ("data", "optimizer", "averaging", "callbacks", "sampler")
     parts = {
-        "data": batches.data,
-        "noise": noise,
-        "generator": generator,
-        "discriminator": discriminator,
-        "loss": loss,
-        **{f"regularizers.{name}": part for name, part in regularizers.items()},
-        **{f"augmentations.{name}": part for name, part in augmentations.items()},
+        address: part for address, part in experiment.parts().items() if address.partition(".")[0] not in leaving_out
     }
-    labels = {name: label(name, part) for name, part in parts.items()}
+    with unchanged(parts, experiment.device):
+        _Trial(experiment.batches, experiment.networks, parts, experiment.label).run(
+            experiment.updates, experiment.optimizers
+        )
 
-    def run(name: str, call: Callable[..., Any], *inputs: Any) -> Any:
+
+@frozen(eq=False)
+class _Trial:
+    """The parts of one experiment, tried on a small batch.
+
+    Attributes:
+        batches: the data, on the device.
+        networks: by name.
+        parts: by address.
+        label: how errors name the part at an address.
+    """
+
+    batches: Batches
+    networks: Mapping[str, nn.Module]
+    parts: Mapping[str, Any]
+    label: Callable[[str], str]
+
+    def run(self, updates: Sequence[Update], optimizers: Mapping[str, Optimizer]) -> None:
+        batch = self._batch()
+        with torch.no_grad(), evaluation_mode(*self.networks.values()):
+            shape, bounds = (COUNT, *self.batches.sample_shape), self.batches.value_range
+            self._check("data", batch.samples, shape, bounds)
+            z = self._try_noise()
+            for name, network in self.networks.items():
+                self._check_device(name, network)
+            if z is not None:
+                self._try_generator(z, batch, shape, bounds)
+            logits = self._try_discriminator(z, batch)
+            if logits is not None:
+                self._try_loss(logits)
+            for address in self.parts:
+                if address.startswith("augmentations."):
+                    random = batch.row_random(self._random())
+                    self._check(address, self._call(address, batch.samples, random), shape)
+        for update in updates:
+            self._try_update(update, batch, optimizers[update.optimizer])
+
+    def _batch(self) -> Batch:
+        first = self.batches.first(COUNT)
+        processes = self.batches.processes
+        processes.begin_batch(COUNT * processes.size)
+
+        def enough(entry: Tensor) -> Tensor:
+            return entry.expand(COUNT, *entry.shape[1:])
+
+        return evolve(
+            first,
+            samples=enough(first.samples),
+            labels=None if first.labels is None else enough(first.labels),
+            more={name: enough(entry) for name, entry in first.more.items()},
+            total=COUNT * processes.size,
+            rows=processes.rows,
+        )
+
+    def _random(self) -> torch.Generator:
+        return seeded_generator(self.batches.device, 0, "contract")
+
+    def _try_noise(self) -> Tensor | None:
+        noise = self.parts.get("noise")
+        if noise is None:
+            return None
+        if noise.device.type != self.batches.device.type:
+            raise PartError(f"{self.label('noise')} is on {noise.device}; the run is on {self.batches.device}")
+        return self._check("noise", self._call("noise", COUNT, self._random()), (COUNT, noise.z_dim))
+
+    def _check_device(self, name: str, network: nn.Module) -> None:
+        for parameter in network.parameters():
+            if parameter.device.type != self.batches.device.type:
+                label = self.label(network_address(name))
+                raise PartError(f"{label} is on {parameter.device}; move it to the run's {self.batches.device}")
+
+    def _try_generator(self, z: Tensor, batch: Batch, shape: tuple[int, ...], bounds: tuple[float, float]) -> None:
+        generator = self.networks.get("generator")
+        if generator is None or not _can_be_called(generator, batch):
+            return
+        counts = isinstance(getattr(generator, "num_classes", None), int)
+        if "labels" in inputs_of(generator) and self.batches.num_classes is not None and not counts:
+            raise PartError(f"{self.label('generator')} is conditional; it must have an attribute num_classes, an int")
+        self._check("generator", self._call_network("generator", z, batch), shape, bounds)
+        self._try_one_row("generator", z, batch)
+
+    def _try_discriminator(self, z: Tensor | None, batch: Batch) -> Tensor | None:
+        discriminator = self.networks.get("discriminator")
+        if discriminator is None or not _can_be_called(discriminator, batch, z):
+            return None
+        returned = self._call_network("discriminator", batch.samples, batch, z=z)
+        logits = outputs_of(returned).get("logits")
+        if logits is None:
+            raise PartError(f"{self.label('discriminator')} gives no 'logits', but {', '.join(returned) or 'nothing'}")
+        shape = (COUNT, 1, *logits.shape[2:])
+        self._check("discriminator", logits, shape)
+        self._try_one_row("discriminator", batch.samples, batch, z=z)
+        return logits
+
+    def _try_loss(self, logits: Tensor) -> None:
+        loss = self.parts.get("loss")
+        if loss is None or not hasattr(loss, "discriminator") or not hasattr(loss, "generator"):
+            return
+        reals = {"real_logits": logits} if is_relativistic(loss) else {}
+        for call in (loss.discriminator, lambda _, fake_logits: loss.generator(fake_logits, **reals)):
+            self._check("loss", self._guarded("loss", call, logits, logits), ())
+
+    def _try_one_row(self, name: str, first: Tensor, batch: Batch, **named: Tensor | None) -> None:
+        """Make sure that a network can train on a batch of one, as BatchNorm cannot, where the run has such a batch."""
+        if self.batches.shortest_batch > 1:
+            return
+        one, _ = next(batch.split(COUNT))
+        named = {key: None if value is None else value[:1] for key, value in named.items()}
+        try:
+            network = copy.deepcopy(self.networks[name]).train()
+            call_network(network, first[:1], labels=one.labels, **one.more, **named)
+        except _MISFITS as error:
+            raise PartError(
+                f"{self.label(network_address(name))} cannot train on one sample, and with {self.batches.size:,} "
+                f"samples and run.batch_size = {self.batches.batch_size} there is a batch of one; choose another batch "
+                f"size: {error}"
+            ) from error
+
+    def _try_update(self, update: Update, batch: Batch, optimizer: Optimizer) -> None:
+        """Run the loss of an update as training does, and see that its gradient reaches its optimizer's weights."""
+        what = f"{self.label('step')}: the update of '{update.optimizer}'"
+        random, weights = self._random(), weights_of(optimizer)
+
+        def run() -> Any:
+            drawn = update.draw(batch, random) if update.draw else ()
+            return update.loss(batch, batch.row_random(random), *drawn)
+
+        returned = self._guarded("step", run)
+        loss, seen = returned if isinstance(returned, tuple) else (returned, {})
+        self._check_value(what, loss, ())
+        for name, value in (update.observe(seen) if update.observe else seen).items():
+            owner = f"regularizers.{name.partition('/')[0]}"
+            owner = self.label(owner) if owner in self.parts else what
+            self._check_value(f"{owner}: '{name}'" if owner == what else owner, value, ())
+        reached = loss.requires_grad and any(
+            gradient is not None for gradient in torch.autograd.grad(loss, weights, allow_unused=True)
+        )
+        if not reached:
+            raise PartError(f"{what} has a loss that depends on no weight of its optimizer")
+
+    def _call_network(self, name: str, first: Tensor, batch: Batch, **named: Tensor | None) -> Any:
+        return self._guarded(
+            network_address(name),
+            lambda x: call_network(self.networks[name], x, labels=batch.labels, **batch.more, **named),
+            first,
+        )
+
+    def _call(self, address: str, *inputs: Any) -> Any:
+        return self._guarded(address, self.parts[address], *inputs)
+
+    def _guarded(self, address: str, call: Callable[..., Any], *inputs: Any) -> Any:
+        """Call a part; what it raises becomes an error that names the part whose code it came through."""
         try:
             return call(*inputs)
-        except GanfwError:
+        except (GanfwError, PartFailure):
             raise
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            given = ", ".join(f"{tuple(x.shape)}" for x in inputs if isinstance(x, Tensor))
-            raise PartError(f"{labels[name]} fails on {given or 'a small batch'}: {error}") from error
+        except Exception as error:
+            label = self.label(to_blame(error, self.parts) or address)
+            given = ", ".join(f"{tuple(x.shape)}" for x in inputs if isinstance(x, Tensor)) or "a small batch"
+            kind = PartError if isinstance(error, _MISFITS) else PartFailure
+            name = "" if isinstance(error, _MISFITS) else f"{type(error).__name__}: "
+            raise kind(f"{label} fails on {given}: {name}{error}") from error
 
-    with (
-        own_randomness(0, device),
-        torch.no_grad(),
-        evaluation_mode(generator),
-        evaluation_mode(discriminator),
-    ):
-        batch = batches.first(COUNT)
-        real = batch.samples.expand(COUNT, *batch.samples.shape[1:])
-        classes = None if batch.labels is None else batch.labels.expand(COUNT)
-        _check(labels["data"], real, shape, device, (0.0, 1.0) if is_image else None)
-        if noise.device.type != device.type:
-            raise PartError(f"{labels['noise']} is on {noise.device}; the run is on {device}")
-        z = run("noise", noise, COUNT, seeded_generator(device, 0, "contract"))
-        _check(labels["noise"], z, (COUNT, noise.z_dim), device)
-        for name, network in (("generator", generator), ("discriminator", discriminator)):
-            for parameter in network.parameters():
-                if parameter.device.type != device.type:
-                    raise PartError(f"{labels[name]} is on {parameter.device}; move it to the run's {device}")
-            require_labels(network, labels[name], labels["data"], batches)
-        if takes_labels(generator) and not isinstance(getattr(generator, "num_classes", None), int):
-            raise PartError(f"{labels['generator']} is conditional; it must have an attribute num_classes, an int")
-        fake = run("generator", lambda z: call_with_labels(generator, z, classes), z)
-        _check(labels["generator"], fake, shape, device, (0.0, 1.0) if is_image else None)
+    def _check(
+        self, address: str, value: object, shape: tuple[int, ...], bounds: tuple[float, float] | None = None
+    ) -> Tensor:
+        return self._check_value(self.label(address), value, shape, bounds)
 
-        def discriminate(samples: Tensor) -> Tensor:
-            return call_with_labels(discriminator, samples, classes)
-
-        logits = run("discriminator", discriminate, real)
-        _check(labels["discriminator"], logits, (COUNT, 1), device)
-        if batches.shortest_batch == 1:
-            one_class = None if classes is None else classes[:1]
-            _check_training_on_one(labels["generator"], generator, z[:1], one_class, batches)
-            _check_training_on_one(labels["discriminator"], discriminator, real[:1], one_class, batches)
-        reals = {"real_logits": logits} if is_relativistic(loss) else {}
-        for value in (
-            run("loss", loss.discriminator, logits, logits),
-            run("loss", lambda fake_logits: loss.generator(fake_logits, **reals), logits),
-        ):
-            _check(labels["loss"], value, (), device)
-        draws = RowRandom(seeded_generator(device, 0, "contract"), COUNT)
-        for name, augmentation in augmentations.items():
-            address = f"augmentations.{name}"
-            _check(labels[address], run(address, augmentation, real, draws), shape, device)
-        for regularizer_name, regularizer in regularizers.items():
-            address = f"regularizers.{regularizer_name}"
-            for name in ("discriminator", "generator"):
-                if not hasattr(regularizer, name):
-                    continue
-                with torch.enable_grad():
-                    context = UpdateContext(
-                        real=real,
-                        fake=fake,
-                        real_logits=discriminate(real),
-                        fake_logits=discriminate(fake),
-                        labels=classes,
-                        discriminate=discriminate,
-                        generator=generator,
-                        discriminator=discriminator,
-                        random=draws,
-                    )
-                    _check(labels[address], run(address, getattr(regularizer, name), context), (), device)
+    def _check_value(
+        self, label: str, value: object, shape: tuple[int, ...], bounds: tuple[float, float] | None = None
+    ) -> Tensor:
+        if not isinstance(value, Tensor):
+            raise PartError(f"{label} gives {type(value).__name__}, not a tensor")
+        if tuple(value.shape) != shape:
+            raise PartError(f"{label} gives shape {tuple(value.shape)}; {shape} is needed")
+        if value.dtype != torch.float32:
+            raise PartError(f"{label} gives {value.dtype}; torch.float32 is needed")
+        if value.device.type != self.batches.device.type:
+            raise PartError(f"{label} gives a tensor on {value.device}; the run is on {self.batches.device}")
+        if not torch.isfinite(value).all():
+            raise PartError(f"{label} gives values that are not finite")
+        low, high = (float(value.min()), float(value.max())) if bounds else (0.0, 0.0)
+        if bounds and not (bounds[0] <= low and high <= bounds[1]):
+            least, most = (f"{bound:g}" for bound in bounds)
+            raise PartError(f"{label} gives values from {low:.3g} to {high:.3g}; images must be in [{least}, {most}]")
+        return value
 
 
-def _check_training_on_one(
-    label: str, network: nn.Module, inputs: Tensor, classes: Tensor | None, batches: Batches
-) -> None:
-    """Make sure that a network can train on a batch of one sample, as BatchNorm cannot; a copy of it is tried."""
-    try:
-        call_with_labels(copy.deepcopy(network).train(), inputs, classes)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise PartError(
-            f"{label} cannot train on one sample, and with {batches.size:,} samples and run.batch_size = "
-            f"{batches.batch_size} there is a batch of one; choose another batch size: {error}"
-        ) from error
-
-
-def require_labels(network: nn.Module | type[nn.Module], label: str, data_label: str, batches: Batches) -> None:
-    """Make sure that the data has the labels that a conditional network asks for.
-
-    Args:
-        network: the network, or its class.
-        label: how errors name it.
-        data_label: how errors name the data.
-        batches: the data.
-
-    Raises:
-        PartError: it has not.
-    """
-    if not takes_labels(network):
-        return
-    labels = batches.first(1).labels
-    if labels is None or batches.num_classes is None:
-        raise PartError(f"{label} is conditional on labels, which {data_label} does not have")
-    if labels.dtype != torch.int64:
-        raise PartError(f"{data_label} gives labels of {labels.dtype}; torch.int64 is needed")
-
-
-def _check(
-    label: str,
-    value: object,
-    shape: tuple[int, ...],
-    device: torch.device,
-    bounds: tuple[float, float] | None = None,
-) -> None:
-    if not isinstance(value, Tensor):
-        raise PartError(f"{label} gives {type(value).__name__}, not a tensor")
-    if tuple(value.shape) != shape:
-        raise PartError(f"{label} gives shape {tuple(value.shape)}; {shape} is needed")
-    if value.dtype != torch.float32:
-        raise PartError(f"{label} gives {value.dtype}; torch.float32 is needed")
-    if value.device.type != device.type:
-        raise PartError(f"{label} gives a tensor on {value.device}; the run is on {device}")
-    if not torch.isfinite(value).all():
-        raise PartError(f"{label} gives values that are not finite")
-    low, high = (float(value.min()), float(value.max())) if bounds else (0.0, 0.0)
-    if bounds and not (bounds[0] <= low and high <= bounds[1]):
-        raise PartError(f"{label} gives values from {low:.3g} to {high:.3g}; images must be in [0, 1]")
+def _can_be_called(network: nn.Module, batch: Batch, z: Tensor | None = None) -> bool:
+    """Whether the data and the noise give a network what it asks for; if not, only its step can."""
+    there = {"labels": batch.labels, "z": z, **batch.more}
+    return all(there.get(name) is not None for name, required in inputs_of(network).items() if required)

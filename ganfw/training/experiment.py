@@ -1,29 +1,34 @@
-"""An experiment: parts that fit together, on one device. Assembled from a recipe, or composed by hand."""
+"""An experiment: parts that fit together, on one device. Built from a recipe, or composed by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from attrs import field, frozen
+from attrs import Factory, define, field
 from torch import nn
 
 from ganfw.data import Data
-from ganfw.distributed.noise import SharedNoise
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
 from ganfw.engine.precision import require_precision
-from ganfw.engine.random_streams import derive_seed, own_randomness
+from ganfw.engine.sampling import SampleSource
+from ganfw.engine.updates import Step, Update, check_updates, weights_of
 from ganfw.errors import PartError
 from ganfw.plugins.registry import RegisteredPart
-from ganfw.protocols import Augmentation, Averaging, Loss, Noise, Regularizer, Schedule, Step
-from ganfw.recipe.resolution import ResolvedRecipe
+from ganfw.protocols import Augmentation, Averaging, Loss, Noise, Regularizer, Sampler, Schedule
+from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.settings import RunSettings
+from ganfw.recipe.tables import network_address
 from ganfw.training.batches import Batches
-from ganfw.training.callback import Callback
-from ganfw.training.contract import check_fit, require_labels
+from ganfw.training.builder import Builder
+from ganfw.training.contract import check_fit
 
 
-@frozen(eq=False)
+def _names(parts: Mapping[str, Any]) -> str:
+    return ", ".join(parts) or "none"
+
+
+@define(eq=False, kw_only=True)
 class Experiment:
     """Everything that training needs.
 
@@ -31,21 +36,24 @@ class Experiment:
 
     Attributes:
         data: real samples: `TensorData`, or a torch `Dataset`.
-        noise: the sampler of the generator's input.
-        generator: `(n, z_dim)` to `(n, *sample_shape)` float32; images in [0, 1].
-        discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
-        loss: scalars from logits.
-        optimizers: `"generator"` and `"discriminator"`, each with its own network's parameters.
-        step: does the updates; it was given the parts above, regularizers and augmentations among them.
-        regularizers: further terms of the losses, by name.
+        networks: by name: `"generator"`, `"discriminator"` and any others that the step asks for.
+        optimizers: by name, each with the parameters of one network or of several.
+        step: what is minimised, as updates.
+        noise: the sampler of the generator's input, or None.
+        loss: scalars from logits, or None.
+        regularizers: further terms of the losses, and limits of weights, by name.
         augmentations: changes of what the discriminator sees, by name.
         schedules: learning rates along the way, by the name of an optimizer.
-        averaging: a mean of the generator's weights to sample from, or None.
-        callbacks: told of what happens, in this order, by name.
+        averaging: means of networks' weights to sample with, by name.
+        sampler: makes samples; None for the generator from noise.
+        callbacks: called at the events of training, in this order, by name.
+        clip_norms: the largest norm of the gradient that an optimizer steps on, by its name.
         settings: the `[run]` table.
-        resolved: the recipe this was assembled from, or None if it was composed by hand.
-        world: the processes that train it together.
+        resolved: the recipe this was built from, or None if it was composed by hand.
+        processes: the processes that train it together.
         batches: the data as it is served, on the device.
+        initial_weights: of networks that started from saved weights, where these came from, and their hash.
+        updates: the updates of the step.
 
     Raises:
         PartError: parts do not fit together; the message names the part and its package.
@@ -53,47 +61,40 @@ class Experiment:
         InputError: the settings' device does not exist here, or lacks the precision.
     """
 
-    data: Data
-    noise: Noise
-    generator: nn.Module
-    discriminator: nn.Module
-    loss: Loss
-    optimizers: Mapping[str, torch.optim.Optimizer]
-    step: Step
-    callbacks: Mapping[str, Callback] = field(factory=dict)
-    regularizers: Mapping[str, Regularizer] = field(factory=dict, kw_only=True)
-    augmentations: Mapping[str, Augmentation] = field(factory=dict, kw_only=True)
-    schedules: Mapping[str, Schedule] = field(factory=dict, kw_only=True)
-    averaging: Averaging | None = field(default=None, kw_only=True)
+    data: Data = field(repr=False)
+    networks: Mapping[str, nn.Module] = field(repr=_names)
+    optimizers: Mapping[str, torch.optim.Optimizer] = field(repr=_names)
+    step: Step = field(repr=lambda step: type(step).__name__)
+    noise: Noise | None = field(default=None, repr=lambda noise: type(noise).__name__)
+    loss: Loss | None = field(default=None, repr=lambda loss: type(loss).__name__)
+    regularizers: Mapping[str, Regularizer] = field(factory=dict, repr=_names)
+    augmentations: Mapping[str, Augmentation] = field(factory=dict, repr=_names)
+    schedules: Mapping[str, Schedule] = field(factory=dict, repr=_names)
+    averaging: Mapping[str, Averaging] = field(factory=dict, repr=_names)
+    sampler: Sampler | None = field(default=None, repr=lambda sampler: type(sampler).__name__)
+    callbacks: Mapping[str, Any] = field(factory=dict, repr=_names)
+    clip_norms: Mapping[str, float] = field(factory=dict)
     settings: RunSettings = field(factory=RunSettings)
-    resolved: ResolvedRecipe | None = None
-    world: ProcessGroup = field(factory=ProcessGroup)
-    batches: Batches = field(init=False)
+    resolved: ResolvedRecipe | None = field(default=None, repr=False)
+    processes: ProcessGroup = field(factory=ProcessGroup, repr=False)
+    batches: Batches = field(default=Factory(lambda experiment: _served(experiment), takes_self=True), repr=False)
+    initial_weights: Mapping[str, Mapping[str, str]] = field(factory=dict, repr=False)
+    updates: tuple[Update, ...] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        device = choose_device(self.settings.device)
-        self.world.require_shareable(device)
-        require_precision(self.settings.precision, device)
-        batches = open_batches(self.data, self.settings, device, self.world)
-        object.__setattr__(self, "batches", batches)
-        object.__setattr__(self, "data", batches.data)  # the copy on the device is the only one kept
-        if self.world.size > 1:
+        self.data = self.batches.data  # the copy on the device is the only one kept
+        self.processes.require_shareable(self.device)
+        require_precision(self.settings.precision, self.device)
+        if self.processes.size > 1:
             self._require_no_statistics()
         for name in self.schedules:
             if name not in self.optimizers:
                 raise PartError(f"schedule '{name}' is of no optimizer; they are {', '.join(self.optimizers)}")
             for group in self.optimizers[name].param_groups:
                 group.setdefault("initial_lr", group["lr"])
-        check_fit(
-            batches,
-            self.noise,
-            self.generator,
-            self.discriminator,
-            self.loss,
-            self.regularizers,
-            self.augmentations,
-            self._label,
-        )
+        self.updates = tuple(self.step.updates())
+        check_updates(self.label("step"), self.updates, self.optimizers)
+        check_fit(self)
 
     @property
     def device(self) -> torch.device:
@@ -101,115 +102,95 @@ class Experiment:
         return self.batches.device
 
     @property
-    def offers(self) -> Mapping[str, RegisteredPart]:
-        """The registered parts by their recipe table, empty where the experiment was composed by hand."""
-        return self.resolved.offers if self.resolved else {}
+    def source(self) -> SampleSource:
+        """What samples are made with: networks with mean weights, where there are any, ready to be sampled from."""
+        means = {name: mean for each in self.averaging.values() for name, mean in each.networks.items()}
+        return SampleSource({**self.networks, **means}, self.noise, self.sampler)
+
+    def label(self, address: str) -> str:
+        """Return how errors name the part at an address: `"generator"`, `"networks.encoder"`, `"callbacks.samples"`."""
+        if self.resolved and address in self.resolved.parts:
+            return str(self.resolved.parts[address])
+        part = self.parts().get(address, self.step if address == "step" else None)
+        return f"{address} {type(part).__name__}"
 
     @property
-    def sampled_generator(self) -> nn.Module:
-        """The generator that samples are drawn from: the one with averaged weights, if there is one."""
-        return self.averaging.network if self.averaging else self.generator
+    def registered(self) -> Mapping[str, RegisteredPart]:
+        """The registered parts by their recipe table, empty where the experiment was composed by hand."""
+        return self.resolved.parts if self.resolved else {}
 
-    def _label(self, address: str, part: object) -> str:
-        """Say how errors name a part."""
-        return str(self.offers.get(address) or f"{address} {type(part).__name__}")
+    def followers(self) -> dict[str, list[Callable[[], None]]]:
+        """Return which means take in weights after the step of each optimizer."""
+        found: dict[str, list[Callable[[], None]]] = {}
+        for each in self.averaging.values():
+            owned = {id(weight) for name in each.networks for weight in self.networks[name].parameters()}
+            for name, optimizer in self.optimizers.items():
+                if any(id(weight) in owned for weight in weights_of(optimizer)):
+                    found.setdefault(name, []).append(each.update)
+        return found
+
+    def parts(self) -> dict[str, Any]:
+        """Return every part, by its address in a recipe."""
+        tables: dict[str, Mapping[str, Any]] = {
+            "regularizers": self.regularizers,
+            "augmentations": self.augmentations,
+            "optimizer": self.optimizers,
+            "averaging": self.averaging,
+            "callbacks": self.callbacks,
+        }
+        single = {"data": self.data, "noise": self.noise, "loss": self.loss, "step": self.step, "sampler": self.sampler}
+        return {
+            **{address: part for address, part in single.items() if part is not None},
+            **{network_address(name): network for name, network in self.networks.items()},
+            **{f"{table}.{name}": part for table, parts in tables.items() for name, part in parts.items()},
+        }
+
+    def stateful_parts(self) -> dict[str, Any]:
+        """Return every part that has state to save, by its address."""
+        return {address: part for address, part in self.parts().items() if hasattr(part, "state_dict")}
 
     def _require_no_statistics(self) -> None:
         """Make sure that no part sees only this process's rows and yet remembers what it saw."""
-        for table, parts in (("augmentations", self.augmentations), ("regularizers", self.regularizers)):
-            for name, part in parts.items():
+        for table in ("augmentations", "regularizers"):
+            for name, part in getattr(self, table).items():
                 if hasattr(part, "observe") or (hasattr(part, "state_dict") and part.state_dict()):
-                    label = self._label(f"{table}.{name}", part)
-                    raise PartError(f"{label} keeps statistics of its own process; train in one")
-
-    def stateful_parts(self) -> dict[str, Any]:
-        """Return every part that has state to save, by its name."""
-        parts: dict[str, Any] = {
-            "data": self.data,
-            "noise": self.noise,
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "loss": self.loss,
-            "step": self.step,
-            "averaging": self.averaging,
-            **{f"regularizers.{name}": regularizer for name, regularizer in self.regularizers.items()},
-            **{f"augmentations.{name}": augmentation for name, augmentation in self.augmentations.items()},
-            **{f"optimizer.{name}": optimizer for name, optimizer in self.optimizers.items()},
-            **{f"callbacks.{name}": callback for name, callback in self.callbacks.items()},
-        }
-        return {name: part for name, part in parts.items() if hasattr(part, "state_dict")}
+                    raise PartError(
+                        f"{self.label(f'{table}.{name}')} keeps statistics of its own process; train in one"
+                    )
 
 
-def open_batches(data: Data, settings: RunSettings, device: torch.device, world: ProcessGroup) -> Batches:
-    """Serve a process's rows of `data` on `device` as the settings say."""
-    return Batches(data, settings.batch_size, settings.seed, device, settings.workers, world)
+def _served(experiment: Experiment) -> Batches:
+    settings = experiment.settings
+    device = choose_device(settings.device)
+    return Batches(experiment.data, settings.batch_size, settings.seed, device, settings.workers, experiment.processes)
 
 
-def assemble(resolved: ResolvedRecipe, world: ProcessGroup | None = None) -> Experiment:
-    """Build every part that a recipe names, in order: data, noise, networks, loss, optimizers, step, callbacks.
-
-    Regularizers and augmentations follow the loss, schedules and the averaging follow the optimizers.
-
-    Each network is initialised from a random stream of its own, so that changing one leaves the other's start
-    as it was. torch's global random state is left as it was.
-
-    Args:
-        resolved: the recipe.
-        world: the processes that will train together; all but the leading one get no callbacks. None for this alone.
+def build_experiment(builder: Builder) -> Experiment:
+    """Build every part of a recipe, and put them together.
 
     Raises:
-        PartError: a part cannot be built, asks for a fact that is not known yet, or does not fit.
+        PartError: a part cannot be built, or does not fit.
         DataError: data is missing or damaged.
         InputError: a part refuses a parameter, or the device does not exist here.
     """
-    settings = resolved.settings
-    world = world or ProcessGroup()
-    device = choose_device(settings.device)
-    facts: dict[str, Any] = {"seed": settings.seed, "device": device}
-
-    def build(address: str, **changed: Any) -> Any:
-        with own_randomness(derive_seed(settings.seed, "build", address), device):
-            return resolved.offers[address].build({**facts, **changed}, resolved.parameters(address))
-
-    data = build("data")
-    batches = open_batches(data, settings, device, world)
-    facts["sample_shape"], facts["num_classes"] = batches.sample_shape, batches.num_classes
-    facts["noise"] = build("noise")
-    facts["z_dim"] = facts["noise"].z_dim
-    for name in ("generator", "discriminator"):
-        network = resolved.offers[name].load()
-        if isinstance(network, type) and issubclass(network, nn.Module):  # told before it fails for want of classes
-            require_labels(network, str(resolved.offers[name]), str(resolved.offers["data"]), batches)
-        facts[name] = build(name).to(device)
-    facts["loss"] = build("loss")
-    for table in ("regularizers", "augmentations"):
-        facts[table] = {name: build(f"{table}.{name}") for name in resolved.names_in(table)}
-        if facts[table] and table not in resolved.offers["step"].signature().facts:
-            raise PartError(f"{resolved.offers['step']} does not use the recipe's {table}: {', '.join(facts[table])}")
-    optimizers = {}
-    for name in ("generator", "discriminator"):
-        facts["parameters"] = list(facts[name].parameters())
-        optimizers[name] = facts[f"{name}_optimizer"] = build(f"optimizer.{name}")
-    del facts["parameters"]
-    step_noise = facts["noise"] if world.size == 1 else SharedNoise(facts["noise"], world)
-    step = build("step", noise=step_noise)
-    schedules = {name: build(f"schedule.{name}") for name in resolved.names_in("schedule")}
-    averaging = build("averaging") if "averaging" in resolved.offers else None
-    callbacks = {name: build(f"callbacks.{name}") for name in resolved.names_in("callbacks") if world.leads}
+    resolved = builder.resolved
+    clip_norms = {name: resolved.own_keys(f"optimizer.{name}")["clip_norm"] for name in resolved.names_in("optimizer")}
     return Experiment(
-        data=batches.data,
-        noise=facts["noise"],
-        generator=facts["generator"],
-        discriminator=facts["discriminator"],
-        loss=facts["loss"],
-        optimizers=optimizers,
-        step=step,
-        regularizers=facts["regularizers"],
-        augmentations=facts["augmentations"],
-        schedules=schedules,
-        averaging=averaging,
-        callbacks=callbacks,
-        settings=settings,
+        data=builder.batches.data,
+        batches=builder.batches,
+        noise=builder.optional("noise"),
+        networks=builder.networks(),
+        loss=builder.optional("loss"),
+        regularizers=builder.parts_in("regularizers"),
+        augmentations=builder.parts_in("augmentations"),
+        optimizers=builder.parts_in("optimizer"),
+        step=builder.part("step"),
+        schedules=builder.parts_in("schedule"),
+        averaging=builder.parts_in("averaging"),
+        sampler=builder.optional("sampler"),
+        callbacks=builder.parts_in("callbacks") if builder.processes.is_main else {},
+        clip_norms={name: norm for name, norm in clip_norms.items() if norm is not None},
+        settings=resolved.settings,
         resolved=resolved,
-        world=world,
+        processes=builder.processes,
     )

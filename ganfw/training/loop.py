@@ -1,4 +1,4 @@
-"""The training loop. It owns when things happen; the step part owns what, and callbacks own telling."""
+"""The training loop. It owns when things happen; the step part owns what is minimised, and callbacks report."""
 
 import contextlib
 import sys
@@ -9,23 +9,28 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ganfw.data import Batch
 from ganfw.distributed.batch_norm import synchronised_batch_norm
-from ganfw.distributed.process_group import Word
-from ganfw.engine.averaging import averaged_weights
-from ganfw.engine.compilation import compile_blocker, compiling
-from ganfw.engine.gradients import averaged_gradients
+from ganfw.distributed.process_group import Command
+from ganfw.engine.compilation import Compiler, compile_blocker
 from ganfw.engine.kernels import fast_kernels
-from ganfw.engine.optimizers import lean_optimizers
 from ganfw.engine.precision import computing_in
 from ganfw.engine.random_streams import derive_seed, global_state, seed_global, seeded_generator, set_global_state
 from ganfw.engine.regions import each_within, region
-from ganfw.errors import RunError
+from ganfw.engine.updates import Updater
+from ganfw.errors import GanfwError, PartFailure, RunError
 from ganfw.files import locked
+from ganfw.plugins.registry import describe
 from ganfw.plugins.signature import show
-from ganfw.run.optimizer_state import check_optimizer_state
-from ganfw.training.callback import EVENTS, Callback
+from ganfw.training.contract import to_blame, unchanged
 from ganfw.training.experiment import Experiment
-from ganfw.training.means import Window
+from ganfw.training.means import RunningMeans, check_statistics
+from ganfw.training.optimizer_state import check_optimizer_state
+
+EVENTS = ("on_start", "on_log", "on_step", "on_step_end", "on_end")
+"""The methods of a callback that a training run calls."""
+WORTH_COMPILING = 10_000
+"""With `run.compile = "auto"`, runs of fewer steps are not compiled: they would not win back what compiling takes."""
 
 
 class Training:
@@ -36,6 +41,7 @@ class Training:
         directory: the run directory, or None if nothing is to be written.
         step: steps done.
         total_steps: steps to do.
+        compiles: whether losses are compiled, decided before the first step.
         means: the statistics of the last window that ended.
         warnings: names of what callbacks found wrong in that window.
         stop_reason: why training was asked to stop, or `""`.
@@ -61,7 +67,9 @@ class Training:
         self.means: dict[str, float] = {}
         self.warnings: list[str] = []
         self.stop_reason = ""
-        self._window = Window(experiment.world)
+        self.compiles = settings.compile is True or (settings.compile == "auto" and self.total_steps >= WORTH_COMPILING)
+        self._means = RunningMeans(experiment.processes)
+        self._statistics: set[str] = set()
         self._random = seeded_generator(experiment.device, settings.seed, "training")
         self._global_state: dict[str, Any] | None = None
         self._listeners: dict[str, list[tuple[str, Callable[[Training], None]]]] = {}
@@ -92,8 +100,8 @@ class Training:
         return self.step >= self.total_steps
 
     @property
-    def window_is_partial(self) -> bool:
-        """Whether `means` are of a window that the end of training cut short."""
+    def means_are_partial(self) -> bool:
+        """Whether `means` are of fewer steps than usual, for training ended there."""
         return self.step % self.experiment.settings.log_every_steps != 0
 
     def stop(self, reason: str) -> None:
@@ -101,10 +109,10 @@ class Training:
         self.stop_reason = self.stop_reason or reason
 
     def say(self, text: str) -> None:
-        """Print a line on standard error, above the progress bar if there is one; the leading process does."""
+        """Print a line on standard error, above the progress bar if there is one; the main process does."""
         from tqdm import tqdm
 
-        if self.experiment.world.leads:
+        if self.experiment.processes.is_main:
             tqdm.write(text, file=sys.stderr)
 
     def require_directory(self, who: str) -> Path:
@@ -127,34 +135,44 @@ class Training:
             RunError: another process is training this run, or a callback cannot write.
             TrainingError: a callback found a value that is not finite.
         """
-        with locked(self.directory) if self.directory else contextlib.nullcontext(), self.engine():
-            self._run()
+        with locked(self.directory) if self.directory else contextlib.nullcontext(), self.engine() as updater:
+            self._run(updater)
 
     @contextlib.contextmanager
-    def engine(self) -> Iterator[None]:
-        """Within the block, compute as the settings say."""
+    def engine(self) -> Iterator[Updater]:
+        """Within the block, compute as the settings say, and make updates with what it gives."""
         experiment = self.experiment
-        networks = (experiment.generator, experiment.discriminator)
+        settings, networks = experiment.settings, tuple(experiment.networks.values())
         with contextlib.ExitStack() as stack:
             stack.enter_context(fast_kernels(experiment.device))
-            if experiment.settings.sync_batch_norm:
-                stack.enter_context(synchronised_batch_norm(experiment.world, *networks))
-            stack.enter_context(lean_optimizers(*experiment.optimizers.values()))
-            stack.enter_context(averaged_gradients(experiment.world, *experiment.optimizers.values()))
-            if experiment.averaging:
-                stack.enter_context(averaged_weights(experiment.averaging, experiment.optimizers["generator"]))
-            compiles = experiment.settings.compile
-            if compiles and (reason := compile_blocker(experiment.device, experiment.world)):
-                self.say(f"run.compile: not compiled: {reason}")
-                compiles = False
-            if compiles:
-                batches = experiment.batches
-                rows = min(batches.batch_size, batches.size)
-                stack.enter_context(compiling(experiment.device, rows, self.say))
-            stack.enter_context(computing_in(experiment.settings.precision, *networks, compiled=compiles))
-            yield
+            if settings.sync_batch_norm:
+                stack.enter_context(synchronised_batch_norm(experiment.processes, *networks))
+            stack.enter_context(computing_in(settings.precision, experiment.device, *networks))
+            compiler = self._compiler()
+            if compiler:
+                stack.enter_context(compiler.active())
+            yield Updater(
+                experiment.optimizers,
+                experiment.processes,
+                settings.accumulate,
+                experiment.clip_norms,
+                experiment.followers(),
+                compiler,
+            )
 
-    def _run(self) -> None:
+    def _compiler(self) -> Compiler | None:
+        experiment = self.experiment
+        if not self.compiles:
+            return None
+        if reason := compile_blocker(experiment.device, experiment.processes):
+            self.say(f"run.compile: not compiled: {reason}")
+            return None
+        batches = experiment.batches
+        rows = -(-min(batches.batch_size, batches.size) // experiment.settings.accumulate)
+        parts = {address: part for address, part in experiment.parts().items() if not address.startswith("callbacks.")}
+        return Compiler(experiment.device, rows, self.say, lambda: unchanged(parts, experiment.device))
+
+    def _run(self, updater: Updater) -> None:
         device = self.experiment.device
         outside = global_state(device)
         if self._global_state is None:
@@ -164,13 +182,13 @@ class Training:
         self._listeners = {event: self._listeners_to(event) for event in EVENTS}
         self._started = time.perf_counter()
         try:
-            self._tell("on_start")
+            self._call("on_start")
             self._agree()
             while not self.finished and not self.stop_reason:
-                self._run_epoch()
-            if self.finished and self.window_is_partial:
+                self._run_epoch(updater)
+            if self.finished and self.means_are_partial:
                 self._log()  # and leave the window open: a resume with more epochs goes on with it
-            self._tell("on_end")
+            self._call("on_end")
             self._agree()
         finally:
             self._seconds_before = self.seconds
@@ -178,22 +196,37 @@ class Training:
             self._global_state = global_state(device)
             set_global_state(outside, device)
 
-    def _run_epoch(self) -> None:
+    def _run_epoch(self, updater: Updater) -> None:
         """Run what is left of an epoch."""
         epoch, first_batch = divmod(self.step, self.experiment.batches.per_epoch)
-        for batch in each_within("data", self.experiment.batches.epoch(epoch, first_batch)):
+        for batch in each_within("data", self.experiment.batches.epoch(epoch, first_batch, self.total_steps)):
             self._set_rates()
             with region("step"):
-                self._window.add(self.experiment.step(batch, self._random))
+                self._make_updates(updater, batch)
             self.step += 1
             if self.step % self.experiment.settings.log_every_steps == 0:
                 self._log()
-                self._window.clear()
-            self._tell("on_step")
-            self._tell("on_step_end")
+                self._means.clear()
+            self._call("on_step")
+            self._call("on_step_end")
             self._agree()
             if self.finished or self.stop_reason:
                 return
+
+    def _make_updates(self, updater: Updater, batch: Batch) -> None:
+        """Make the updates of a step, and note its statistics; those of a name seen first are checked."""
+        experiment = self.experiment
+        try:
+            statistics = updater.run(experiment.step, experiment.updates, batch, self._random)
+        except GanfwError:
+            raise
+        except Exception as error:
+            label = experiment.label(to_blame(error, experiment.parts()) or "step")
+            raise PartFailure(f"{label} fails in step {self.step + 1}: {describe(error)}") from error
+        if not statistics.keys() <= self._statistics:
+            check_statistics(experiment.label("step"), statistics, experiment.device)
+            self._statistics |= statistics.keys()
+        self._means.add(statistics)
 
     def _set_rates(self) -> None:
         """Give optimizers that have a schedule the learning rate of the step to come."""
@@ -203,49 +236,51 @@ class Training:
                 group["lr"] = group["initial_lr"] * factor
 
     def _log(self) -> None:
-        self.means = self._window.means()
+        self.means = self._means.means()
         self.warnings = []
-        self._tell("on_log")
+        self._call("on_log")
 
     def _agree(self) -> None:
-        """Let the leading process say how it goes on, and the others follow."""
-        world = self.experiment.world
-        if world.leads:
-            world.say(Word.STOP if self.stop_reason else Word.GO_ON)
+        """Let the main process decide how it continues, and the others follow."""
+        processes = self.experiment.processes
+        if processes.is_main:
+            processes.broadcast(Command.STOP if self.stop_reason else Command.CONTINUE)
             return
-        while (word := world.hear()) is Word.GATHER:
-            self._window.state_dict()
-        self.stop_reason = "the leading process" if word is Word.STOP else ""
+        while (command := processes.broadcast()) is Command.GATHER:
+            self._means.state_dict()
+        self.stop_reason = "the main process" if command is Command.STOP else ""
 
     def _listeners_to(self, event: str) -> list[tuple[str, Callable[["Training"], None]]]:
-        """Return the named methods of callbacks that an event calls: those that override it."""
-        methods = {name: getattr(callback, event) for name, callback in self.experiment.callbacks.items()}
-        nothing = getattr(Callback, event)
-        return [
-            (f"callbacks.{name}", method)
-            for name, method in methods.items()
-            if getattr(method, "__func__", None) is not nothing
-        ]
+        """Return the named methods of callbacks that an event calls: those that do something."""
+        methods = {f"callbacks.{name}": getattr(each, event) for name, each in self.experiment.callbacks.items()}
+        return [(name, method) for name, method in methods.items() if not getattr(method, "does_nothing", False)]
 
-    def _tell(self, event: str) -> None:
-        for name, listen in self._listeners[event]:
-            with region(name):
-                listen(self)
+    def _call(self, event: str) -> None:
+        for address, listen in self._listeners[event]:
+            with region(address):
+                try:
+                    listen(self)
+                except GanfwError:
+                    raise
+                except (Exception, SystemExit) as error:
+                    what = f"{self.experiment.label(address)} fails in {event} after step {self.step}"
+                    raise PartFailure(f"{what}: {describe(error)}") from error
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resume needs to go on bit for bit; asking changes nothing.
 
-        Of several processes only the leading one can be asked, and only while it trains.
+        Of several processes only the main one can be asked, and only while it trains.
         """
         running = self._started is not None
-        world = self.experiment.world
-        world.say(Word.GATHER)
+        processes = self.experiment.processes
+        processes.broadcast(Command.GATHER)
         return {
-            "processes": world.size,
+            "processes": processes.size,
             "step": self.step,
             "seconds": self.seconds,
             "means": self.means,
-            "window": self._window.state_dict(),
+            "compiles": self.compiles,
+            "running_means": self._means.state_dict(),
             "random": {
                 "training": self._random.get_state(),
                 "global": global_state(self.experiment.device) if running else self._global_state,
@@ -260,11 +295,11 @@ class Training:
             RunError: the state is of an experiment with other parts, of other optimizers, or of another number of
                 processes.
         """
-        world = self.experiment.world
-        if state["processes"] != world.size:
+        processes = self.experiment.processes
+        if state["processes"] != processes.size:
             raise RunError(
-                f"the run was trained by {state['processes']} processes and goes on exactly with as many only, "
-                f"not with {world.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume …"
+                f"the run was trained by {state['processes']} processes and continues exactly with as many only, "
+                f"not with {processes.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume …"
             )
         parts = self.experiment.stateful_parts()
         for name in sorted(state["parts"].keys() ^ parts.keys()):
@@ -277,7 +312,8 @@ class Training:
         self.step = state["step"]
         self.means = state["means"]
         self._seconds_before = state["seconds"]
-        self._window.load_state_dict(state["window"], self.experiment.device)
+        self.compiles = state["compiles"]
+        self._means.load_state_dict(state["running_means"], self.experiment.device)
         self._random.set_state(state["random"]["training"])
         self._global_state = state["random"]["global"]
 

@@ -1,4 +1,4 @@
-"""What each network minimises: the loss of what the discriminator says, and the terms of regularizers."""
+"""What the two networks of a GAN minimise: the loss of what the discriminator says, and the terms of penalties."""
 
 import inspect
 from collections.abc import Mapping
@@ -7,18 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganfw.data import Batch
-from ganfw.engine.networks import call_with_labels, treats_rows_alone
+from ganfw.data import Batch, RowRandom
+from ganfw.engine.networks import call_network, outputs_of, treats_rows_alone
 from ganfw.errors import InputError
 from ganfw.protocols import Augmentation, Loss, Regularizer, UpdateContext
 
+Outputs = Mapping[str, Tensor]
+
 
 class Objective:
-    """Computes the losses of both networks, for any step part to differentiate.
+    """Computes the losses of a generator and a discriminator, as the updates of any step want them.
 
-    Attributes:
-        statistics: the terms of regularizers in the last passes, 0 where a lazy one was left out, and what adaptive
-            augmentations tell: detached scalars on the device, by name.
+    Each loss returns a scalar and, by name, the terms of penalties: `r1/discriminator`.
     """
 
     def __init__(
@@ -28,76 +28,110 @@ class Objective:
         loss: Loss,
         regularizers: Mapping[str, Regularizer] | None = None,
         augmentations: Mapping[str, Augmentation] | None = None,
+        networks: Mapping[str, nn.Module] | None = None,
     ) -> None:
         """Put an objective together.
 
         Args:
             generator: `(n, z_dim)` to `(n, *sample_shape)`.
-            discriminator: `(n, *sample_shape)` to logits `(n, 1)`.
+            discriminator: `(n, *sample_shape)` to logits `(n, 1, ...)`, or to outputs by name.
             loss: scalars from logits.
-            regularizers: further terms, by name.
+            regularizers: further terms, and limits of weights, by name.
             augmentations: what happens to samples before the discriminator sees them, in order.
+            networks: what penalties are given as `context.networks`; by default, these two.
 
         Raises:
             InputError: a regularizer or an augmentation has the name of the losses.
         """
         for kind, named in (("a regularizer", regularizers), ("an augmentation", augmentations)):
             if "loss" in (named or {}):
-                raise InputError(f"{kind} cannot be named 'loss', for what it tells stands beside loss/discriminator")
-        self.statistics: dict[str, Tensor] = {}
+                raise InputError(f"{kind} cannot be named 'loss', for what it logs stands beside loss/discriminator")
         self._generator = generator
         self._discriminator = discriminator
+        self._networks = networks or {"generator": generator, "discriminator": discriminator}
         self._loss = loss
         self._regularizers: dict[str, Any] = dict(regularizers or {})
-        self._augmentations = dict(augmentations or {})
+        self._augmentations: dict[str, Any] = dict(augmentations or {})
         self._is_relativistic = is_relativistic(loss)
-        self._one_pass: bool | None = None  # not known before the first batch
+        self._one_pass: bool | None = None  # found out with the first batch, which is that of the trial
 
-    def look_at(self, batch: Batch) -> None:
-        """Find out about the discriminator what can be found out once, if it is not known.
+    def due(self, network: str, batch: Batch) -> tuple[tuple[str, ...], Tensor]:
+        """Return which penalties of a network's loss are due in this step, and the step, `()` int64 on the device.
 
-        `of_discriminator` does so itself; call it before where that is compiled.
+        What an update's `draw` has to pass on to its loss: both differ from step to step.
         """
-        if self._one_pass is None:
-            self._one_pass = treats_rows_alone(self._discriminator, batch.samples, batch.labels)
+        names = tuple(
+            name
+            for name, regularizer in self._regularizers.items()
+            if hasattr(regularizer, network) and batch.step % getattr(regularizer, "every_steps", 1) == 0
+        )
+        return names, torch.full((), batch.step, dtype=torch.int64, device=batch.samples.device)
 
-    def of_discriminator(self, batch: Batch, fake: Tensor, random: torch.Generator) -> Tensor:
-        """Return what the discriminator minimises, a scalar.
+    def generate(self, batch: Batch, z: Tensor) -> Tensor:
+        """Return fakes for a batch, with its labels where the generator asks for them."""
+        fakes: Tensor = call_network(self._generator, z, labels=batch.labels, **batch.more)
+        return fakes
+
+    def of_discriminator(
+        self,
+        batch: Batch,
+        random: RowRandom,
+        due: tuple[str, ...],
+        step: Tensor,
+        z: Tensor | None = None,
+        fake: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what the discriminator minimises, and what else was computed.
 
         Args:
             batch: real samples.
-            fake: as many fakes, without gradient.
-            random: what augmentations and regularizers draw from.
+            random: what augmentations and penalties draw from.
+            due: the penalties that are added.
+            step: `()` int64.
+            z: `(batch, z_dim)`, the noise of the fakes.
+            fake: as many fakes; by default, they are made from z.
         """
-        self.look_at(batch)
-        real, fake = (self._augment(samples, batch, random) for samples in (batch.samples, fake))
-        real_logits, fake_logits = self._judge_both(real, fake, batch.labels)
-        for name, augmentation in self._augmentations.items():
-            if hasattr(augmentation, "observe"):
-                told = augmentation.observe(real_logits.detach()) or {}
-                self.statistics |= {f"{name}/{key}": value for key, value in told.items()}
-        loss = self._loss.discriminator(real_logits, fake_logits)
-        return self._with_terms("discriminator", loss, batch, random, real, fake, real_logits, fake_logits)
+        with torch.no_grad():
+            fake = self.generate(batch, _given(z)) if fake is None else fake.detach()
+        real, fake = (self._augment(samples, random) for samples in (batch.samples, fake))
+        real_outputs, fake_outputs = self._discriminate_both(batch, real, fake, z)
+        loss = self._loss.discriminator(real_outputs["logits"], fake_outputs["logits"])
+        context = self._context(batch, random, step, z, real, fake, real_outputs, fake_outputs)
+        loss, seen = self._with_terms("discriminator", loss, due, context)
+        if any(hasattr(augmentation, "observe") for augmentation in self._augmentations.values()):
+            seen["real_logits"] = real_outputs["logits"].detach()
+        return loss, seen
 
-    def of_generator(self, batch: Batch, fake: Tensor, random: torch.Generator) -> Tensor:
-        """Return what the generator minimises, a scalar.
-
-        Args:
-            batch: real samples, which a relativistic loss compares the fakes with.
-            fake: as many fakes, with the generator's graph.
-            random: what augmentations and regularizers draw from.
-        """
-        real, real_logits = batch.samples, None
-        fake = self._augment(fake, batch, random)
-        fake_logits = self._judge(fake, batch.labels)
+    def of_generator(
+        self,
+        batch: Batch,
+        random: RowRandom,
+        due: tuple[str, ...],
+        step: Tensor,
+        z: Tensor | None = None,
+        fake: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what the generator minimises, and the terms of penalties; the arguments are as above."""
+        fake = self._augment(self.generate(batch, _given(z)) if fake is None else fake, random)
+        fake_outputs = self._discriminate(batch, fake, z)
+        real, real_outputs, reals = batch.samples, None, {}
         if self._is_relativistic:
             with torch.no_grad():
-                real = self._augment(real, batch, random)
-                real_logits = self._judge(real, batch.labels)
-            loss = self._loss.generator(fake_logits=fake_logits, real_logits=real_logits)
-        else:
-            loss = self._loss.generator(fake_logits)
-        return self._with_terms("generator", loss, batch, random, real, fake, real_logits, fake_logits)
+                real = self._augment(real, random)
+                real_outputs = self._discriminate(batch, real, z)
+            reals = {"real_logits": real_outputs["logits"]}
+        loss = self._loss.generator(fake_outputs["logits"], **reals)
+        context = self._context(batch, random, step, z, real, fake, real_outputs, fake_outputs)
+        return self._with_terms("generator", loss, due, context)
+
+    def observe(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Let adaptive augmentations observe the logits of real samples; return the statistics to log."""
+        statistics = {name: value for name, value in seen.items() if name != "real_logits"}
+        for name, augmentation in self._augmentations.items():
+            if hasattr(augmentation, "observe") and "real_logits" in seen:
+                observed = augmentation.observe(seen["real_logits"]) or {}
+                statistics |= {f"{name}/{key}": value for key, value in observed.items()}
+        return statistics
 
     def constrain(self) -> None:
         """Let regularizers limit the discriminator's weights; to be called after each of its updates."""
@@ -106,77 +140,74 @@ class Objective:
                 with torch.no_grad():
                     regularizer.constrain(self._discriminator)
 
-    def compile_blocker(self, network: str) -> str:
-        """Return why what one network minimises cannot be compiled; `""` if it is a loss alone.
-
-        Args:
-            network: `"discriminator"` or `"generator"`.
-        """
-        if self._augmentations:
-            return "augmentations draw random numbers"
-        terms = [name for name, regularizer in self._regularizers.items() if hasattr(regularizer, network)]
-        return f"it has regularizers: {', '.join(terms)}" if terms else ""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what was found out about the discriminator."""
-        return {"one_pass": self._one_pass}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` returned."""
-        self._one_pass = state["one_pass"]
-
-    def _augment(self, samples: Tensor, batch: Batch, random: torch.Generator) -> Tensor:
+    def _augment(self, samples: Tensor, random: RowRandom) -> Tensor:
         for augmentation in self._augmentations.values():
-            samples = augmentation(samples, batch.row_random(random))
+            samples = augmentation(samples, random)
         return samples
 
-    def _judge(self, samples: Tensor, labels: Tensor | None) -> Tensor:
-        return call_with_labels(self._discriminator, samples, labels)
+    def _discriminate(self, batch: Batch, samples: Tensor, z: Tensor | None) -> Outputs:
+        return outputs_of(call_network(self._discriminator, samples, z=z, labels=batch.labels, **batch.more))
 
-    def _judge_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the logits of both, from one pass where that gives the same."""
+    def _discriminate_both(self, batch: Batch, real: Tensor, fake: Tensor, z: Tensor | None) -> tuple[Outputs, Outputs]:
+        """Return the outputs for both, from one pass where that gives the same."""
+        named = {"z": z, "labels": batch.labels, **batch.more}
+        if self._one_pass is None:
+            self._one_pass = treats_rows_alone(self._discriminator, real, **named)
         if not self._one_pass:
-            return self._judge(real, labels), self._judge(fake, labels)
-        both = None if labels is None else torch.cat([labels, labels])
-        real_logits, fake_logits = self._judge(torch.cat([real, fake]), both).split(len(real))
-        return real_logits, fake_logits
+            return self._discriminate(batch, real, z), self._discriminate(batch, fake, z)
+        twice = {name: torch.cat([value, value]) for name, value in named.items() if value is not None}
+        both = outputs_of(call_network(self._discriminator, torch.cat([real, fake]), **twice))
+        real_outputs, fake_outputs = ({name: value[rows] for name, value in both.items()} for rows in _halves(real))
+        return real_outputs, fake_outputs
 
-    def _with_terms(
+    def _context(
         self,
-        network: str,
-        loss: Tensor,
         batch: Batch,
-        random: torch.Generator,
+        random: RowRandom,
+        step: Tensor,
+        z: Tensor | None,
         real: Tensor,
         fake: Tensor,
-        real_logits: Tensor | None,
-        fake_logits: Tensor,
-    ) -> Tensor:
-        """Return the loss of one network with the regularizers' terms added, and note each term."""
-        for name, regularizer in self._regularizers.items():
-            term_of = getattr(regularizer, network, None)
-            if term_of is None:
-                continue
-            term = loss.new_zeros(())
-            every_steps = getattr(regularizer, "every_steps", 1)
-            if batch.step % every_steps == 0:
-                context = UpdateContext(
-                    real=real,
-                    fake=fake,
-                    real_logits=real_logits,
-                    fake_logits=fake_logits,
-                    labels=batch.labels,
-                    discriminate=lambda samples: self._judge(samples, batch.labels),
-                    generator=self._generator,
-                    discriminator=self._discriminator,
-                    random=batch.row_random(random),
-                )
-                term = term_of(context) * every_steps
-                loss = loss + term
-            self.statistics[f"{name}/{network}"] = term.detach()
-        return loss
+        real_outputs: Outputs | None,
+        fake_outputs: Outputs,
+    ) -> UpdateContext:
+        return UpdateContext(
+            real=real,
+            fake=fake,
+            real_outputs=real_outputs,
+            fake_outputs=fake_outputs,
+            z=z,
+            labels=batch.labels,
+            discriminate=lambda samples: self._discriminate(batch, samples, z)["logits"],
+            generate=lambda noise: self.generate(batch, noise),
+            networks=self._networks,
+            random=random,
+            step=step,
+            total_steps=batch.total_steps,
+        )
+
+    def _with_terms(
+        self, network: str, loss: Tensor, due: tuple[str, ...], context: UpdateContext
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Add the terms that are due, each as often as it was left out; return the terms as well."""
+        terms = {}
+        for name in due:
+            regularizer = self._regularizers[name]
+            term = getattr(regularizer, network)(context)
+            loss = loss + term * getattr(regularizer, "every_steps", 1)
+            terms[f"{name}/{network}"] = term.detach()
+        return loss, terms
 
 
 def is_relativistic(loss: Loss) -> bool:
     """Whether the generator's loss compares fakes with real samples: whether it has a parameter `real_logits`."""
     return "real_logits" in inspect.signature(loss.generator).parameters
+
+
+def _given(z: Tensor | None) -> Tensor:
+    assert z is not None, "a loss needs noise, or fakes"
+    return z
+
+
+def _halves(real: Tensor) -> tuple[slice, slice]:
+    return slice(0, len(real)), slice(len(real), 2 * len(real))

@@ -83,7 +83,7 @@ def generator_loss(loss: object, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def test_every_loss_has_a_formula(registry: Registry) -> None:
-    assert {offer.part.name for offer in registry.offers("loss") if offer.plugin.distribution == "ganfw"} == set(
+    assert {offer.part.name for offer in registry.parts("loss") if offer.plugin.distribution == "ganfw"} == set(
         FORMULAS
     )
 

@@ -166,7 +166,7 @@ def test_checkpoint_of_before_evaluations_has_the_default_embedding(judged_run: 
 
     resolved = ganfw.resolve(ganfw.Recipe(name="old", **tables), ganfw.discover(), only=["embedding", "metrics"])
 
-    assert resolved.offers["embedding"].part.name == "mnist_classifier"
+    assert resolved.parts["embedding"].part.name == "mnist_classifier"
 
 
 def test_truncations_give_a_curve_of_one_noise(judged_run: Path, invoke: Invoke) -> None:

@@ -50,9 +50,9 @@ def test_json_says_the_same(registry: Registry) -> None:
     everything = json.loads(invoke("parts", "--json")[0])
     one = json.loads(invoke("parts", "data", "mnist", "--json")[0])
 
-    assert len(everything) == len(list(registry.offers()))
+    assert len(everything) == len(list(registry.parts()))
     assert [(part["kind"], part["name"]) for part in everything] == [
-        (offer.part.kind, offer.part.name) for offer in registry.offers()
+        (offer.part.kind, offer.part.name) for offer in registry.parts()
     ]
     assert one["keys"][1] == {
         "name": "root",

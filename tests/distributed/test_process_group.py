@@ -39,9 +39,9 @@ def test_processes_serve_each_batch_together_without_overlap(size: int) -> None:
     worlds = [ProcessGroup(rank, size) for rank in range(size)]
 
     served = []
-    for parts in zip(*(Batches(data, 4, 0, CPU, None, world).epoch(0) for world in worlds), strict=True):
-        assert [len(part.samples) for part in parts] == [world.count for world in worlds]
-        assert sum(world.weight for world in worlds) == pytest.approx(1)
+    for parts in zip(*(Batches(data, 4, 0, CPU, None, processes).epoch(0) for processes in worlds), strict=True):
+        assert [len(part.samples) for part in parts] == [processes.count for processes in worlds]
+        assert sum(processes.weight for processes in worlds) == pytest.approx(1)
         served.append(torch.cat([part.samples for part in parts]))
 
     assert [batch.tolist() for batch in served] == [batch.tolist() for batch in whole]
@@ -68,11 +68,11 @@ def test_processes_share_one_draw_of_noise() -> None:
     for times in (1, 2):
         parts = []
         for rank in range(3):
-            world = ProcessGroup(rank, 3)
-            world.begin_batch(7)
-            noise = SharedNoise(Counting(), world)
+            processes = ProcessGroup(rank, 3)
+            processes.begin_batch(7)
+            noise = SharedNoise(Counting(), processes)
             assert (noise.z_dim, noise.device) == (2, CPU)
-            parts.append(noise(times * world.count, random).reshape(times, world.count, 2))
+            parts.append(noise(times * processes.count, random).reshape(times, processes.count, 2))
         assert torch.cat(parts, 1).flatten(0, 1).tolist() == Counting()(7 * times, random).tolist()
     with pytest.raises(RunError) as caught:
         noise(4, random)
@@ -158,7 +158,7 @@ class Launcher:
 
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Launcher:
-    return Launcher(tmp_path_factory.mktemp("world"))
+    return Launcher(tmp_path_factory.mktemp("processes"))
 
 
 def weights(run: Path, step: int = 6) -> dict[str, Tensor]:
@@ -229,20 +229,20 @@ from ganfw import Batch, Objective, discover
 from ganfw.distributed.batch_norm import synchronised_batch_norm
 from ganfw.distributed.process_group import join_processes
 
-with join_processes() as world:
+with join_processes() as processes:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Softplus(), nn.Linear(4, 1))
     real, fake = torch.rand(7, 3), torch.rand(7, 3)
     registry = discover(allowed=())
     parts = {name: registry.load("regularizer", name)() for name in ("r1", "r2", "gradient_penalty", "dragan")}
     objective = Objective(nn.Identity(), network, registry.load("loss", "relativistic")(), parts)
-    world.begin_batch(7)
-    batch = Batch(real[world.rows], total=7, rows=world.rows)
-    with synchronised_batch_norm(world, network):
-        objective.of_discriminator(batch, fake[world.rows], torch.Generator().manual_seed(0)).backward()
-    gradients = [weight.grad * world.weight for weight in network.parameters()]
-    world.add_up(gradients)
-    if world.leads:
+    processes.begin_batch(7)
+    batch = Batch(real[processes.rows], total=7, rows=processes.rows)
+    with synchronised_batch_norm(processes, network):
+        objective.of_discriminator(batch, fake[processes.rows], torch.Generator().manual_seed(0)).backward()
+    gradients = [weight.grad * processes.weight for weight in network.parameters()]
+    processes.add_up(gradients)
+    if processes.is_main:
         torch.save(gradients, sys.argv[1])
 """
 

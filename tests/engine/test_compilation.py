@@ -256,7 +256,7 @@ def test_a_resume_goes_on_bit_for_bit(registry: Registry, tiny: Recipe, tmp_path
 def test_without_a_compiler_training_says_so_and_goes_on(
     registry: Registry, tiny: Recipe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ganfw.training.loop.compile_blocker", lambda device, world: "no compiler found")
+    monkeypatch.setattr("ganfw.training.loop.compile_blocker", lambda device, processes: "no compiler found")
 
     compiled, means = train_watching(registry, tiny, "run.compile=true")
 

@@ -98,7 +98,7 @@ class TestInstalled:
         site.install("a-x", offering("twofold", target="loss_a:Loss"))
         site.install("b-x", offering("twofold", target="loss_b:Loss"))
         registry = discover()
-        found = [offer for offer in registry.offers("loss") if offer.part.name == "twofold"]
+        found = [offer for offer in registry.parts("loss") if offer.part.name == "twofold"]
         assert [offer.qualified_name for offer in found] == ["a-x:twofold", "b-x:twofold"]
         with pytest.raises(PartError) as caught:
             registry.find("loss", "twofold")
@@ -546,7 +546,7 @@ class TestImports:
         "code",
         [
             "import ganfw",
-            "import ganfw; assert len(list(ganfw.discover().offers())) > 10",
+            "import ganfw; assert len(list(ganfw.discover().parts())) > 10",
             "import ganfw; ganfw.Recipe.load('mnist_mlp')",
             "from ganfw.cli import main; main(['parts'], standalone_mode=False)",
             "from ganfw.cli import main; main(['parts', 'loss', '--json'], standalone_mode=False)",

@@ -32,13 +32,13 @@ def plugin(distribution: str, *names: str, kind: str = "loss", target: str = "pa
 
 
 def offer(target: str) -> RegisteredPart:
-    return next(Registry((plugin("ganfw-x", "wgan", target=target),)).offers())
+    return next(Registry((plugin("ganfw-x", "wgan", target=target),)).parts())
 
 
 class TestListing:
     def test_offers_come_in_the_order_of_the_plugins(self) -> None:
         registry = Registry((plugin("b", "one", "two"), plugin("a", "one", kind="noise")))
-        assert [str(offer) for offer in registry.offers()] == [
+        assert [str(offer) for offer in registry.parts()] == [
             "loss 'one' (b 1.0)",
             "loss 'two' (b 1.0)",
             "noise 'one' (a 1.0)",
@@ -46,8 +46,8 @@ class TestListing:
 
     def test_offers_can_be_of_one_kind(self) -> None:
         registry = Registry((plugin("b", "one"), plugin("a", "one", kind="noise")))
-        assert [str(offer) for offer in registry.offers("noise")] == ["noise 'one' (a 1.0)"]
-        assert list(registry.offers("step")) == []
+        assert [str(offer) for offer in registry.parts("noise")] == ["noise 'one' (a 1.0)"]
+        assert list(registry.parts("step")) == []
 
     def test_kinds_of_this_version_come_before_those_of_plugins(self) -> None:
         registry = Registry((plugin("a", "html", kind="exporter"), plugin("b", "one")))
@@ -55,7 +55,7 @@ class TestListing:
 
     def test_two_offers_of_one_name_are_both_listed(self) -> None:
         registry = Registry((plugin("b", "wgan"), plugin("a", "wgan")))
-        assert [offer.qualified_name for offer in registry.offers("loss")] == ["b:wgan", "a:wgan"]
+        assert [offer.qualified_name for offer in registry.parts("loss")] == ["b:wgan", "a:wgan"]
 
 
 class TestFind:
@@ -182,7 +182,7 @@ class TestSignature:
     def test_the_signature_of_a_part_is_its_schema(self, write_module: WriteModule) -> None:
         write_module("parts_x", "class Loss:\n    def __init__(self, z_dim, /, *, weight: float = 1.0): ...\n")
         signature = offer("parts_x:Loss").signature()
-        assert (signature.facts, list(signature.keys)) == (("z_dim",), ["weight"])
+        assert (signature.context, list(signature.keys)) == (("z_dim",), ["weight"])
 
     @pytest.mark.parametrize(
         ("source", "message"),

@@ -26,7 +26,7 @@ class TestReadSignature:
         def target(z_dim: int, sample_shape: tuple[int, ...], /, *, width: Width, rate: float = 0.5) -> None: ...
 
         signature = read_signature(target, LABEL)
-        assert signature.facts == ("z_dim", "sample_shape")
+        assert signature.context == ("z_dim", "sample_shape")
         assert signature.optional_context == frozenset()
         assert list(signature.keys) == ["width", "rate"]
 
@@ -35,20 +35,20 @@ class TestReadSignature:
             def __init__(self, device: object, /, *, width: Width = 4) -> None: ...
 
         signature = read_signature(Target, LABEL)
-        assert (signature.facts, list(signature.keys)) == (("device",), ["width"])
+        assert (signature.context, list(signature.keys)) == (("device",), ["width"])
 
     def test_a_class_without_init_asks_for_nothing(self) -> None:
         class Target:
             pass
 
         signature = read_signature(Target, LABEL)
-        assert (signature.facts, dict(signature.keys)) == ((), {})
+        assert (signature.context, dict(signature.keys)) == ((), {})
 
     def test_a_fact_with_a_default_is_optional(self) -> None:
         def target(seed, num_classes=None, /) -> None: ...  # type: ignore[no-untyped-def]
 
         signature = read_signature(target, LABEL)
-        assert (signature.facts, signature.optional_context) == (("seed", "num_classes"), {"num_classes"})
+        assert (signature.context, signature.optional_context) == (("seed", "num_classes"), {"num_classes"})
 
     def test_a_key_tells_its_type_its_help_and_its_default(self) -> None:
         def target(*, width: Width, name: str = "x", size: Annotated[int, Ge(1)] = 2) -> None: ...

@@ -202,7 +202,7 @@ class TestDefaults:
         assert settings == RunSettings(epochs=2, max_steps=5, device="cuda:1", workers=0)
 
     def test_offers_are_those_of_the_tables_by_their_addresses(self) -> None:
-        offers = resolve(RECIPE, REGISTRY).offers
+        offers = resolve(RECIPE, REGISTRY).parts
         assert {address: str(offer) for address, offer in offers.items()} == {
             "data": "data 'points' (toy 1.0)",
             "noise": "noise 'normal' (toy 1.0)",
@@ -236,7 +236,7 @@ class TestDefaults:
     def test_only_some_tables_can_be_looked_at(self) -> None:
         recipe = edited('use = "bce"', 'use = "gone"')
         resolved = resolve(recipe, REGISTRY, only=["noise", "generator"])
-        assert list(resolved.offers) == ["noise", "generator"]
+        assert list(resolved.parts) == ["noise", "generator"]
         assert list(resolved.recipe.tables) == ["format", "run", "noise", "generator"]
 
 
@@ -569,13 +569,13 @@ class TestProblems:
 class TestDisabled:
     def test_a_callback_that_is_not_enabled_is_dropped(self) -> None:
         resolved = resolve(RECIPE.with_overrides(["callbacks.metrics.enabled=false"]), REGISTRY)
-        assert "callbacks.metrics" not in resolved.offers
+        assert "callbacks.metrics" not in resolved.parts
         assert resolved.recipe.tables["callbacks"]["metrics"] == {"use": "metrics", "enabled": False}
 
     def test_a_callback_may_be_enabled_again(self) -> None:
         options = ["callbacks.metrics.enabled=false", "callbacks.metrics.enabled=true"]
         resolved = resolve(RECIPE.with_overrides(options), REGISTRY)
-        assert "callbacks.metrics" in resolved.offers
+        assert "callbacks.metrics" in resolved.parts
 
     def test_a_dropped_callback_is_not_looked_up_and_keeps_what_was_written(self) -> None:
         text = '[callbacks.mine]\nuse = "far:mine"\nenabled = false\ncolour = "red"\n[callbacks.mine.more]\na = [1]\n'
@@ -647,9 +647,9 @@ lr = 0.001    # default
         resolved = resolve(RECIPE, REGISTRY)
         rival = plugin("rival", PARTS)
         again = resolve(Recipe.parse(resolved.qualified().to_toml()), Registry((rival, *REGISTRY.plugins)))
-        assert again.offers == resolved.offers
+        assert again.parts == resolved.parts
         assert again.settings == resolved.settings
-        for address in resolved.offers:
+        for address in resolved.parts:
             assert again.parameters(address) == resolved.parameters(address)
 
 

@@ -169,7 +169,7 @@ def test_a_registered_part_is_told_with_its_package(registry: Registry, tiny: ga
             settings=experiment.settings,
             resolved=resolved,
         )
-    version = resolved.offers["generator"].plugin.version
+    version = resolved.parts["generator"].plugin.version
     expected = f"generator 'mlp' (ganfw {version}) gives shape (1, 1, 28, 28); (2, 1, 28, 28) is needed"
     assert str(caught.value) == expected
 

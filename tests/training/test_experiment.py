@@ -112,7 +112,7 @@ def test_optional_tables_are_assembled_and_can_be_dropped(further: Registry, tin
     assert less.sampled_generator is less.generator
     assert whole.regularizers["r1"].every_steps == 3
     again = ganfw.resolve(Recipe.parse(ganfw.resolve(child, further).recipe.to_toml()), further)
-    assert again.offers.keys() == less.resolved.offers.keys()
+    assert again.parts.keys() == less.resolved.parts.keys()
 
 
 def test_a_run_with_everything_resumes_exactly(further: Registry, tiny: Recipe, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_what_keeps_statistics_is_refused_in_several_processes(further: Registry
             return {"mean": 0.0}
 
     with pytest.raises(PartError) as caught:
-        evolve(build(further, tiny), regularizers={"mean": Remembers()}, world=ProcessGroup(0, 2))
+        evolve(build(further, tiny), regularizers={"mean": Remembers()}, processes=ProcessGroup(0, 2))
     assert told(caught) == "regularizers.mean Remembers keeps statistics of its own process; train in one"
 
 

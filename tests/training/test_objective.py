@@ -67,7 +67,7 @@ def random() -> torch.Generator:
 
 
 def test_a_loss_is_relativistic_when_its_generator_asks_for_real_logits(registry: Registry) -> None:
-    relativistic = {offer.part.name for offer in registry.offers("loss") if is_relativistic(offer.load()())}
+    relativistic = {offer.part.name for offer in registry.parts("loss") if is_relativistic(offer.load()())}
 
     assert relativistic == {"relativistic"}
 

@@ -55,7 +55,7 @@ class TensorBoard(Callback):
 
     def on_log(self, training: Training) -> None:
         """Write what belongs to a whole window."""
-        if self._writer is None or training.window_is_partial:
+        if self._writer is None or training.means_are_partial:
             return
         window = training.step // training.experiment.settings.log_every_steps
         self._add_scalars(training)
