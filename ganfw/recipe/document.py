@@ -16,22 +16,20 @@ from ganfw.recipe.origins import KeyPath, Origin, excerpt
 from ganfw.recipe.tables import TABLES
 
 
-def check_name(_owner: Any, _attribute: Any, name: str) -> None:
-    """Make sure that a directory and a file can be called by a recipe's name, and a terminal can show it.
-
-    Raises:
-        RecipeError: they cannot.
-    """
-    if not re.fullmatch(r"[^/\\.][^/\\]*", name) or not name.isprintable():
-        raise RecipeError(f"a recipe cannot be called {show(name)}, for its runs are named after it")
+def check_name(owner: Any, _attribute: Any, name: Any) -> None:
+    """Make sure that a file can be called by a recipe's name and a terminal can show it, or raise a RecipeError."""
+    if not isinstance(name, str) or not re.fullmatch(r"[^/\\.][^/\\]*", name) or not name.isprintable():
+        what = f"a recipe cannot be called {show(name)}, for its runs are named after it"
+        written = isinstance(owner, Recipe) and "name" in owner.tables
+        raise RecipeError(owner.origins[("name",)].complaint(what) if written else what)
 
 
 @frozen(init=False)
 class Recipe:
-    """An experiment in words: which parts, with which parameters.
+    """An experiment in words: which parts, with which parameters. Two recipes are equal when their tables are.
 
-    Two recipes are equal when their tables are. Parts and parameters are checked when the recipe is resolved
-    against a registry: see `ganfw.resolve`.
+    Parts and parameters are checked when the recipe is resolved against a registry: see `ganfw.resolve`. Until then
+    `--set data.folder=2024` is the number that TOML reads, in `tables` and in what is written.
 
     Attributes:
         tables: the tables as TOML gives them, after `extends` and overrides.
@@ -54,7 +52,7 @@ class Recipe:
         """Write a recipe in Python.
 
         Args:
-            name: what runs of this recipe are called.
+            name: what runs of this recipe are called; the base's name is not taken over.
             extends: a base: a recipe, the path of one, or the name of a registered one.
             registry: where names are looked up; by default, what `discover` finds.
             **tables: the tables, as a TOML file would hold them: `run={"epochs": 2}`.
@@ -63,25 +61,24 @@ class Recipe:
             RecipeError: `extends` cannot be read, or nothing can be called by the name.
             PartError: no recipe of that name is registered.
         """
-        if extends is None:
-            base = Layers()
-        elif isinstance(extends, Recipe):
+        if isinstance(extends, Recipe):
             base = extends._layers()
         else:
-            base = read_recipe(os.fspath(extends), registry, Path())
+            base = Layers() if extends is None else read_recipe(os.fspath(extends), registry, Path())
+        base.tables.pop("name", None)
         layers = base.with_layer(tables, lambda _: Origin("Python"))
         self.__attrs_init__(layers.tables, name, layers.origins)
 
     @classmethod
     def of_layers(cls, layers: Layers, name: str) -> "Recipe":
-        """Make a recipe of merged layers, keeping their origins."""
+        """Make a recipe of merged layers, keeping their origins; the name in them goes before `name`."""
         recipe = cls.__new__(cls)
-        recipe.__attrs_init__(layers.tables, name, layers.origins)
+        recipe.__attrs_init__(layers.tables, layers.tables.get("name", name), layers.origins)
         return recipe
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], registry: Registry | None = None) -> "Recipe":
-        """Load a recipe and all it extends.
+        """Load a recipe and all it extends; it is called as it says itself, or else as its file.
 
         Args:
             source: the path of a TOML file, or the name of a registered recipe: `"mnist_mlp"`.
@@ -108,7 +105,7 @@ class Recipe:
 
         Args:
             text: the text.
-            name: what runs of this recipe are called.
+            name: what runs of this recipe are called, if the text does not say it.
             file: how errors call the text.
             registry: where names are looked up; by default, what `discover` finds.
             alone: refuse to read anything else, for a recipe from a stranger.
@@ -117,7 +114,8 @@ class Recipe:
             RecipeError: the text is no TOML, or what it extends cannot be read.
             PartError: it extends a recipe that is not registered.
         """
-        return cls.of_layers(parse_recipe(text, file, registry, Path(), alone=alone), name)
+        content = text.encode(errors="surrogatepass")
+        return cls.of_layers(parse_recipe(content, file, registry, Path(), alone=alone), name)
 
     def with_overrides(self, overrides: Iterable[str]) -> "Recipe":
         """Return this recipe with options of the form `"generator.hidden_dim=256"` laid on top.
@@ -126,15 +124,10 @@ class Recipe:
             RecipeError: an option has another form.
         """
         layer = parse_overrides(overrides)
-        layers = self._layers().with_layer(layer.tables, layer.origins.__getitem__)
-        return Recipe.of_layers(layers, self.name)
+        return Recipe.of_layers(self._layers().with_layer(layer.tables, layer.origins.__getitem__), self.name)
 
     def to_toml(self, *, comments: Mapping[KeyPath, str] | None = None) -> str:
-        """Write the recipe as TOML that loads to an equal recipe.
-
-        Args:
-            comments: a comment for each key that has one.
-        """
+        """Write the recipe as TOML that loads to an equal recipe, with the comments of those keys that have one."""
         return "".join(_write_table(self.tables, (), comments or {})).lstrip("\n")
 
     def _layers(self) -> Layers:
@@ -154,7 +147,8 @@ def _write_table(table: Mapping[str, Any], path: KeyPath, comments: Mapping[KeyP
     for name, line in lines.items():
         comment = excerpt(comments.get((*path, name), ""))
         yield f"{line:{width}}  # {comment}\n" if comment else f"{line}\n"
-    for name in sorted(inner, key=_order) if not path else inner:
+    order = ["run", *(table.name for table in TABLES)]
+    for name in inner if path else sorted(inner, key=lambda name: order.index(name) if name in order else len(order)):
         yield from _write_table(inner[name], (*path, name), comments)
 
 
@@ -168,8 +162,3 @@ def _write_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_write_value, value))}]"
     return str(item(value).as_string())
-
-
-def _order(name: str) -> int:
-    names = ["run", *(table.name for table in TABLES)]
-    return names.index(name) if name in names else len(names)

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 KeyPath = tuple[str, ...]
 """The keys that lead to a value: `("optimizer", "generator", "lr")`."""
@@ -18,42 +18,36 @@ class Origin:
     Attributes:
         label: `"recipes/mnist_mlp.toml:14"`, `"--set run.epochs=2"`, `"default"` or `"Python"`.
         text: the line as written, or `""`.
+        right_side: the right side of an option, if TOML reads it as a number, a date or the like: `"2024"`. Where the
+            key takes text, it is what was meant.
     """
 
     label: str
     text: str = ""
+    right_side: str | None = field(default=None, eq=False)
+
+    def complaint(self, what: str) -> str:
+        """Say what is wrong here: the place, what it is, and the line."""
+        return f"{self.label}: {what}" + (f"\n    {self.text}" if self.text else "")
 
 
 Locate = Callable[[KeyPath], Origin]
 
-_TOKEN = re.compile(
+_STRING_OR_COMMENT = re.compile(
     r"""
-      \"{3}(?:\\.|[^\\])*?\"{3,5}   # multi-line strings, and those of one line
-    | '{3}.*?'{3,5}
-    | "(?:\\.|[^"\\\n])*"
-    | '[^'\n]*'
-    | \#[^\n]*
-    | [\[\]{}\n]
+      \"{3}(?:\\.|.)*?(?:\"{3,5}|\Z)
+    | '{3}.*?(?:'{3,5}|\Z)
+    | "(?:\\.|[^"\\\n])*+"?
+    | '[^'\n]*+'?
+    | \#[^\n]*+
     """,
     re.VERBOSE | re.DOTALL,
 )
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each statement of a valid TOML text with the number of its first line."""
-    depth = start = 0
-    line = 1
-    for token in _TOKEN.finditer(text + "\n"):
-        match token.group():
-            case "[" | "{":
-                depth += 1
-            case "]" | "}":
-                depth -= 1
-            case "\n" if depth == 0:
-                statement = text[start : token.start()]
-                yield line, statement
-                line += statement.count("\n") + 1
-                start = token.end()
+def blank_strings(text: str) -> str:
+    """Return TOML text, valid or not, of the same length with every string and comment overwritten by letters."""
+    return _STRING_OR_COMMENT.sub(lambda match: "s" * len(match[0]), text)
 
 
 def locate_in(text: str, file: str) -> Locate:
@@ -62,10 +56,9 @@ def locate_in(text: str, file: str) -> Locate:
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
     for line, statement in _statements(text):
-        path, _ = _innermost(tomllib.loads(statement))
+        path, _ = innermost(tomllib.loads(statement))
         if statement.lstrip().startswith("["):
-            table = path
-            path = ()
+            table, path = path, ()
         for length in range(len(table) + len(path)):
             found.setdefault((table + path)[: length + 1], line)
 
@@ -78,14 +71,26 @@ def locate_in(text: str, file: str) -> Locate:
     return locate
 
 
-def _innermost(tables: dict[str, Any]) -> tuple[KeyPath, Any]:
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each statement of a valid TOML text with the number of its first line."""
+    depth = start = 0
+    line = 1
+    for token in re.finditer(r"[\[\]{}\n]", blank_strings(text) + "\n"):
+        depth += {"[": 1, "{": 1, "\n": 0}.get(token[0], -1)
+        if token[0] == "\n" and depth == 0:
+            statement = text[start : token.start()]
+            yield line, statement
+            line += statement.count("\n") + 1
+            start = token.end()
+
+
+def innermost(tables: Any) -> tuple[KeyPath, Any]:
     """Follow the only key of each table: the path that one TOML statement writes, and the value at its end."""
     path: KeyPath = ()
-    value: Any = tables
-    while isinstance(value, dict) and len(value) == 1:
-        key, value = next(iter(value.items()))
+    while isinstance(tables, dict) and len(tables) == 1:
+        key, tables = next(iter(tables.items()))
         path += (key,)
-    return path, value
+    return path, tables
 
 
 def dotted(path: KeyPath) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 from ganfw.errors import PartError, RecipeError, did_you_mean
 from ganfw.plugins.registry import RegisteredPart, Registry
-from ganfw.plugins.signature import Key, convert, read_signature, show, takes_string, with_article
+from ganfw.plugins.signature import Key, convert, read_signature, show, with_article
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.fit import misfits
-from ganfw.recipe.layers import BareWord, Layers
+from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare
 from ganfw.recipe.resolved import ResolvedRecipe, own_keys
 from ganfw.recipe.settings import RunSettings
@@ -56,15 +56,16 @@ class _Check:
         self.parts: dict[str, RegisteredPart] = {}
 
     def run(self, part_tables: list[Table]) -> ResolvedRecipe:
-        tables: dict[str, Any] = {"format": self.tables["format"], "run": {}}
+        tables: dict[str, Any] = {name: self.tables[name] for name in ("format", "name") if name in self.tables}
+        tables["run"] = {}
         if type(tables["format"]) is not int or tables["format"] != FORMAT:
             self.problem(("format",), f"format must be {FORMAT}, the recipe format this version reads")
-        allowed = ["format", "run", *(table.name for table in TABLES)]
+        allowed = ["format", "name", "run", *(table.name for table in TABLES)]
         for name in self.tables:
             if name not in allowed:
                 is_table = isinstance(self.tables[name], dict)
                 what = f"unknown table [{dotted((name,))}]" if is_table else f"unknown key {show(name)}"
-                self.problem((name,), what, did_you_mean(name, allowed), f"tables are {', '.join(allowed[1:])}")
+                self.problem((name,), what, did_you_mean(name, allowed), f"tables are {', '.join(allowed[2:])}")
         settings = self._settings(tables)
         complete = True
         for table in part_tables:
@@ -170,13 +171,9 @@ class _Check:
                     filled[name] = _plain(key.default)
                     self.origins[at] = DEFAULT
                 continue
-            value = given[name]
-            if isinstance(value, BareWord):
-                if not takes_string(key.annotation):
-                    needed = with_article(key.type_name)
-                    self.problem(at, f"{dotted(at)} must be {needed}, not the bare word {show(value)}", see)
-                    continue
-                value = str(value)
+            value, text = given[name], self.origins[at].right_side
+            if text is not None and key.complaint(value) and not key.complaint(text):
+                value = text  # a folder called 2024
             if complaint := key.complaint(value):
                 self.problem(at, f"{dotted(at)} {complaint}", see)
             elif value is not None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ganfw import PartError, Recipe, RecipeError, Registry
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import Origin
+from ganfw.recipe.resolution import resolve
 
 TEXT = """\
 format = 1
@@ -112,6 +113,11 @@ class TestParsing:
             Recipe.parse(f"\nextends = {base}", file="f", alone=True)
         assert str(caught.value) == f"f:2: extends is refused here\n    extends = {base}"
 
+    def test_text_that_no_file_can_hold_is_an_error(self) -> None:
+        with pytest.raises(RecipeError) as caught:
+            Recipe.parse("format = 1\na = '\udce9'", file="f")
+        assert str(caught.value) == "f:2: no UTF-8 text, which TOML must be"
+
     def test_text_that_is_no_toml_is_an_error(self) -> None:
         with pytest.raises(RecipeError) as caught:
             Recipe.parse("\nrun =", file="f")
@@ -161,6 +167,41 @@ class TestPython:
         assert repr(Recipe(name="a", format=1)) == "Recipe(tables={'format': 1}, name='a')"
 
 
+class TestNames:
+    def test_a_recipe_may_say_what_it_is_called(self, path: Path) -> None:
+        path.write_text(f'name = "my gan"\n{TEXT}')
+        recipe = Recipe.load(path)
+        assert (recipe.name, recipe.tables["name"]) == ("my gan", "my gan")
+        assert Recipe.parse(recipe.to_toml(), name="given") == recipe
+        assert Recipe.parse(recipe.to_toml(), name="given").name == "my gan"
+
+    def test_a_recipe_in_python_is_called_by_its_argument(self, path: Path) -> None:
+        path.write_text(f'name = "my gan"\n{TEXT}')
+        for base in (path, Recipe.load(path)):
+            recipe = Recipe(name="other", extends=base)
+            assert (recipe.name, recipe.tables) == ("other", TABLES)
+
+    def test_an_option_gives_a_name(self, path: Path) -> None:
+        assert Recipe.load(path).with_overrides(["name=wide", "name=2024"]).name == "2024"
+
+    def test_the_name_is_kept_when_the_recipe_is_resolved(self, registry: Registry) -> None:
+        resolved = resolve(Recipe.load("mnist_mlp", registry).with_overrides(["name=wide"]), registry)
+        assert (resolved.recipe.name, resolved.qualified().name) == ("wide", "wide")
+        assert resolved.to_toml().startswith('format = 1     # ganfw:mnist_mlp:9\nname = "wide"  # --set name=wide\n')
+        assert Recipe.parse(resolved.to_toml()) == resolved.recipe
+
+    @pytest.mark.parametrize(("written", "shown"), [("5", "5"), ('"a/b"', "'a/b'"), ("[]", "[]"), ('""', "''")])
+    def test_a_name_that_no_run_can_have_is_an_error_with_its_line(self, written: str, shown: str) -> None:
+        with pytest.raises(RecipeError) as caught:
+            Recipe.parse(f"format = 1\nname = {written}", file="f")
+        assert str(caught.value) == (
+            f"f:2: a recipe cannot be called {shown}, for its runs are named after it\n    name = {written}"
+        )
+        with pytest.raises(RecipeError) as caught:
+            Recipe(name="a").with_overrides(["name=.."])
+        assert str(caught.value) == ("--set name=..: a recipe cannot be called '..', for its runs are named after it")
+
+
 class TestOverrides:
     def test_options_are_laid_on_top(self, path: Path) -> None:
         recipe = Recipe.load(path)
@@ -183,6 +224,64 @@ class TestOverrides:
         options = ["optimizer.generator.momentum=0.9", "optimizer.generator.use=sgd"]
         changed = Recipe.load(path).with_overrides(options)
         assert changed.tables["optimizer"] == {"generator": {"momentum": 0.9, "use": "sgd"}}
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *["2024", "true", "1e5", "nan", "1979-05-27", "07:32:00", "0x10", "18446744073709551616", "9" * 5000],
+            *["a,b", "@x", "100%", "*", "it's", "'open", 'say "a" # b', "a = b", "[draft", "{x}", "two\nlines", "é"],
+            *[r"C:\Users\me\data", r"\\server\share", "~/my data/raw", "s3://bucket/x?y=1&z", ""],
+        ],
+    )
+    def test_for_a_key_of_text_the_right_side_is_taken_as_it_is(self, registry: Registry, text: str) -> None:
+        recipe = Recipe.load("mnist_mlp", registry).with_overrides([f"data.root={text}", f"run.device={text}"])
+        resolved = resolve(recipe, registry)
+        assert (resolved.recipe.tables["data"]["root"], resolved.settings.device) == (text, text)
+        assert Recipe.parse(resolved.to_toml()) == resolved.recipe
+
+    @pytest.mark.parametrize(
+        ("right", "text"), [('"2024"', "2024"), ("'true'", "true"), ('"a\\tb"', "a\tb"), ("''", "")]
+    )
+    def test_a_quoted_string_is_what_stands_in_the_quotes(self, registry: Registry, right: str, text: str) -> None:
+        recipe = Recipe.load("mnist_mlp", registry).with_overrides([f"data.root={right}"])
+        assert resolve(recipe, registry).recipe.tables["data"]["root"] == text
+
+    @pytest.mark.parametrize(
+        ("option", "complaint"),
+        [
+            ("data.root=[1, 2]", "data.root must be a str, not [1, 2]"),
+            ("data.root={ a = 1 }", "data.root must be a str, not {'a': 1}"),
+            ("data={ root = 2024 }", "data.root must be a str, not 2024"),
+            ("data.split=2024", "data.split must be 'train' or 'test', not 2024"),
+            ("data.split=tests", "data.split must be 'train' or 'test', not 'tests'"),
+            ("noise.z_dim=", "noise.z_dim must be an int >= 1, not ''"),
+            ("noise.z_dim='3'", "noise.z_dim must be an int >= 1, not '3'"),
+            ("noise.z_dim=18446744073709551616", "noise.z_dim must be an int >= 1, not '18446744073709551616'"),
+            ("step.reuse_fakes=True", "step.reuse_fakes must be a bool, not 'True'"),
+            ("optimizer.generator.betas=[0.5,", "optimizer.generator.betas must be a list of 2: float >= 0 and < 1, "
+             "float >= 0 and < 1, not '[0.5,'"),
+        ],
+    )  # fmt: skip
+    def test_what_does_not_fit_the_type_of_its_key_is_an_error(
+        self, registry: Registry, option: str, complaint: str
+    ) -> None:
+        with pytest.raises(RecipeError) as caught:
+            resolve(Recipe.load("mnist_mlp", registry).with_overrides([option]), registry)
+        assert str(caught.value).startswith(f"--set {option}: {complaint}\n  see: ganfw parts ")
+        assert len(str(caught.value).splitlines()) == 2
+
+    def test_a_table_does_not_take_the_text_of_an_option_for_a_key_inside_it(self, registry: Registry) -> None:
+        recipe = Recipe.load("mnist_mlp", registry).with_overrides(["data.root={}", "data.root.x=2024"])
+        with pytest.raises(RecipeError) as caught:
+            resolve(recipe, registry)
+        assert str(caught.value) == (
+            "--set data.root.x=2024: data.root must be a str, not {'x': 2024}\n  see: ganfw parts data mnist"
+        )
+
+    def test_a_recipe_that_is_not_resolved_has_the_values_of_toml(self, path: Path) -> None:
+        changed = Recipe.load(path).with_overrides(["run.seed=2024", "run.device=true", "run.note=a b"])
+        assert changed == Recipe.parse(changed.to_toml())
+        assert changed.tables["run"] == {"seed": 2024, "device": True, "note": "a b"}
 
     def test_an_option_of_another_form_is_an_error(self, path: Path) -> None:
         with pytest.raises(RecipeError) as caught:

@@ -274,7 +274,7 @@ class TestValues:
             ("noise.z_dim=1.7", "noise.z_dim must be an int >= 1, not 1.7"),
             ("noise.z_dim=true", "noise.z_dim must be an int >= 1, not true"),
             ("noise.z_dim=0", "noise.z_dim must be >= 1, not 0"),
-            ("noise.z_dim=three", "noise.z_dim must be an int >= 1, not the bare word 'three'"),
+            ("noise.z_dim=three", "noise.z_dim must be an int >= 1, not 'three'"),
             ("noise.z_dim=[3]", "noise.z_dim must be an int >= 1, not [3]"),
             ("noise.z_dim={ a = 1 }", "noise.z_dim must be an int >= 1, not {'a': 1}"),
             ("noise.z_dim=1979-05-27", "noise.z_dim must be an int >= 1, not datetime.date(1979, 5, 27)"),
