@@ -1,4 +1,4 @@
-"""A recipe of one's own, from one that is there."""
+"""A recipe of your own, made from another one."""
 
 import os
 import re

@@ -22,7 +22,8 @@ def test_package_passes_its_own_tests(kind: str, tmp_path: Path) -> None:
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {names.distribution}\nVersion: 0.1.0\n")
     (metadata / "entry_points.txt").write_text(f"[ganfw]\n{names.part} = {names.module}\n")
 
-    only = {"PYTHONPATH": str(package), "GANFW_PLUGINS": names.distribution, "GANFW_STRICT_PLUGINS": "1"}
+    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+    only = {"PYTHONPATH": path, "GANFW_PLUGINS": names.distribution, "GANFW_STRICT_PLUGINS": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=package,
