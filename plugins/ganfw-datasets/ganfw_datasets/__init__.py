@@ -1,4 +1,4 @@
-"""Data for ganfw: torchvision's FashionMNIST, KMNIST, EMNIST and CIFAR-10, and image folders of one's own."""
+"""Data for ganfw: torchvision's FashionMNIST, KMNIST, EMNIST and CIFAR-10, and folders of your own images."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from ganfw import Part, hookimpl
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """RegisteredPart this package's parts; their modules are imported when a recipe uses them."""
+    """Offer this package's parts; their modules are imported when a recipe uses them."""
 
     def data(name: str, module: str, help: str) -> Part:  # noqa: A002 - the field's name
         return Part(kind="data", name=name, target=f"ganfw_datasets.{module}:{name}", help=help)
@@ -16,7 +16,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield data("kmnist", "collections", "70,000 cursive Japanese characters in 10 classes, 28 x 28")
     yield data("emnist", "collections", "handwritten letters and digits in up to 62 classes, 28 x 28")
     yield data("cifar10", "collections", "60,000 colour photographs in 10 classes, 32 x 32")
-    yield data("image_folder", "image_folder", "images of your own, cropped and scaled to a square")
+    yield data("image_folder", "image_folder", "your own images, cropped or padded to one size")
     yield Part(
         kind="recipe",
         name="fashion_mlp",

@@ -81,7 +81,9 @@ def test_recipe_in_the_readme_is_right(registry: ganfw.Registry) -> None:
         "use": "image_folder",
         "folder": "~/pictures/cats",
         "size": 32,
+        "fit": "crop",
         "channels": 3,
+        "background": "white",
         "labels": "auto",
         "memory_limit_mb": 2000,
     }
