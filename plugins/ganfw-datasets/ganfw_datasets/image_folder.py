@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from attrs import frozen
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,7 +18,7 @@ from ganfw import DataError, TensorData
 from ganfw_datasets.find_images import FoundImages, class_of, find_images, summarise
 from ganfw_datasets.frame import Frame
 
-Side = Annotated[int, Ge(1)]
+Side = Annotated[int, Ge(1), Le(8192)]
 MAX_SHOWN = 20
 """An error lists this many unreadable images at most."""
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -441,3 +442,9 @@ class TestFrame:
         data = {"use": "image_folder", "folder": str(wide), "size": [10, 20]}
         recipe = ganfw.Recipe(extends="mnist_mlp", data=data)
         assert ganfw.resolve(recipe, registry).recipe.tables["data"]["size"] == [10, 20]
+
+    @pytest.mark.parametrize("size", ["0", "9223372036854775807", "[8, 9000]"])
+    def test_a_recipe_cannot_ask_for_sizes_that_no_memory_holds(self, size: str, registry: ganfw.Registry) -> None:
+        recipe = ganfw.Recipe(extends="mnist_mlp", data={"use": "image_folder"}).with_overrides([f"data.size={size}"])
+        with pytest.raises(ganfw.RecipeError, match=rf"^--set data.size={re.escape(size)}: data.size must be [<>]= "):
+            ganfw.resolve(recipe, registry)
