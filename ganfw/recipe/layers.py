@@ -124,13 +124,13 @@ def parse_overrides(overrides: Iterable[str]) -> Layers:
 def _with_override(layers: Layers, override: str) -> Layers:
     key, equals, right = (part.strip() for part in override.partition("="))
     option = f"--set {excerpt(override)}"
-    try:
-        path, _ = innermost(_parse(f"{key} = 0"))
-    except RecipeError:
-        path = ()
+    if override != override.encode(errors="ignore").decode():  # Python passes on any bytes of an argument
+        raise RecipeError(f"{option}: no UTF-8 text, which TOML must be")
+    path, _ = innermost(_parse_or_nothing(f"{key} = 0"))
     if not equals or not path or "\n" in key:
         raise RecipeError(f"{option}: write it as table.key=value: --set generator.hidden_dim=256")
-    value = _right_side(right, option)
+    tables = _parse_or_nothing(f"value = {right}")
+    value: Any = tables["value"] if len(tables) == 1 else right
     text = None if isinstance(value, str | list | dict) else right
     if path == ("name",):
         value = text or value
@@ -141,16 +141,11 @@ def _with_override(layers: Layers, override: str) -> Layers:
     return layers
 
 
-def _right_side(right: str, option: str) -> Any:
-    """Return the TOML value of the right side of an option, or its text where it has none."""
+def _parse_or_nothing(text: str) -> dict[str, Any]:
     try:
-        right.encode()
-        tables = _parse(f"value = {right}")
-    except UnicodeEncodeError:  # Python passes on any bytes of an argument
-        raise RecipeError(f"{option}: no UTF-8 text, which TOML must be") from None
+        return _parse(text)
     except RecipeError:
-        return right
-    return tables["value"] if len(tables) == 1 else right
+        return {}
 
 
 def _is_path(source: str, folder: Path) -> bool:
