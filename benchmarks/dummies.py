@@ -11,7 +11,7 @@ from ganfw import Part, TensorData, hookimpl
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """RegisteredPart the parts."""
+    """Offer the parts."""
     yield Part(kind="callback", name="idle", target="ganfw:Callback", help="does nothing at every event")
     yield Part(kind="data", name="random_images", target=f"{__name__}:random_images", help="any number of images")
 

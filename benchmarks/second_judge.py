@@ -25,7 +25,7 @@ SEED, EPOCHS = 1, 10
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """RegisteredPart the embedding."""
+    """Offer the embedding."""
     yield Part(
         kind="embedding",
         name="second_judge",

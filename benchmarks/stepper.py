@@ -9,7 +9,7 @@ from ganfw import Callback, Part, Training, hookimpl
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """RegisteredPart the callback."""
+    """Offer the callback."""
     yield Part(kind="callback", name="pace", target=f"{__name__}:Pace", help="hold a run between rounds of steps")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
-from attrs import field, frozen
+from attrs import define, field, frozen
 from torch import Tensor, nn
 
 from ganfw.data import Batch, RowRandom
@@ -62,7 +62,7 @@ class Loss(Protocol):
         ...
 
 
-@frozen(eq=False, kw_only=True)
+@define(eq=False, kw_only=True)  # not frozen: compilers do not follow how frozen classes set attributes
 class UpdateContext:
     """What the update of one network has seen, for penalties.
 

@@ -7,7 +7,7 @@ from ganfw import Part, hookimpl
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """RegisteredPart the built-in parts."""
+    """Offer the built-in parts."""
 
     def part(kind: str, name: str, target: str, help: str) -> Part:  # noqa: A002 - the field's name
         return Part(kind=kind, name=name, target=f"ganfw.builtin.{target}", help=help)

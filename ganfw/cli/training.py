@@ -50,11 +50,11 @@ def run(
     with `ganfw resume`.
     """
     if device is not None:
-        overrides = (*overrides, f'run.device="{device}"')
+        overrides = (*overrides, f"run.device={device}")
     if seed is not None:
         overrides = (*overrides, f"run.seed={seed}")
     if profile:
-        overrides = (*overrides, 'callbacks.profile.use="profile"')
+        overrides = (*overrides, "callbacks.profile.use=profile")
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
 
     from ganfw.distributed.process_group import join_processes

@@ -250,17 +250,6 @@ def convert(annotation: Any, value: Any) -> Any:
     return value
 
 
-def takes_string(annotation: Any) -> bool:
-    """Whether a bare word on the command line can be meant as a value of this type."""
-    if get_origin(annotation) is Annotated:
-        return takes_string(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return any(map(takes_string, get_args(annotation)))
-    if get_origin(annotation) is Literal:
-        return any(isinstance(choice, str) for choice in get_args(annotation))
-    return annotation is str
-
-
 def show(value: object) -> str:
     """Show a value about as it is written in TOML, shortened, on one line."""
     try:
