@@ -1,11 +1,10 @@
-"""Real samples as metrics see them: gathered, rounded, embedded; features are kept between evaluations.
+"""Real samples as metrics see them: gathered, rounded and embedded; features are cached between evaluations.
 
-What is kept is found by the hash of the data and the identity of the embedding, so that a change of either finds
-nothing; and it is compared with its own hash when it is read, so that what is damaged is computed again.
+A cached file is found by the hash of the data and the identity of the embedding, and compared with its own hash when
+it is read; features that are damaged, or that the embedding does not give any more, are made again.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Sized
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import cast
 
 import platformdirs
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
@@ -22,12 +20,18 @@ from ganfw.data import Data, TensorData
 from ganfw.engine.random_streams import seeded_generator
 from ganfw.errors import DataError, PartError, RunError
 from ganfw.evaluation.inputs import Embedding, SampleSet
-from ganfw.files import write_atomically
+from ganfw.files import read_bounded, write_atomically
 from ganfw.images import to_uint8
 from ganfw.training.batches import SeededItems
 
 CHUNK = 1000
 """Samples that go through an embedding at once."""
+CHECKED = 64
+"""Samples that are embedded again before cached features are used."""
+TOLERANCE = 1e-3
+"""How far those features may differ, in shares of the largest: devices and numbers of rows round differently."""
+MAX_SAMPLE_BYTES = 1 << 16
+"""Features of more bytes than this for each sample (16,384 numbers) are not cached, and no larger file is read."""
 
 
 def gather(data: Data, limit: int) -> TensorData:
@@ -102,70 +106,65 @@ def _sample_set(samples: Tensor, features: Tensor, probabilities: Tensor | None)
 def embed_real(data: TensorData, embedding: Embedding, say: Callable[[str], None] = lambda line: None) -> SampleSet:
     """Return real samples with their features, from the cache if they are there.
 
+    Cached features are used only if the embedding still gives the same for a few of the samples, so that a change of
+    its code is noticed as well as one of its weights.
+
     Args:
         data: what `gather` returned.
-        embedding: what makes the features.
-        say: told what takes time, and if the cache cannot be written.
+        embedding: makes the features.
+        say: called with a line of text before slow work, and if the cache cannot be written.
     """
-    digest = data.sha256()
-    path = cache_folder() / f"{_hash(digest, embedding.identity)}.safetensors"
-    if (kept := _read(path, digest, embedding.identity, len(data))) is not None:
-        return _sample_set(data.samples, *kept)
+    key = hashlib.sha256(f"{data.sha256()}\n{embedding.identity}".encode()).digest()
+    path, limit = cache_folder() / f"{key.hex()}.features", len(data) * MAX_SAMPLE_BYTES
+    cached = _read(path, key, limit)
+    if cached is not None and _is_current(cached, data, embedding):
+        return _sample_set(data.samples, cached["features"], cached.get("probabilities"))
     say(f"embedding {len(data):,} real samples by {embedding.identity.partition(' ')[0]}, once")
     made = embed(data.samples, embedding)
     try:
-        _write(path, digest, embedding.identity, made)
+        _write(path, key, limit, made)
     except (OSError, RunError) as error:
         say(f"the features cannot be kept for the next time: {error}")
     return made
 
 
 def cache_folder() -> Path:
-    """Return the folder of features that are kept: `features/` in `GANFW_CACHE`, or else in the user's cache."""
+    """Return the folder of cached features: `features/` in `GANFW_CACHE`, or else in the user's cache."""
     chosen = os.environ.get("GANFW_CACHE")
     return (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ganfw")) / "features"
 
 
-def _hash(*texts: str) -> str:
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+def _is_current(cached: dict[str, Tensor], data: TensorData, embedding: Embedding) -> bool:
+    """Whether the embedding gives what is cached for some of the samples, up to rounding."""
+    rows = torch.linspace(0, len(data) - 1, min(len(data), CHECKED)).long()
+    current = _tensors(embed(data.samples[rows], embedding))
+    return cached.keys() == current.keys() and all(
+        cached[name].shape == (len(data), *expected.shape[1:])
+        and torch.allclose(cached[name][rows], expected, rtol=0, atol=TOLERANCE * float(expected.abs().max()))
+        for name, expected in current.items()
+    )
 
 
 def _tensors(made: SampleSet) -> dict[str, Tensor]:
-    """Return what is kept of features: float32, as embeddings give them."""
-    tensors = {"features": made.features.float()}
-    if made.probabilities is not None:
-        tensors["probabilities"] = made.probabilities.float()
-    return tensors
+    """Return what is cached of features: float32, as embeddings give them."""
+    tensors = {"features": made.features, "probabilities": made.probabilities}
+    return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _write(path: Path, digest: str, identity: str, made: SampleSet) -> None:
-    tensors = _tensors(made)
+def _write(path: Path, key: bytes, limit: int, made: SampleSet) -> None:
+    """Write a hash, of the key and of what follows, and a safetensors file."""
+    content = save(_tensors(made))
+    if len(content) >= limit:
+        raise RunError(f"{path}: larger than {limit} bytes")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save(tensors, _metadata(digest, identity, tensors)))
+    write_atomically(path, hashlib.sha256(key + content).digest() + content)
 
 
-def _metadata(digest: str, identity: str, tensors: dict[str, Tensor]) -> dict[str, str]:
-    """Return what a file says of itself, under one name: several have no fixed order in a safetensors file."""
-    return {"ganfw": json.dumps({"data": digest, "embedding": identity, "sha256": _digest(tensors)})}
-
-
-def _read(path: Path, digest: str, identity: str, count: int) -> tuple[Tensor, Tensor | None] | None:
-    """Return kept features and probabilities, or None where there are none that can be trusted."""
+def _read(path: Path, key: bytes, limit: int) -> dict[str, Tensor] | None:
+    """Return cached tensors, or None if there are none or the file is damaged."""
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        if metadata != _metadata(digest, identity, tensors):
-            return None
-        features, probabilities = tensors["features"], tensors.get("probabilities")
-    except Exception:  # missing, or damaged in any way: it is made again
+        content = read_bounded(path, limit)
+        digest, content = content[: len(key)], content[len(key) :]
+        return load(content) if digest == hashlib.sha256(key + content).digest() else None
+    except Exception:  # safetensors refuses in ways of its own; the features are made again
         return None
-    return (features, probabilities) if len(features) == count else None

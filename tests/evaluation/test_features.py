@@ -2,16 +2,18 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganfw import DataError, PartError, TensorData
-from ganfw.evaluation.features import cache_folder, embed, embed_real, gather
+from ganfw.evaluation.features import CHECKED, cache_folder, embed, embed_real, gather
 
 
 class Counting:
@@ -35,7 +37,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def data() -> TensorData:
     return TensorData(
-        torch.randint(0, 256, (30, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        torch.randint(0, 256, (100, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     )
 
 
@@ -50,14 +52,14 @@ def test_features_are_made_once_and_come_back_bit_for_bit(data: TensorData) -> N
     made = embed_real(data, first, told.append)
     kept = embed_real(data, second, told.append)
 
-    assert (first.seen, second.seen) == (30, 0)
+    assert (first.seen, second.seen) == (100, CHECKED)
     assert torch.equal(made.features, kept.features)
     assert made.probabilities is not None
     assert kept.probabilities is not None
     assert torch.equal(made.probabilities, kept.probabilities)
     assert torch.equal(kept.samples, data.samples)
     assert kept.features.dtype == kept.probabilities.dtype == torch.float64
-    assert told == ["embedding 30 real samples by counting, once"]
+    assert told == ["embedding 100 real samples by counting, once"]
 
 
 def test_other_data_and_other_embeddings_find_nothing(data: TensorData) -> None:
@@ -67,7 +69,7 @@ def test_other_data_and_other_embeddings_find_nothing(data: TensorData) -> None:
 
     for samples, embedding in ((changed, Counting()), (data.samples, Counting("counting sha256:2"))):
         embed_real(TensorData(samples), embedding)
-        assert embedding.seen == 30
+        assert embedding.seen == 100
     assert len(files()) == 3
 
 
@@ -83,7 +85,7 @@ def test_a_flipped_bit_is_found_and_the_file_made_again(data: TensorData, positi
 
     found = embed_real(data, again)
 
-    assert again.seen == 30
+    assert again.seen == 100
     assert torch.equal(found.features, made.features)
     assert path.read_bytes() == good
 
@@ -97,7 +99,79 @@ def test_files_that_are_none_are_made_again(data: TensorData, content: bytes) ->
 
     embed_real(data, again)
 
-    assert again.seen == 30
+    assert again.seen == 100
+
+
+class Edited(Counting):
+    """The same embedding after an edit of its code."""
+
+    def __init__(self, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]) -> None:
+        super().__init__()
+        self.change = change
+
+    def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:  # type: ignore[override]  # that is the edit
+        return self.change(*super().__call__(samples))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda features, probabilities: (features * 1.01, probabilities),
+        lambda features, probabilities: (features, probabilities.flip(1)),
+        lambda features, probabilities: (features[:, :8], probabilities),
+        lambda features, probabilities: (features, None),
+    ],
+    ids=["values", "probabilities", "dimensions", "no probabilities"],
+)
+def test_features_that_the_embedding_does_not_give_any_more_are_made_again(
+    data: TensorData, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+) -> None:
+    embed_real(data, Counting())
+
+    found = embed_real(data, Edited(change))
+
+    expected, probabilities = Edited(change)(data.samples)
+    assert torch.equal(found.features, expected.double())
+    assert (found.probabilities is None) == (probabilities is None)
+    assert probabilities is None or torch.equal(found.probabilities, probabilities.double())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
+def test_special_files_do_not_hang_an_evaluation(data: TensorData) -> None:
+    embed_real(data, Counting())
+    (path,) = files()
+    path.unlink()
+    os.mkfifo(path)
+    again = Counting()
+
+    embed_real(data, again)
+
+    assert again.seen == 100
+    assert path.is_file()
+
+
+def test_files_larger_than_any_features_are_not_read(data: TensorData) -> None:
+    embed_real(data, Counting())
+    (path,) = files()
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    again = Counting()
+
+    embed_real(data, again)
+
+    assert again.seen == 100
+    assert path.stat().st_size < 1 << 20
+
+
+def test_features_that_are_too_large_are_not_cached(monkeypatch: pytest.MonkeyPatch, data: TensorData) -> None:
+    monkeypatch.setattr("ganfw.evaluation.features.MAX_SAMPLE_BYTES", 64)
+    told: list[str] = []
+
+    embed_real(data, Counting(), told.append)
+
+    assert not cache_folder().exists()
+    assert told[1].startswith("the features cannot be kept for the next time: ")
+    assert told[1].endswith(".features: larger than 6400 bytes")
 
 
 def test_file_of_other_data_under_this_name_is_not_taken(data: TensorData) -> None:
@@ -111,7 +185,7 @@ def test_file_of_other_data_under_this_name_is_not_taken(data: TensorData) -> No
 
     found = embed_real(data, again)
 
-    assert again.seen == 30
+    assert again.seen == 100
     assert torch.equal(found.features, (data.samples.flatten(1).float() / 3).double())
 
 
@@ -125,7 +199,7 @@ def test_cache_that_cannot_be_written_is_told_and_no_harm(
 
     made = embed_real(data, Counting(), told.append)
 
-    assert len(made) == 30
+    assert len(made) == 100
     assert told[1] == (
         f"the features cannot be kept for the next time: [Errno 20] Not a directory: '{tmp_path / 'file' / 'features'}'"
     )
@@ -238,5 +312,5 @@ def test_the_cache_holds_no_pickle(data: TensorData) -> None:
     embed_real(data, Counting())
 
     (path,) = files()
-    assert path.suffix == ".safetensors"
     assert os.fspath(path).startswith(os.environ["GANFW_CACHE"])
+    assert load(path.read_bytes()[32:]).keys() == {"features", "probabilities"}
