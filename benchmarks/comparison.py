@@ -92,8 +92,8 @@ def _table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         minutes = statistics.mean(document["minutes"] for document in found[name])
         lines.append(f"| `{name}` | {' | '.join(cells)} | {minutes:.1f} | {len(found[name])} |")
     any_document = next(iter(found.values()))[0]
-    floors = [digits(any_document["metrics"][metric]["floor"]) for metric in COLUMNS]
-    lines.append(f"| real training images | {' | '.join(floors)} | | |")
+    real_data = [digits(any_document["metrics"][metric]["real_data"]) for metric in COLUMNS]
+    lines.append(f"| real training images | {' | '.join(real_data)} | | |")
     return "\n".join(lines)
 
 

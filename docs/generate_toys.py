@@ -79,8 +79,8 @@ def train(name: str, registry: ganfw.Registry) -> dict[str, Any]:
 
 def measure(points: torch.Tensor, registry: ganfw.Registry) -> dict[str, float | None]:
     """Return what the metric `grid_modes` finds."""
-    judged = SampleSet(points, points.double())
-    inputs = MetricInputs(samples=judged, reference=judged, training=judged)
+    measured = SampleSet(points, points.double())
+    inputs = MetricInputs(samples=measured, reference=measured, training=measured)
     return {name: found.value for name, found in registry.load("metric", "grid_modes")()(inputs).items()}
 
 
@@ -92,7 +92,7 @@ def slug(name: str) -> str:
 def page(numbers: dict[str, dict[str, Any]]) -> str:
     """Return the page as it should be."""
     rows = "\n".join(_row(name, numbers[name]) for name in METHODS)
-    floor = _row("real points", numbers["real points"])
+    real_data = _row("real points", numbers["real points"])
     cells = [f"![{name}](images/toys/{slug(name)}.png)<br>{name}" for name in METHODS]
     pictures = "\n".join(f"| {' | '.join(cells[start : start + 3])} |" for start in range(0, len(cells), 3))
     return f"""\
@@ -107,7 +107,7 @@ same networks, learning rates and number of steps, from one seed: what it does a
 | loss | modes of 25 | high quality | KL | steps | seconds |
 |---|---|---|---|---|---|
 {rows}
-| {floor[2:]}
+| {real_data[2:]}
 
 Of {COUNT:,} samples. *Modes*: how many Gaussians have a sample within 3 sigma of their centre; a single one is enough,
 so read the divergence beside it. *High quality*: the share of samples within 3 sigma of a centre. *KL*: the divergence

@@ -18,7 +18,7 @@ GOOD = (0.62, 0.64, 0.63, 0.65, 0.61)
 
 
 def document(step: int, judge: str, values: dict[str, float]) -> str:
-    metrics = {name: {"value": value, "floor": 1.0} for name, value in values.items()}
+    metrics = {name: {"value": value, "real_data": 1.0} for name, value in values.items()}
     return json.dumps({"name": "run", "step": step, "embedding": {"name": judge}, "metrics": metrics})
 
 

@@ -11,15 +11,13 @@ from ganfw.engine.random_streams import derive_seed, own_randomness
 from ganfw.errors import DataError, InputError
 from ganfw.evaluation.evaluator import MAX_TRAINING, Evaluator
 from ganfw.evaluation.features import gather, select
-from ganfw.evaluation.floors import describe_metrics
-from ganfw.plugins.registry import RegisteredPart
-from ganfw.recipe.resolved import ResolvedRecipe
+from ganfw.recipe.resolution import ResolvedRecipe
 from ganfw.training.batches import Batches
 
 TABLES = ("data", "embedding", "metrics")
 """The tables of a recipe that an evaluation needs."""
 SPLIT, HELD_OUT = "split", "test"
-"""The key of a data part, and the choice of it, that give samples to compare with."""
+"""The key of a data part, and its choice, that give samples to compare with."""
 
 
 def open_evaluator(
@@ -29,16 +27,16 @@ def open_evaluator(
     training: Data | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Evaluator:
-    """Build the judge of a recipe's `[data]`, `[embedding]` and `[metrics.…]`.
+    """Build the evaluator of a recipe from its `[data]`, `[embedding]` and `[metrics.…]`.
 
-    Where the data part has a key `split` that may be `"test"`, that is what samples are compared with. Where it has
-    not, or the recipe trains on just that, they are compared with the training data itself.
+    If the data part has a key `split` that may be `"test"`, samples are compared with that part of the data. If it has
+    no such key, or the recipe trains on that part, samples are compared with the training data itself.
 
     Args:
-        resolved: a recipe, of which these tables are enough.
+        resolved: a recipe; these tables are enough.
         device: where the embedding computes.
-        training: the recipe's data, if it is at hand.
-        say: told of what takes time.
+        training: the recipe's data, if it is built already.
+        say: called with a line of text before slow work.
 
     Raises:
         InputError: the recipe has no embedding or no metric, or a part refuses a parameter.
@@ -47,58 +45,47 @@ def open_evaluator(
     """
     chosen = choose_device(device)
     names = resolved.names_in("metrics")
-    if "embedding" not in resolved.parts:
-        raise InputError("the recipe has no [embedding] to judge by; choose one: --set embedding.use=pixels")
+    if "embedding" not in resolved.offers:
+        raise InputError("the recipe has no [embedding] to evaluate with; choose one: --set embedding.use=pixels")
     if not names:
-        raise InputError("the recipe has no [metrics.NAME] to judge by; see: ganfw parts metric")
-    facts: dict[str, Any] = {"seed": resolved.settings.seed, "device": chosen}
+        raise InputError("the recipe has no [metrics.NAME] to evaluate with; see: ganfw parts metric")
+    context: dict[str, Any] = {"seed": resolved.settings.seed, "device": chosen}
 
     def build(address: str, **changed: Any) -> Any:
         with own_randomness(derive_seed(resolved.settings.seed, "build", address), chosen):
-            return resolved.parts[address].build(facts, {**resolved.parameters(address), **changed})
+            return resolved.offers[address].build(context, {**resolved.parameters(address), **changed})
 
     data = build("data") if training is None else training
     batches = Batches(data, 1, resolved.settings.seed, choose_device("cpu"))
-    facts["sample_shape"], facts["num_classes"] = batches.sample_shape, batches.num_classes
-    embedding = build("embedding")
-    metrics = {name: build(f"metrics.{name}") for name in names}
-    settings = {
-        name: [*_identity(resolved.parts[f"metrics.{name}"]), resolved.parameters(f"metrics.{name}")] for name in names
-    }
+    context["sample_shape"], context["num_classes"] = batches.sample_shape, batches.num_classes
     return Evaluator.of(
         data,
         build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
-        embedding,
-        metrics,
-        data_name=resolved.parts["data"].part.name,
+        build("embedding"),
+        {name: build(f"metrics.{name}") for name in names},
+        data_name=resolved.offers["data"].part.name,
         split=HELD_OUT,
-        embedding_name=resolved.parts["embedding"].part.name,
+        embedding_name=resolved.offers["embedding"].part.name,
         device=chosen,
-        about_metrics=describe_metrics(metrics, settings),
         say=say,
     )
 
 
-def _identity(offer: RegisteredPart) -> tuple[str, str]:
-    """Return which part of which version of its package this is."""
-    return offer.qualified_name, offer.plugin.version
-
-
 def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
-    """Build a recipe's data for a classifier: what to learn from, and what to measure on.
+    """Build a recipe's data for a classifier: samples to learn from, and samples to test on.
 
-    That is the held-out part of the data, or else every tenth sample, left out of what is learnt from.
+    The latter are the held-out part of the data, or else every tenth sample, which is left out of the former.
 
     Raises:
         DataError: data is missing or damaged, or has no labels.
     """
-    facts = {"seed": resolved.settings.seed, "device": choose_device("cpu")}
+    context = {"seed": resolved.settings.seed, "device": choose_device("cpu")}
 
     def build(**changed: Any) -> TensorData:
-        data = resolved.parts["data"].build(facts, {**resolved.parameters("data"), **changed})
+        data = resolved.offers["data"].build(context, {**resolved.parameters("data"), **changed})
         whole = gather(data, MAX_TRAINING)
         if whole.labels is None or whole.num_classes is None:
-            raise DataError(f"{resolved.parts['data']} has no labels to learn from")
+            raise DataError(f"{resolved.offers['data']} has no labels to learn from")
         return whole
 
     training = build()
@@ -110,6 +97,6 @@ def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
 
 def _has_held_out(resolved: ResolvedRecipe) -> bool:
     """Whether the data part names `"test"` among the choices of its key `split`, and the recipe takes another."""
-    key = resolved.parts["data"].signature().keys.get(SPLIT)
+    key = resolved.offers["data"].signature().keys.get(SPLIT)
     named = key is not None and not key.complaint(HELD_OUT) and bool(key.complaint("none of its choices"))
     return named and resolved.parameters("data").get(SPLIT) != HELD_OUT

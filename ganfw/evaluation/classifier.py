@@ -70,7 +70,7 @@ class TrainedClassifier:
 
     Attributes:
         network: a `Classifier`, or another network of images that gives features and logits; in evaluation mode.
-        sample_shape: the shape of the images it has learnt from, which are the only ones it judges.
+        sample_shape: the shape of the images it has learnt from; it takes no others.
         num_classes: how many classes it knows.
         about: what its file says further, such as the accuracy that was measured.
         identity: a name, and the SHA-256 of its file.

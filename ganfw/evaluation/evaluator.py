@@ -1,4 +1,4 @@
-"""Judge a generator: its samples, embedded, against real ones; and the floor, real samples in their place."""
+"""Evaluate a generator: its samples against real ones, and real samples in their place."""
 
 import math
 import time
@@ -12,59 +12,58 @@ from torch import Tensor, nn
 from ganfw.data import Data
 from ganfw.engine.random_streams import own_randomness, seeded_generator
 from ganfw.engine.sampling import sample
-from ganfw.errors import InputError, PartError, RunError, TrainingError
+from ganfw.errors import InputError, PartError, TrainingError
 from ganfw.evaluation.features import embed, embed_real, gather
-from ganfw.evaluation.floors import read_floor, write_floor
 from ganfw.evaluation.inputs import Embedding, Metric, MetricInputs, MetricValue, SampleSet
 from ganfw.images import to_uint8
 from ganfw.protocols import Noise
 
 MAX_TRAINING = 60_000
-"""Training samples that are looked at, the size of MNIST: a random choice of this many where there are more."""
+"""At most this many training samples are used, the size of MNIST; of a larger set, a random choice."""
 MAX_REFERENCE = 10_000
-"""Reference samples that are compared with: a random choice of this many where there are more."""
+"""At most this many reference samples are used; of a larger set, a random choice."""
 CURVE_METRICS = ("frechet_distance", "precision_recall", "density_coverage")
 """The metrics of a truncation curve, by their names in a recipe."""
 
 
 @frozen
 class MetricResult:
-    """What a metric found, beside its floor.
+    """One result of a metric.
 
     Attributes:
-        measured: of the samples.
-        floor: of real training samples in their place, or None where that was not asked for.
+        samples: the result for the generator's samples.
+        real_data: the result for real training samples in their place, or None where that was not asked for.
     """
 
-    measured: MetricValue
-    floor: MetricValue | None = None
+    samples: MetricValue
+    real_data: MetricValue | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `eval/*.json` holds of it."""
-        written: dict[str, Any] = {"value": self.measured.value, "better": self.measured.better}
-        if self.measured.value is None:
-            written["reason"] = self.measured.reason
-        if self.floor is not None:
-            written["floor"] = self.floor.value
-            if self.floor.value is None:
-                written["floor_reason"] = self.floor.reason
-        return written
+        """Return the entry of this result in `eval/*.json`."""
+        entry: dict[str, Any] = {"value": self.samples.value, "better": self.samples.better}
+        if self.samples.value is None:
+            entry["reason"] = self.samples.reason
+        if self.real_data is not None:
+            entry["real_data"] = self.real_data.value
+            if self.real_data.value is None:
+                entry["real_data_reason"] = self.real_data.reason
+        return entry
 
 
 @frozen(eq=False)
 class Evaluation:
-    """What was found about a generator.
+    """The results of evaluating a generator.
 
     Attributes:
-        findings: by the names of results: `"frechet_distance"`.
-        count: how many samples were judged.
+        results: by name: `"frechet_distance"`.
+        count: the number of samples.
         seed: of the samples, and of random choices of metrics.
         truncation: of the noise, or None.
         seconds: how long it took.
-        samples: what was judged, with features.
+        samples: the generator's samples with their features.
     """
 
-    findings: Mapping[str, MetricResult]
+    results: Mapping[str, MetricResult]
     count: int
     seed: int
     truncation: float | None
@@ -73,25 +72,23 @@ class Evaluation:
 
     def __getitem__(self, name: str) -> float | tuple[float, ...] | None:
         """Return the value of a result: `evaluation["frechet_distance"]`."""
-        return self.findings[name].measured.value
+        return self.results[name].samples.value
 
 
 @define(eq=False)
 class Evaluator:
-    """Real samples with their features, an embedding and metrics: all that judging takes but samples.
+    """Real samples with their features, an embedding and metrics: all that an evaluation needs but a generator.
 
     Attributes:
-        training: what generators have learnt from, at most 60,000 of them.
-        reference: real samples to compare with, at most 10,000 of them.
+        training: what generators have learnt from, at most 60,000 samples.
+        reference: real samples to compare with, at most 10,000.
         embedding: makes features.
         metrics: by name.
         held_out: whether the reference is apart from the training data.
         training_size: how many training samples there are.
         about_reference: what `eval/*.json` says of the reference: `data`, `split`, `count`, `sha256`.
-        embedding_name: how recipes call the embedding.
+        embedding_name: the embedding's name in recipes.
         device: where the embedding computes.
-        floor_origin: what the floors follow from besides count and seed; None where they are not to be kept.
-        say: told of what takes time.
     """
 
     training: SampleSet
@@ -103,9 +100,7 @@ class Evaluator:
     about_reference: Mapping[str, Any]
     embedding_name: str
     device: torch.device
-    floor_origin: Mapping[str, Any] | None = None
-    say: Callable[[str], None] = lambda line: None
-    _floors: dict[tuple[int, int], Mapping[str, MetricValue]] = field(factory=dict, init=False)
+    _real_data: dict[tuple[int, int], Mapping[str, MetricValue]] = field(factory=dict, init=False)
 
     @classmethod
     def of(
@@ -119,7 +114,6 @@ class Evaluator:
         split: str | None = None,
         embedding_name: str = "",
         device: torch.device | None = None,
-        about_metrics: Mapping[str, Any] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> "Evaluator":
         """Gather and embed real samples.
@@ -129,97 +123,72 @@ class Evaluator:
             reference: real samples that were held out, or None to compare with the training data itself.
             embedding: makes features.
             metrics: by name.
-            data_name: how the data is called in results.
-            split: how the held-out part of the data is called.
-            embedding_name: how the embedding is called; by default as its identity begins.
+            data_name: the data's name in the results.
+            split: the name of the held-out part of the data.
+            embedding_name: the embedding's name; by default the beginning of its identity.
             device: where the embedding computes, for the record.
-            about_metrics: what `describe_metrics` returned, to keep floors for the next time; None not to.
-            say: told of what takes time.
+            say: called with a line of text before slow work.
 
         Raises:
             DataError: samples cannot be gathered.
             PartError: the embedding does not keep to its contract.
         """
-        learnt = gather(training, MAX_TRAINING)
+        real = gather(training, MAX_TRAINING)
         compared = gather(training if reference is None else reference, MAX_REFERENCE)
-        about = {
-            "data": data_name,
-            "split": split if reference is not None else None,
-            "count": len(compared),
-            "sha256": compared.sha256(),
-        }
-        origin = None
-        if about_metrics is not None:
-            origin = {
-                "training": learnt.sha256(),
-                "reference": about,
-                "embedding": embedding.identity,
-                "metrics": about_metrics,
-            }
         with own_randomness(0, device or "cpu"):
             return cls(
-                embed_real(learnt, embedding, say),
-                embed_real(compared, embedding, say),
-                embedding,
-                metrics,
-                reference is not None,
-                len(training),  # type: ignore[arg-type]  # a torch data set with a length, as batches have asked for
-                about,
-                embedding_name or embedding.identity.partition(" ")[0],
-                device or torch.device("cpu"),
-                origin,
-                say,
+                training=embed_real(real, embedding, say),
+                reference=embed_real(compared, embedding, say),
+                embedding=embedding,
+                metrics=metrics,
+                held_out=reference is not None,
+                training_size=len(training),  # type: ignore[arg-type]  # a torch data set with a length
+                about_reference={
+                    "data": data_name,
+                    "split": split if reference is not None else None,
+                    "count": len(compared),
+                    "sha256": compared.sha256(),
+                },
+                embedding_name=embedding_name or embedding.identity.partition(" ")[0],
+                device=device or torch.device("cpu"),
             )
 
     def measure(self, samples: SampleSet, seed: int, only: Collection[str] | None = None) -> dict[str, MetricValue]:
-        """Return what the metrics, or those of certain names, find about samples.
+        """Return the results of all metrics, or of those named in `only`, for samples.
 
         Raises:
-            PartError: two metrics give a result of one name.
+            PartError: two metrics give a result of the same name.
         """
-        return self._ask(MetricInputs(samples, self.reference, self.training, seed), only)
+        return self._measure(MetricInputs(samples, self.reference, self.training, seed), only)
 
-    def floor(self, count: int, seed: int) -> Mapping[str, MetricValue]:
-        """Return what the metrics find about real training samples, as many, chosen by the seed."""
-        if (count, seed) not in self._floors:
-            self._floors[count, seed] = self._kept_floor(count, seed)
-        return self._floors[count, seed]
+    def real_data(self, count: int, seed: int) -> Mapping[str, MetricValue]:
+        """Return the results of all metrics for `count` real training samples, chosen by the seed.
 
-    def _kept_floor(self, count: int, seed: int) -> Mapping[str, MetricValue]:
-        if self.floor_origin is None:
-            return self._floor(count, seed)
-        origin = {**self.floor_origin, "count": count, "seed": seed}
-        if (kept := read_floor(origin)) is not None:
-            return kept
-        found = self._floor(count, seed)
-        try:
-            write_floor(origin, found)
-        except (OSError, RunError) as error:
-            self.say(f"the floors cannot be kept for the next time: {error}")
-        return found
-
-    def _floor(self, count: int, seed: int) -> Mapping[str, MetricValue]:
-        size = len(self.training)
-        if 2 * count > size:
+        The chosen samples are left out of the training samples that they are compared with. The results are kept
+        while the evaluator lives. They are empty where fewer than `2 * count` training samples are there.
+        """
+        if 2 * count > len(self.training):
             return {}
-        order = torch.randperm(size, generator=seeded_generator("cpu", seed, "floor"))
-        chosen, rest = order[:count], order[count:]
-        others = self.reference if self.held_out else _choose(self.training, rest[: len(self.reference)])
-        inputs = MetricInputs(_choose(self.training, chosen), others, _choose(self.training, rest), seed)
-        return self._ask(inputs, None)
+        if (count, seed) not in self._real_data:
+            # The stream keeps the name it had when the published scores were made.
+            order = torch.randperm(len(self.training), generator=seeded_generator("cpu", seed, "floor"))
+            samples, rest = _select(self.training, order[:count]), _select(self.training, order[count:])
+            others = self.reference if self.held_out else _select(rest, slice(len(self.reference)))
+            self._real_data[count, seed] = self._measure(MetricInputs(samples, others, rest, seed), None)
+        return self._real_data[count, seed]
 
-    def _ask(self, inputs: MetricInputs, only: Collection[str] | None) -> dict[str, MetricValue]:
-        found: dict[str, MetricValue] = {}
+    def _measure(self, inputs: MetricInputs, only: Collection[str] | None) -> dict[str, MetricValue]:
+        results: dict[str, MetricValue] = {}
         for name, metric in self.metrics.items():
             if only is not None and name not in only:
                 continue
             with own_randomness(inputs.seed):
-                results = metric(inputs)
-            for result, measured in results.items():
-                if result in found:
+                values = metric(inputs)
+            for result, value in values.items():
+                if result in results:
                     raise PartError(f"two metrics give a result '{result}'; drop one: metrics.{name}.enabled = false")
-                found[result] = _finite(measured)
-        return found
+                results[result] = _finite(value)
+        return results
 
 
 def evaluate(
@@ -231,12 +200,12 @@ def evaluate(
     seed: int = 0,
     truncation: float | None = None,
     only: Collection[str] | None = None,
-    floor: bool = True,
+    real_data: bool = True,
     batch_size: int = 512,
 ) -> Evaluation:
-    """Say how good a generator is.
+    """Measure how good the samples of a generator are.
 
-    Its samples are those of `ganfw.sample`; images are rounded to uint8, as real ones are stored. All global random
+    The samples are those of `ganfw.sample`; images are rounded to uint8, as real ones are stored. All global random
     state is left as it was.
 
     Args:
@@ -246,27 +215,31 @@ def evaluate(
         count: how many samples, at least 1.
         seed: which samples.
         truncation: of the noise, at least 0, or None.
-        only: the names of metrics to ask; None for all.
-        floor: whether to find the floors as well: the same metrics of real samples.
+        only: the names of the metrics to use; None for all.
+        real_data: whether to measure real samples as well.
         batch_size: how many samples go through the generator at once.
 
     Raises:
-        InputError: an argument is out of range, this noise has no truncation, or samples are not such as the real.
+        InputError: an argument is out of range, this noise has no truncation, or the samples have another shape than
+            the real ones.
         TrainingError: the generator gives values that are not finite.
         PartError: the embedding or a metric does not keep to its contract.
     """
     started = time.perf_counter()
     with own_randomness(seed, noise.device):
         made = sample(generator, noise, count, seed=seed, truncation=truncation, batch_size=batch_size)
-        judged = embed(as_stored(made, evaluator.reference.samples), evaluator.embedding)
-        found = evaluator.measure(judged, seed, only)
-        floors = evaluator.floor(count, seed) if floor else {}
-    size = len(evaluator.training)
-    few = MetricValue(
-        None, reason=f"{count:,} of {size:,} training samples are too many to leave as many to compare with"
+        samples = embed(as_stored(made, evaluator.reference.samples), evaluator.embedding)
+        values = evaluator.measure(samples, seed, only)
+        real = evaluator.real_data(count, seed) if real_data else {}
+    missing = MetricValue(
+        None,
+        reason=f"it needs {2 * count:,} training samples: {count:,} to measure and as many to compare with; there are "
+        f"{len(evaluator.training):,}",
     )
-    findings = {name: MetricResult(each, floors.get(name, few) if floor else None) for name, each in found.items()}
-    return Evaluation(findings, count, seed, truncation, time.perf_counter() - started, judged)
+    results = {
+        name: MetricResult(value, real.get(name, missing) if real_data else None) for name, value in values.items()
+    }
+    return Evaluation(results, count, seed, truncation, time.perf_counter() - started, samples)
 
 
 def as_stored(samples: Tensor, real: Tensor) -> Tensor:
@@ -274,25 +247,25 @@ def as_stored(samples: Tensor, real: Tensor) -> Tensor:
 
     Raises:
         TrainingError: a value is not finite.
-        InputError: their shape is another.
+        InputError: their shape differs.
     """
     if not torch.isfinite(samples).all():
-        raise TrainingError("the generator gives values that are not finite; there is nothing to judge")
+        raise TrainingError("the generator gives values that are not finite; there is nothing to evaluate")
     if samples.shape[1:] != real.shape[1:]:
         raise InputError(f"samples are {tuple(samples.shape[1:])}, and real ones {tuple(real.shape[1:])}")
     return to_uint8(samples) if real.dtype == torch.uint8 and samples.ndim == 4 else samples
 
 
-def _choose(samples: SampleSet, chosen: Tensor) -> SampleSet:
-    probabilities = None if samples.probabilities is None else samples.probabilities[chosen]
-    return SampleSet(samples.samples[chosen], samples.features[chosen], probabilities)
+def _select(samples: SampleSet, rows: Tensor | slice) -> SampleSet:
+    probabilities = None if samples.probabilities is None else samples.probabilities[rows]
+    return SampleSet(samples.samples[rows], samples.features[rows], probabilities)
 
 
-def _finite(measured: MetricValue) -> MetricValue:
-    """Give a reason in the place of a number that JSON has no word for."""
-    values = measured.value if isinstance(measured.value, tuple) else (measured.value,)
-    wrong = [value for value in values if value is not None and not math.isfinite(value)]
-    return evolve(measured, value=None, reason=f"the result is {wrong[0]}") if wrong else measured
+def _finite(value: MetricValue) -> MetricValue:
+    """Replace a number that JSON cannot hold by a reason."""
+    numbers = value.value if isinstance(value.value, tuple) else (value.value,)
+    wrong = [number for number in numbers if number is not None and not math.isfinite(number)]
+    return evolve(value, value=None, reason=f"the result is {wrong[0]}") if wrong else value
 
 
 def evaluate_truncations(
@@ -305,12 +278,12 @@ def evaluate_truncations(
     seed: int = 0,
     batch_size: int = 512,
 ) -> list[Evaluation]:
-    """Evaluate at each threshold of truncation, with one set of noise: from one to the next, samples only move.
+    """Evaluate at each threshold of truncation with the same noise: from one threshold to the next, samples only move.
 
-    Only the metrics named `frechet_distance`, `precision_recall` and `density_coverage` are asked, and no floors.
+    Only the metrics named `frechet_distance`, `precision_recall` and `density_coverage` are used, without real data.
 
     Raises:
-        InputError: a threshold is out of range, this noise has no truncation, or the judge has none of the metrics.
+        InputError: a threshold is out of range, this noise has no truncation, or the evaluator has none of the metrics.
     """
     if not set(CURVE_METRICS) & evaluator.metrics.keys():
         raise InputError(f"a truncation curve needs one of the metrics {', '.join(CURVE_METRICS)}")
@@ -323,7 +296,7 @@ def evaluate_truncations(
             seed=seed,
             truncation=threshold,
             only=CURVE_METRICS,
-            floor=False,
+            real_data=False,
             batch_size=batch_size,
         )
         for threshold in thresholds

@@ -1,4 +1,4 @@
-"""What metrics see, and what they find."""
+"""The inputs and results of metrics."""
 
 from collections.abc import Mapping
 from typing import Literal, Protocol
@@ -47,13 +47,13 @@ class SampleSet:
 
 @frozen(eq=False)
 class MetricInputs:
-    """What a metric may look at.
+    """The inputs of a metric.
 
     Attributes:
-        samples: what is judged: a generator's samples, or real ones for the floor.
+        samples: what is measured: a generator's samples, or real ones in their place.
         reference: real samples that were held out where the data has such, to compare with.
         training: real samples that the generator has learnt from; none of them are in `samples`.
-        seed: what random choices of a metric follow from.
+        seed: of the metric's own random choices.
     """
 
     samples: SampleSet
@@ -64,7 +64,7 @@ class MetricInputs:
 
 @frozen
 class MetricValue:
-    """One number that a metric found, or a list of them, or why there is none.
+    """A number, or a list of them, or the reason why there is none.
 
     Attributes:
         value: the number; a tuple for a histogram; None where it cannot be computed.
@@ -78,8 +78,8 @@ class MetricValue:
 
 
 class Metric(Protocol):
-    """Judges samples. It computes in float64, and its result is a function of the evidence alone."""
+    """Measures samples. It computes in float64, and its results depend on the inputs only."""
 
     def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
-        """Return what was found, by names in snake case: `{"precision": …, "recall": …}`."""
+        """Return the results by names in snake case: `{"precision": …, "recall": …}`."""
         ...

@@ -1,4 +1,4 @@
-"""Write what an evaluation found: `eval/*.json` in the run directory, and pictures beside it."""
+"""Write the results of an evaluation: `eval/*.json` in the run directory, and pictures beside it."""
 
 import json
 import platform
@@ -23,12 +23,11 @@ FORMAT = 1
 """The version of the format of `eval/*.json`."""
 FOLDER = "eval"
 """Where a run directory holds them."""
-DEFAULT_COUNT = 10_000
 
 
 @frozen
 class Subject:
-    """Which generator was judged.
+    """The generator that was evaluated.
 
     Attributes:
         name: the recipe's name.
@@ -71,13 +70,13 @@ class Subject:
 
 
 def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> str:
-    """Return how the files of an evaluation begin: `"step-000500"`, and what differs from the plain one.
+    """Return the beginning of the names of an evaluation's files: `"step-000500"`, and what differs from the defaults.
 
-    Plain is the run's own seed and no truncation.
+    The defaults are the run's own seed and no truncation.
 
     Args:
-        subject: what was judged.
-        evaluation: what was found.
+        subject: the generator.
+        evaluation: its results.
         *differences: what else differs, as words.
     """
     words = [checkpoint_name(subject.step)]
@@ -92,7 +91,7 @@ def describe_evaluation(subject: Subject, evaluator: Evaluator, evaluation: Eval
     """Return what `eval/step-*.json` holds."""
     return {
         **_head(subject, evaluator, evaluation, evaluation.seconds),
-        "metrics": {name: finding.to_json() for name, finding in evaluation.findings.items()},
+        "metrics": _metrics(evaluation),
     }
 
 
@@ -102,14 +101,12 @@ def describe_curve(subject: Subject, evaluator: Evaluator, points: Sequence[Eval
     del head["truncation"]
     return {
         **head,
-        "points": [
-            {
-                "truncation": point.truncation,
-                "metrics": {name: finding.to_json() for name, finding in point.findings.items()},
-            }
-            for point in points
-        ],
+        "points": [{"truncation": point.truncation, "metrics": _metrics(point)} for point in points],
     }
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, Any]:
+    return {name: result.to_json() for name, result in evaluation.results.items()}
 
 
 def _head(subject: Subject, evaluator: Evaluator, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
@@ -143,9 +140,9 @@ def write_evaluation(
 
     Args:
         directory: the run directory.
-        subject: what was judged.
-        evaluator: by whom.
-        evaluation: what was found.
+        subject: the generator.
+        evaluator: what it was evaluated with.
+        evaluation: the results.
         *differences: words for the files' names, beside seed and truncation.
 
     Returns:

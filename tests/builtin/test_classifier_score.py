@@ -101,8 +101,8 @@ def test_numbers_stay_in_their_ranges(measure: Measure, seed: int, classes: int,
 
 def reasons(result: Mapping[str, MetricValue]) -> set[str]:
     assert list(result) == ["classifier_score", "class_histogram", "class_kl", "classes_found"]
-    assert {measured.value for measured in result.values()} == {None}
-    return {measured.reason for measured in result.values()}
+    assert {each.value for each in result.values()} == {None}
+    return {each.reason for each in result.values()}
 
 
 def test_without_probabilities_or_samples_there_are_no_numbers(measure: Measure) -> None:

@@ -10,9 +10,9 @@ from torch import Tensor
 from ganfw import MetricInputs, MetricValue, Registry, SampleSet
 
 
-def evidence(points: Tensor) -> MetricInputs:
-    judged = SampleSet(points, points.flatten(1).double())
-    return MetricInputs(samples=judged, reference=judged, training=judged)
+def inputs(points: Tensor) -> MetricInputs:
+    of_points = SampleSet(points, points.flatten(1).double())
+    return MetricInputs(samples=of_points, reference=of_points, training=of_points)
 
 
 def by_hand(points: Tensor, places: list[tuple[float, float]], sigma: float) -> tuple[int, float, float | None]:
@@ -45,7 +45,7 @@ def test_counts_are_those_of_brute_force(name: str, kind: str, registry: Registr
         "few modes": points.samples[points.labels % 3 == 0],
         "one mode": points.samples[points.labels == 1],
     }[kind]
-    found = registry.load("metric", f"{name}_modes")()(evidence(samples))
+    found = registry.load("metric", f"{name}_modes")()(inputs(samples))
 
     modes, share, kl = by_hand(samples, PLACES[name], SIGMA[name])
     assert found == {
@@ -59,7 +59,7 @@ def test_counts_are_those_of_brute_force(name: str, kind: str, registry: Registr
 def test_real_points_find_every_mode_and_the_share_of_a_gaussian(name: str, registry: Registry) -> None:
     count = 50_000
     points = registry.load("data", name)(size=count, split="test").samples
-    found = registry.load("metric", f"{name}_modes")()(evidence(points))
+    found = registry.load("metric", f"{name}_modes")()(inputs(points))
 
     share = 1 - math.exp(-9 / 2)  # the squared distance in sigmas is exponential with mean 2
     five_sigma = 5 * math.sqrt(share * (1 - share) / count)
@@ -72,20 +72,20 @@ def test_divergence_of_one_mode_and_of_half_the_modes_is_known(registry: Registr
     metric = registry.load("metric", "grid_modes")(side=4, spacing=1.0, sigma=0.1)
     places = torch.cartesian_prod(*[torch.arange(4) - 1.5] * 2)
 
-    assert metric(evidence(places[:1].repeat(9, 1)))["mode_kl"].value == pytest.approx(math.log(16))
-    assert metric(evidence(places[::2]))["mode_kl"].value == pytest.approx(math.log(2))
-    assert metric(evidence(places))["mode_kl"].value == pytest.approx(0, abs=1e-15)
+    assert metric(inputs(places[:1].repeat(9, 1)))["mode_kl"].value == pytest.approx(math.log(16))
+    assert metric(inputs(places[::2]))["mode_kl"].value == pytest.approx(math.log(2))
+    assert metric(inputs(places))["mode_kl"].value == pytest.approx(0, abs=1e-15)
 
 
 def test_the_edge_of_three_sigma_belongs_to_a_mode(registry: Registry) -> None:
     metric = registry.load("metric", "ring_modes")(modes=1, radius=1.0, sigma=0.25)
 
-    assert metric(evidence(torch.tensor([[1.75, 0.0], [1.0, -0.75]])))["high_quality_share"].value == 1
-    assert metric(evidence(torch.tensor([[1.7501, 0.0], [math.nan, 0.0]])))["high_quality_share"].value == 0
+    assert metric(inputs(torch.tensor([[1.75, 0.0], [1.0, -0.75]])))["high_quality_share"].value == 1
+    assert metric(inputs(torch.tensor([[1.7501, 0.0], [math.nan, 0.0]])))["high_quality_share"].value == 0
 
 
 def test_without_a_sample_near_a_mode_there_is_no_divergence(registry: Registry) -> None:
-    found = registry.load("metric", "ring_modes")()(evidence(torch.zeros(5, 2)))
+    found = registry.load("metric", "ring_modes")()(inputs(torch.zeros(5, 2)))
 
     assert found == {
         "modes_found": MetricValue(0.0, "higher"),
@@ -95,7 +95,7 @@ def test_without_a_sample_near_a_mode_there_is_no_divergence(registry: Registry)
 
 
 def test_images_have_no_modes_in_the_plane(registry: Registry) -> None:
-    found = registry.load("metric", "grid_modes")()(evidence(torch.zeros(5, 1, 28, 28, dtype=torch.uint8)))
+    found = registry.load("metric", "grid_modes")()(inputs(torch.zeros(5, 1, 28, 28, dtype=torch.uint8)))
 
     reason = "samples of shape (1, 28, 28) are no points in the plane"
     assert found == {

@@ -8,11 +8,11 @@ from torch import Tensor
 from ganfw import MetricInputs, MetricValue, Registry, SampleSet
 
 
-def measured(registry: Registry, probabilities: Tensor | None, count: int = 1) -> dict[str, MetricValue]:
+def measure(registry: Registry, probabilities: Tensor | None, count: int = 1) -> dict[str, MetricValue]:
     count = count if probabilities is None else len(probabilities)
-    judged = SampleSet(torch.zeros(count, 3, 28, 28, dtype=torch.uint8), torch.zeros(count, 3), probabilities)
+    of_images = SampleSet(torch.zeros(count, 3, 28, 28, dtype=torch.uint8), torch.zeros(count, 3), probabilities)
     found: dict[str, MetricValue] = registry.load("metric", "stacked_modes")()(
-        MetricInputs(samples=judged, reference=judged, training=judged)
+        MetricInputs(samples=of_images, reference=of_images, training=of_images)
     )
     return found
 
@@ -26,7 +26,7 @@ def certain(numbers: Tensor) -> Tensor:
 
 def test_modes_and_divergence_are_those_of_brute_force(registry: Registry) -> None:
     numbers = torch.randint(300, (2000,), generator=torch.Generator().manual_seed(1)) * 3
-    found = measured(registry, certain(numbers))
+    found = measure(registry, certain(numbers))
 
     counts = [numbers.tolist().count(number) for number in range(1000)]
     assert found == {
@@ -36,7 +36,7 @@ def test_modes_and_divergence_are_those_of_brute_force(registry: Registry) -> No
 
 
 def test_every_number_once_is_perfect(registry: Registry) -> None:
-    found = measured(registry, certain(torch.arange(1000)))
+    found = measure(registry, certain(torch.arange(1000)))
 
     assert found["stacked_modes_found"].value == 1000
     assert found["stacked_mode_kl"].value == pytest.approx(0, abs=1e-12)
@@ -46,7 +46,7 @@ def test_divergence_of_26000_perfect_samples_is_the_one_that_the_docstring_says(
     numbers = torch.randint(1000, (26_000,), generator=torch.Generator().manual_seed(2))
     probabilities = torch.nn.functional.one_hot(numbers, 1000).float()
 
-    found = measured(registry, probabilities)
+    found = measure(registry, probabilities)
 
     assert found["stacked_modes_found"].value == 1000
     assert found["stacked_mode_kl"].value == pytest.approx(999 / 52_000, rel=0.22)  # 5 sigma of chi-square, 999 degrees
@@ -55,7 +55,7 @@ def test_divergence_of_26000_perfect_samples_is_the_one_that_the_docstring_says(
 @pytest.mark.parametrize(("probabilities", "known"), [(None, "no"), (torch.full((4, 10), 0.1), "10")])
 def test_another_embedding_gives_no_number(probabilities: Tensor | None, known: str, registry: Registry) -> None:
     reason = f"the embedding knows {known} classes, not 1000: use = 'stacked_mnist_classifier'"
-    assert measured(registry, probabilities) == {
+    assert measure(registry, probabilities) == {
         "stacked_modes_found": MetricValue(None, "higher", reason),
         "stacked_mode_kl": MetricValue(None, "lower", reason),
     }

@@ -1,4 +1,4 @@
-"""The judge: what is compared with what, the floor, and what an evaluation must not do."""
+"""The evaluator: what is compared with what, the scores of real data, and what an evaluation must not do."""
 
 import math
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ def resolved(judged: Recipe, judging_registry: Registry) -> ResolvedRecipe:
 
 
 @pytest.fixture
-def judge(resolved: ResolvedRecipe) -> Evaluator:
+def evaluator(resolved: ResolvedRecipe) -> Evaluator:
     return ganfw.open_evaluator(resolved, device="cpu")
 
 
@@ -86,12 +86,12 @@ def refusal(*arguments: object, **keywords: object) -> str:
     return str(caught.value)
 
 
-def test_evidence_holds_the_samples_of_sample_and_all_real_ones(judge: Evaluator) -> None:
+def test_metrics_are_given_the_samples_of_sample_and_all_real_ones(evaluator: Evaluator) -> None:
     seen = Seen()
-    judge = attrs.evolve(judge, metrics={"seen": seen})
+    evaluator = attrs.evolve(evaluator, metrics={"seen": seen})
     network = nn.Sequential(nn.Linear(4, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
 
-    found = ganfw.evaluate(network, noise(4), judge, count=100, seed=3, floor=False)
+    found = ganfw.evaluate(network, noise(4), evaluator, count=100, seed=3, real_data=False)
 
     inputs = seen.shown[0]
     assert torch.equal(inputs.samples.samples, ganfw.to_uint8(ganfw.sample(network, noise(4), 100, seed=3)))
@@ -105,63 +105,63 @@ def test_evidence_holds_the_samples_of_sample_and_all_real_ones(judge: Evaluator
         assert each.features.dtype == torch.float64
 
 
-def test_what_a_metric_finds_is_the_value_and_about_real_samples_the_floor(judge: Evaluator) -> None:
-    found = ganfw.evaluate(Black(), noise(4), judge, count=5000)
+def test_metrics_measure_the_samples_and_real_data_in_their_place(evaluator: Evaluator) -> None:
+    found = ganfw.evaluate(Black(), noise(4), evaluator, count=5000)
 
     brightness = mnist(split="test").samples.double().mean().item() / 255
     assert found["brightness"] == pytest.approx(-brightness, abs=1e-6)
     assert found["brightness_error"] == pytest.approx(brightness, abs=1e-6)
-    floor = found.findings["brightness_error"].floor
-    assert floor is not None
-    assert isinstance(floor.value, float)
-    assert 0 < floor.value < 0.01
+    real = found.results["brightness_error"].real_data
+    assert real is not None
+    assert isinstance(real.value, float)
+    assert 0 < real.value < 0.01
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_floor_takes_real_training_samples_out_of_all_they_are_compared_with(held_out: bool) -> None:
+def test_real_data_is_taken_out_of_the_training_samples_it_is_compared_with(held_out: bool) -> None:
     seen = Seen()
-    judge = Evaluator.of(points(100), points(40, seed=1) if held_out else None, Plain(), {"seen": seen})
+    evaluator = Evaluator.of(points(100), points(40, seed=1) if held_out else None, Plain(), {"seen": seen})
 
-    ganfw.evaluate(Points(), noise(), judge, count=30, seed=5)
+    ganfw.evaluate(Points(), noise(), evaluator, count=30, seed=5)
 
-    floor = seen.shown[1]
-    assert (len(floor.samples), len(floor.training)) == (30, 70)
-    whole = torch.cat([floor.samples.samples, floor.training.samples])
+    real = seen.shown[1]
+    assert (len(real.samples), len(real.training)) == (30, 70)
+    whole = torch.cat([real.samples.samples, real.training.samples])
     assert sorted(whole.tolist()) == sorted(points(100).samples.tolist())
-    reference = points(40, seed=1).samples if held_out else floor.training.samples
-    assert torch.equal(floor.reference.samples, reference)
+    reference = points(40, seed=1).samples if held_out else real.training.samples
+    assert torch.equal(real.reference.samples, reference)
 
 
-def test_floor_is_found_once_for_a_count_and_a_seed() -> None:
+def test_real_data_is_measured_once_for_a_count_and_a_seed() -> None:
     seen = Seen()
-    judge = Evaluator.of(points(100), None, Plain(), {"seen": seen})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": seen})
 
     for seed in (0, 0, 1):
-        ganfw.evaluate(Points(), noise(), judge, count=10, seed=seed)
+        ganfw.evaluate(Points(), noise(), evaluator, count=10, seed=seed)
 
     assert len(seen.shown) == 3 + 2
 
 
-def test_floor_says_when_there_are_too_few_training_samples() -> None:
-    judge = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
+def test_too_few_training_samples_are_the_reason_for_no_score_of_real_data() -> None:
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
 
-    found = ganfw.evaluate(Points(), noise(), judge, count=51)
+    found = ganfw.evaluate(Points(), noise(), evaluator, count=51)
 
-    assert found.findings["seen"].to_json() == {
+    assert found.results["seen"].to_json() == {
         "value": 1.0,
         "better": "higher",
-        "floor": None,
-        "floor_reason": "51 of 100 training samples are too many to leave as many to compare with",
+        "real_data": None,
+        "real_data_reason": "it needs 102 training samples: 51 to measure and as many to compare with; there are 100",
     }
 
 
 @pytest.mark.parametrize(("value", "shown"), [(math.inf, "inf"), (math.nan, "nan"), ((0.5, -math.inf), "-inf")])
 def test_numbers_that_are_none_become_a_reason(value: float | tuple[float, ...], shown: str) -> None:
-    judge = Evaluator.of(points(100), None, Plain(), {"seen": Seen(wild=MetricValue(value, "lower"))})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen(wild=MetricValue(value, "lower"))})
 
-    found = ganfw.evaluate(Points(), noise(), judge, count=10, floor=False)
+    found = ganfw.evaluate(Points(), noise(), evaluator, count=10, real_data=False)
 
-    assert found.findings["wild"].to_json() == {"value": None, "better": "lower", "reason": f"the result is {shown}"}
+    assert found.results["wild"].to_json() == {"value": None, "better": "lower", "reason": f"the result is {shown}"}
 
 
 def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state() -> None:
@@ -169,10 +169,10 @@ def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state() -
         def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
             return {"drawn": MetricValue(float(torch.rand(())))}
 
-    judge = Evaluator.of(points(100), None, Plain(), {"careless": Careless()})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"careless": Careless()})
     before = global_state(torch.device("cpu"))
 
-    first, again, other = (ganfw.evaluate(Points(), noise(), judge, count=10, seed=s)["drawn"] for s in (1, 1, 2))
+    first, again, other = (ganfw.evaluate(Points(), noise(), evaluator, count=10, seed=s)["drawn"] for s in (1, 1, 2))
 
     assert first == again != other
     after = global_state(torch.device("cpu"))
@@ -182,10 +182,10 @@ def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state() -
 
 def test_generator_is_left_in_its_mode() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    judge = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
     mean = network[1].running_mean.clone()
 
-    ganfw.evaluate(network, noise(), judge, count=10)
+    ganfw.evaluate(network, noise(), evaluator, count=10)
 
     assert network.training
     assert torch.equal(network[1].running_mean, mean)
@@ -202,12 +202,12 @@ def test_images_are_rounded_as_real_ones_are_stored_and_other_data_is_not() -> N
 
 def test_thresholds_share_one_noise() -> None:
     seen = Seen()
-    judge = Evaluator.of(points(100), None, Plain(), {"frechet_distance": seen, "classifier_score": Seen()})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"frechet_distance": seen, "classifier_score": Seen()})
 
-    found = evaluate_truncations(Points(), noise(), judge, [0.0, 0.5, 2.0, None], count=50)
+    found = evaluate_truncations(Points(), noise(), evaluator, [0.0, 0.5, 2.0, None], count=50)
 
     assert [point.truncation for point in found] == [0.0, 0.5, 2.0, None]
-    assert [list(point.findings) for point in found] == [["seen"]] * 4
+    assert [list(point.results) for point in found] == [["seen"]] * 4
     none, half, two, plain = (inputs.samples.samples for inputs in seen.shown)
     assert torch.equal(none, torch.zeros(50, 2))
     assert half.abs().max() <= 0.5
@@ -216,38 +216,38 @@ def test_thresholds_share_one_noise() -> None:
 
 
 def test_refusals() -> None:
-    judge = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
     broken = nn.Sequential(nn.Linear(2, 2))
     nn.init.constant_(broken[0].weight, math.nan)
 
-    assert refusal(Points(), noise(), judge, count=0) == "the number of samples must be >= 1, not 0"
-    assert refusal(Points(), noise(), judge, truncation=-1.0) == "the truncation threshold must be >= 0, not -1.0"
-    assert refusal(broken, noise(), judge, count=4) == (
-        "the generator gives values that are not finite; there is nothing to judge"
+    assert refusal(Points(), noise(), evaluator, count=0) == "the number of samples must be >= 1, not 0"
+    assert refusal(Points(), noise(), evaluator, truncation=-1.0) == "the truncation threshold must be >= 0, not -1.0"
+    assert refusal(broken, noise(), evaluator, count=4) == (
+        "the generator gives values that are not finite; there is nothing to evaluate"
     )
-    assert refusal(nn.Linear(2, 3), noise(), judge, count=4) == "samples are (3,), and real ones (2,)"
-    assert refusal(Points(), Uniform(torch.device("cpu"), z_dim=2), judge, count=4, truncation=0.5) == (
+    assert refusal(nn.Linear(2, 3), noise(), evaluator, count=4) == "samples are (3,), and real ones (2,)"
+    assert refusal(Points(), Uniform(torch.device("cpu"), z_dim=2), evaluator, count=4, truncation=0.5) == (
         "noise of type Uniform has no truncation"
     )
     with pytest.raises(GanfwError) as caught:
-        evaluate_truncations(Points(), noise(), judge, [None])
+        evaluate_truncations(Points(), noise(), evaluator, [None])
     assert str(caught.value) == (
         "a truncation curve needs one of the metrics frechet_distance, precision_recall, density_coverage"
     )
 
 
 def test_two_metrics_of_one_result_are_refused() -> None:
-    judge = Evaluator.of(points(100), None, Plain(), {"seen": Seen(), "again": Seen()})
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen(), "again": Seen()})
 
-    assert refusal(Points(), noise(), judge, count=4) == (
+    assert refusal(Points(), noise(), evaluator, count=4) == (
         "two metrics give a result 'seen'; drop one: metrics.again.enabled = false"
     )
 
 
-def test_reference_is_the_test_split_where_there_is_one(resolved: ResolvedRecipe, judge: Evaluator) -> None:
-    assert judge.held_out
-    assert judge.training_size == 60_000
-    assert judge.about_reference == {
+def test_reference_is_the_test_split_where_there_is_one(resolved: ResolvedRecipe, evaluator: Evaluator) -> None:
+    assert evaluator.held_out
+    assert evaluator.training_size == 60_000
+    assert evaluator.about_reference == {
         "data": "mnist",
         "split": "test",
         "count": 10_000,
@@ -260,22 +260,22 @@ def test_reference_is_the_training_data_where_the_recipe_trains_on_that(
 ) -> None:
     recipe = judged.with_overrides(["data.split=test"])
 
-    judge = ganfw.open_evaluator(ganfw.resolve(recipe, judging_registry), device="cpu")
+    evaluator = ganfw.open_evaluator(ganfw.resolve(recipe, judging_registry), device="cpu")
 
-    assert not judge.held_out
-    assert judge.about_reference["split"] is None
-    assert judge.about_reference["count"] == judge.training_size == 10_000
+    assert not evaluator.held_out
+    assert evaluator.about_reference["split"] is None
+    assert evaluator.about_reference["count"] == evaluator.training_size == 10_000
 
 
 def test_more_samples_than_are_looked_at_are_chosen_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganfw.evaluation.evaluator.MAX_TRAINING", 50)
     ordered = TensorData(torch.arange(1000.0).reshape(-1, 1))
 
-    judges = [Evaluator.of(ordered, None, Plain(), {}) for _ in range(2)]
+    evaluators = [Evaluator.of(ordered, None, Plain(), {}) for _ in range(2)]
 
-    chosen = judges[0].training.samples.flatten()
-    assert torch.equal(chosen, judges[1].training.samples.flatten())
-    assert (len(chosen), judges[0].training_size) == (50, 1000)
+    chosen = evaluators[0].training.samples.flatten()
+    assert torch.equal(chosen, evaluators[1].training.samples.flatten())
+    assert (len(chosen), evaluators[0].training_size) == (50, 1000)
     assert chosen.max() > 900
     assert chosen.min() < 100
 
