@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from attrs import define, evolve, field, frozen
 from torch import Tensor, nn
 
 from ganfw.data import Data
+from ganfw.engine.networks import takes_labels
 from ganfw.engine.random_streams import own_randomness, seeded_generator
 from ganfw.engine.sampling import sample
 from ganfw.errors import InputError, PartError, TrainingError
@@ -24,6 +25,8 @@ MAX_REFERENCE = 10_000
 """At most this many reference samples are used; of a larger set, a random choice."""
 CURVE_METRICS = ("frechet_distance", "precision_recall", "density_coverage")
 """The metrics of a truncation curve, by their names in a recipe."""
+Labels = Literal["data", "equal"]
+"""Which labels a conditional generator is given: as frequent as in the training data, or each class in turn."""
 
 
 @frozen
@@ -59,6 +62,8 @@ class Evaluation:
         count: the number of samples.
         seed: of the samples, and of random choices of metrics.
         truncation: of the noise, or None.
+        labels: `"data"` if the generator was given labels as frequent as in the training data, `"equal"` if each class
+            in turn, None if it takes no labels.
         seconds: how long it took.
         samples: the generator's samples with their features.
     """
@@ -67,6 +72,7 @@ class Evaluation:
     count: int
     seed: int
     truncation: float | None
+    labels: Labels | None
     seconds: float
     samples: SampleSet = field(repr=False)
 
@@ -89,6 +95,7 @@ class Evaluator:
         about_reference: what `eval/*.json` says of the reference: `data`, `split`, `count`, `sha256`.
         embedding_name: the embedding's name in recipes.
         device: where the embedding computes.
+        labels: the labels of `training`, `(n,)` int64 on the CPU, or None.
     """
 
     training: SampleSet
@@ -100,6 +107,7 @@ class Evaluator:
     about_reference: Mapping[str, Any]
     embedding_name: str
     device: torch.device
+    labels: Tensor | None = None
     _real_data: dict[tuple[int, int], Mapping[str, MetricValue]] = field(factory=dict, init=False)
 
     @classmethod
@@ -151,15 +159,14 @@ class Evaluator:
                 },
                 embedding_name=embedding_name or embedding.identity.partition(" ")[0],
                 device=device or torch.device("cpu"),
+                labels=real.labels,
             )
 
-    def measure(self, samples: SampleSet, seed: int, only: Collection[str] | None = None) -> dict[str, MetricValue]:
-        """Return the results of all metrics, or of those named in `only`, for samples.
-
-        Raises:
-            PartError: two metrics give a result of the same name.
-        """
-        return self._measure(MetricInputs(samples, self.reference, self.training, seed), only)
+    def draw_labels(self, count: int, seed: int) -> Tensor | None:
+        """Draw `(count,)` int64 labels as frequent as in the training data; None if it has no labels."""
+        if self.labels is None:
+            return None
+        return self.labels[torch.randint(len(self.labels), (count,), generator=seeded_generator("cpu", seed, "labels"))]
 
     def real_data(self, count: int, seed: int) -> Mapping[str, MetricValue]:
         """Return the results of all metrics for `count` real training samples, chosen by the seed.
@@ -172,12 +179,17 @@ class Evaluator:
         if (count, seed) not in self._real_data:
             # The stream keeps the name it had when the published scores were made.
             order = torch.randperm(len(self.training), generator=seeded_generator("cpu", seed, "floor"))
-            samples, rest = _select(self.training, order[:count]), _select(self.training, order[count:])
-            others = self.reference if self.held_out else _select(rest, slice(len(self.reference)))
-            self._real_data[count, seed] = self._measure(MetricInputs(samples, others, rest, seed), None)
+            samples, rest = self.training.select(order[:count]), self.training.select(order[count:])
+            others = self.reference if self.held_out else rest.select(slice(len(self.reference)))
+            self._real_data[count, seed] = self.measure(MetricInputs(samples, others, rest, seed))
         return self._real_data[count, seed]
 
-    def _measure(self, inputs: MetricInputs, only: Collection[str] | None) -> dict[str, MetricValue]:
+    def measure(self, inputs: MetricInputs, only: Collection[str] | None = None) -> dict[str, MetricValue]:
+        """Return the results of all metrics, or of those named in `only`.
+
+        Raises:
+            PartError: two metrics give a result of the same name.
+        """
         results: dict[str, MetricValue] = {}
         for name, metric in self.metrics.items():
             if only is not None and name not in only:
@@ -199,6 +211,7 @@ def evaluate(
     count: int = 10_000,
     seed: int = 0,
     truncation: float | None = None,
+    labels: Labels = "data",
     only: Collection[str] | None = None,
     real_data: bool = True,
     batch_size: int = 512,
@@ -215,6 +228,8 @@ def evaluate(
         count: how many samples, at least 1.
         seed: which samples.
         truncation: of the noise, at least 0, or None.
+        labels: which labels a conditional generator is given: as frequent as in the training data, or each class in
+            turn, as without labels in the data.
         only: the names of the metrics to use; None for all.
         real_data: whether to measure real samples as well.
         batch_size: how many samples go through the generator at once.
@@ -226,10 +241,13 @@ def evaluate(
         PartError: the embedding or a metric does not keep to its contract.
     """
     started = time.perf_counter()
+    if count < 1:
+        raise InputError(f"the number of samples must be >= 1, not {count}")
+    drawn = evaluator.draw_labels(count, seed) if labels == "data" and takes_labels(generator) else None
     with own_randomness(seed, noise.device):
-        made = sample(generator, noise, count, seed=seed, truncation=truncation, batch_size=batch_size)
+        made = sample(generator, noise, count, seed=seed, truncation=truncation, labels=drawn, batch_size=batch_size)
         samples = embed(as_stored(made, evaluator.reference.samples), evaluator.embedding)
-        values = evaluator.measure(samples, seed, only)
+        values = evaluator.measure(MetricInputs(samples, evaluator.reference, evaluator.training, seed), only)
         real = evaluator.real_data(count, seed) if real_data else {}
     missing = MetricValue(
         None,
@@ -239,7 +257,8 @@ def evaluate(
     results = {
         name: MetricResult(value, real.get(name, missing) if real_data else None) for name, value in values.items()
     }
-    return Evaluation(results, count, seed, truncation, time.perf_counter() - started, samples)
+    given: Labels | None = None if not takes_labels(generator) else "equal" if drawn is None else "data"
+    return Evaluation(results, count, seed, truncation, given, time.perf_counter() - started, samples)
 
 
 def as_stored(samples: Tensor, real: Tensor) -> Tensor:
@@ -254,11 +273,6 @@ def as_stored(samples: Tensor, real: Tensor) -> Tensor:
     if samples.shape[1:] != real.shape[1:]:
         raise InputError(f"samples are {tuple(samples.shape[1:])}, and real ones {tuple(real.shape[1:])}")
     return to_uint8(samples) if real.dtype == torch.uint8 and samples.ndim == 4 else samples
-
-
-def _select(samples: SampleSet, rows: Tensor | slice) -> SampleSet:
-    probabilities = None if samples.probabilities is None else samples.probabilities[rows]
-    return SampleSet(samples.samples[rows], samples.features[rows], probabilities)
 
 
 def _finite(value: MetricValue) -> MetricValue:
@@ -276,9 +290,10 @@ def evaluate_truncations(
     *,
     count: int = 10_000,
     seed: int = 0,
+    labels: Labels = "data",
     batch_size: int = 512,
 ) -> list[Evaluation]:
-    """Evaluate at each threshold of truncation with the same noise: from one threshold to the next, samples only move.
+    """Evaluate at each threshold of truncation, with the same noise and labels, so that samples only move.
 
     Only the metrics named `frechet_distance`, `precision_recall` and `density_coverage` are used, without real data.
 
@@ -295,6 +310,7 @@ def evaluate_truncations(
             count=count,
             seed=seed,
             truncation=threshold,
+            labels=labels,
             only=CURVE_METRICS,
             real_data=False,
             batch_size=batch_size,

@@ -47,8 +47,7 @@ def gather(data: Data, limit: int) -> TensorData:
     if size > limit:
         chosen = torch.randperm(size, generator=seeded_generator("cpu", 0, "choice"))[:limit].sort().values
     if isinstance(data, TensorData):
-        whole = data if size <= limit else select(data, chosen)
-        return TensorData(_rounded(whole.samples.cpu()), _on_cpu(whole.labels), whole.num_classes)
+        return select(data, chosen)
     workers = min(4, (os.cpu_count() or 1) - 1)
     items = Subset(SeededItems(data, 0, 0), chosen.tolist())
     samples, labels = [], []
@@ -65,14 +64,9 @@ def gather(data: Data, limit: int) -> TensorData:
 
 
 def select(data: TensorData, chosen: Tensor) -> TensorData:
-    """Return some of the samples: `chosen` are indices, or a mask."""
-    chosen = chosen.to(data.samples.device)
-    labels = None if data.labels is None else data.labels[chosen]
-    return TensorData(data.samples[chosen], labels, data.num_classes)
-
-
-def _on_cpu(labels: Tensor | None) -> Tensor | None:
-    return None if labels is None else labels.cpu()
+    """Return some of the samples, on the CPU, images rounded to uint8: `chosen` are indices, or a mask."""
+    labels = None if data.labels is None else data.labels.cpu()[chosen]
+    return TensorData(_rounded(data.samples[chosen.to(data.samples.device)].cpu()), labels, data.num_classes)
 
 
 def _rounded(samples: Tensor) -> Tensor:
@@ -93,14 +87,10 @@ def embed(samples: Tensor, embedding: Embedding) -> SampleSet:
                 f"embedding '{embedding.identity}' gives {tuple(found.shape)} features for {len(chunk)} samples, or "
                 "values that are not finite; it must give (n, d) finite ones"
             )
-        features.append(found.cpu())
+        features.append(found.cpu().double())
         if classes is not None:
-            probabilities.append(classes.cpu())
-    return _sample_set(samples, torch.cat(features), torch.cat(probabilities) if probabilities else None)
-
-
-def _sample_set(samples: Tensor, features: Tensor, probabilities: Tensor | None) -> SampleSet:
-    return SampleSet(samples, features.double(), None if probabilities is None else probabilities.double())
+            probabilities.append(classes.cpu().double())
+    return SampleSet(samples, torch.cat(features), torch.cat(probabilities) if probabilities else None)
 
 
 def embed_real(data: TensorData, embedding: Embedding, say: Callable[[str], None] = lambda line: None) -> SampleSet:
@@ -118,7 +108,7 @@ def embed_real(data: TensorData, embedding: Embedding, say: Callable[[str], None
     path, limit = cache_folder() / f"{key.hex()}.features", len(data) * MAX_SAMPLE_BYTES
     cached = _read(path, key, limit)
     if cached is not None and _is_current(cached, data, embedding):
-        return _sample_set(data.samples, cached["features"], cached.get("probabilities"))
+        return SampleSet(data.samples, **cached)
     say(f"embedding {len(data):,} real samples by {embedding.identity.partition(' ')[0]}, once")
     made = embed(data.samples, embedding)
     try:
@@ -146,18 +136,23 @@ def _is_current(cached: dict[str, Tensor], data: TensorData, embedding: Embeddin
 
 
 def _tensors(made: SampleSet) -> dict[str, Tensor]:
-    """Return what is cached of features: float32, as embeddings give them."""
     tensors = {"features": made.features, "probabilities": made.probabilities}
-    return {name: tensor.float() for name, tensor in tensors.items() if tensor is not None}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
 def _write(path: Path, key: bytes, limit: int, made: SampleSet) -> None:
     """Write a hash, of the key and of what follows, and a safetensors file."""
-    content = save(_tensors(made))
-    if len(content) >= limit:
+    content = save({name: tensor.float() for name, tensor in _tensors(made).items()})  # as embeddings give them
+    if len(key) + len(content) > limit:
         raise RunError(f"{path}: larger than {limit} bytes")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, hashlib.sha256(key + content).digest() + content)
+    write_atomically(path, _digest(key, content) + content)
+
+
+def _digest(key: bytes, content: bytes) -> bytes:
+    digest = hashlib.sha256(key)
+    digest.update(content)
+    return digest.digest()
 
 
 def _read(path: Path, key: bytes, limit: int) -> dict[str, Tensor] | None:
@@ -165,6 +160,8 @@ def _read(path: Path, key: bytes, limit: int) -> dict[str, Tensor] | None:
     try:
         content = read_bounded(path, limit)
         digest, content = content[: len(key)], content[len(key) :]
-        return load(content) if digest == hashlib.sha256(key + content).digest() else None
+        if digest == _digest(key, content):
+            return {name: tensor.double() for name, tensor in load(content).items()}
     except Exception:  # safetensors refuses in ways of its own; the features are made again
-        return None
+        pass
+    return None

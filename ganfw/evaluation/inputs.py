@@ -44,6 +44,11 @@ class SampleSet:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def select(self, rows: Tensor | slice) -> "SampleSet":
+        """Return some of the samples with their features."""
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return SampleSet(self.samples[rows], self.features[rows], probabilities)
+
 
 @frozen(eq=False)
 class MetricInputs:

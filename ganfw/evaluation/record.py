@@ -23,6 +23,8 @@ FORMAT = 1
 """The version of the format of `eval/*.json`."""
 FOLDER = "eval"
 """Where a run directory holds them."""
+LABELS = {None: None, "data": "as frequent as in the data", "equal": "in equal shares"}
+"""What `eval/*.json` says of the labels that a conditional generator was given."""
 
 
 @frozen
@@ -72,7 +74,7 @@ class Subject:
 def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> str:
     """Return the beginning of the names of an evaluation's files: `"step-000500"`, and what differs from the defaults.
 
-    The defaults are the run's own seed and no truncation.
+    The defaults are the run's own seed, no truncation, and labels as frequent as in the data.
 
     Args:
         subject: the generator.
@@ -84,6 +86,8 @@ def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> st
         words.append(f"seed-{evaluation.seed}")
     if evaluation.truncation is not None:
         words.append(f"truncation-{evaluation.truncation:g}")
+    if evaluation.labels == "equal":
+        words.append("labels-equal")
     return "-".join([*words, *differences])
 
 
@@ -120,6 +124,7 @@ def _head(subject: Subject, evaluator: Evaluator, evaluation: Evaluation, second
         "count": evaluation.count,
         "seed": evaluation.seed,
         "truncation": evaluation.truncation,
+        "labels": LABELS[evaluation.labels],
         "averaged": subject.averaged,
         "reference": dict(evaluator.about_reference),
         "embedding": {

@@ -1,7 +1,10 @@
 """The evaluator: what is compared with what, the scores of real data, and what an evaluation must not do."""
 
+import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
 
 import attrs
 import pytest
@@ -25,6 +28,7 @@ from ganfw.builtin.normal import Normal
 from ganfw.builtin.uniform import Uniform
 from ganfw.engine.random_streams import global_state
 from ganfw.evaluation.evaluator import as_stored, evaluate_truncations
+from ganfw.evaluation.record import Subject, write_evaluation
 
 
 class Plain:
@@ -62,6 +66,15 @@ class Black(nn.Module):
         return z.new_zeros(len(z), 1, 28, 28)
 
 
+class TwoClasses(nn.Module):
+    """Gives its noise back, moved by six in class 1."""
+
+    num_classes = 2
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return z + 6 * labels[:, None]
+
+
 @pytest.fixture
 def resolved(judged: Recipe, judging_registry: Registry) -> ResolvedRecipe:
     return ganfw.resolve(judged, judging_registry)
@@ -74,6 +87,12 @@ def evaluator(resolved: ResolvedRecipe) -> Evaluator:
 
 def points(count: int, seed: int = 0) -> TensorData:
     return TensorData(torch.randn(count, 2, generator=torch.Generator().manual_seed(seed)))
+
+
+def unequal(count: int, seed: int = 0) -> TensorData:
+    """Return what `TwoClasses` gives, nine times as often in class 0 as in class 1."""
+    labels = (torch.arange(count) % 10 == 9).long()
+    return TensorData(TwoClasses()(points(count, seed).samples, labels), labels, 2)
 
 
 def noise(z_dim: int = 2) -> Normal:
@@ -178,6 +197,69 @@ def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state() -
     after = global_state(torch.device("cpu"))
     assert torch.equal(before["torch"], after["torch"])
     assert before["python"] == after["python"]
+
+
+def test_a_perfect_conditional_generator_scores_as_real_data_does(registry: Registry) -> None:
+    evaluator = Evaluator.of(
+        unequal(10_000), unequal(5000, seed=1), Plain(), {"distance": registry.load("metric", "frechet_distance")()}
+    )
+
+    plain = ganfw.evaluate(TwoClasses(), noise(), evaluator, count=5000)
+    equal = ganfw.evaluate(TwoClasses(), noise(), evaluator, count=5000, labels="equal")
+
+    result = plain.results["frechet_distance"]
+    assert result.real_data is not None
+    assert result.real_data.value == pytest.approx(0, abs=0.05)
+    assert plain["frechet_distance"] == pytest.approx(0, abs=0.05)
+    assert equal["frechet_distance"] > 5
+    assert (plain.labels, equal.labels) == ("data", "equal")
+
+
+def test_labels_are_as_frequent_as_in_the_data_unless_asked_otherwise() -> None:
+    seen = Seen()
+    evaluator = Evaluator.of(unequal(1000), None, Plain(), {"frechet_distance": seen})
+
+    evaluate_truncations(TwoClasses(), noise(), evaluator, [0.0, 0.0], count=1000)
+    evaluate_truncations(TwoClasses(), noise(), evaluator, [0.0], count=1000, seed=1)
+    evaluate_truncations(TwoClasses(), noise(), evaluator, [0.0], count=1000, labels="equal")
+
+    first, again, other, equal = (inputs.samples.samples[:, 0] == 6 for inputs in seen.shown)
+    assert int(first.sum()) == pytest.approx(100, abs=40)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(equal, torch.arange(1000) % 2 == 1)
+
+
+def test_without_labels_in_the_data_each_class_comes_in_turn() -> None:
+    seen = Seen()
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": seen})
+
+    found = ganfw.evaluate(TwoClasses(), noise(), evaluator, count=4, truncation=0.0, real_data=False)
+
+    assert seen.shown[0].samples.samples[:, 0].tolist() == [0, 6, 0, 6]
+    assert found.labels == "equal"
+    assert ganfw.evaluate(Points(), noise(), evaluator, count=4).labels is None
+
+
+@pytest.mark.parametrize(
+    ("generator", "labels", "written", "stem"),
+    [
+        (TwoClasses(), "data", "as frequent as in the data", "step-000010"),
+        (TwoClasses(), "equal", "in equal shares", "step-000010-labels-equal"),
+        (Points(), "data", None, "step-000010"),
+    ],
+)
+def test_files_say_which_labels_the_generator_was_given(
+    generator: nn.Module, labels: Literal["data", "equal"], written: str | None, stem: str, tmp_path: Path
+) -> None:
+    evaluator = Evaluator.of(unequal(100), None, Plain(), {"seen": Seen()})
+    subject = Subject(name="run", seed=0, step=10, epoch=1, images=320, averaged=False)
+
+    found = ganfw.evaluate(generator, noise(), evaluator, count=10, labels=labels)
+
+    path = write_evaluation(tmp_path, subject, evaluator, found)
+    assert path == tmp_path / "eval" / f"{stem}.json"
+    assert json.loads(path.read_text())["labels"] == written
 
 
 def test_generator_is_left_in_its_mode() -> None:
