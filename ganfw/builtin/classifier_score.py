@@ -1,4 +1,4 @@
-"""What a classifier makes of samples."""
+"""The classifier score and the classes of samples."""
 
 from collections.abc import Mapping
 from typing import Annotated

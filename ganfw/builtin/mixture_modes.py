@@ -22,7 +22,7 @@ class MixtureModes:
     high-quality samples and u uniform: the log of the number of modes minus the entropy of q.
 
     Source: Srivastava et al., "VEEGAN: Reducing Mode Collapse in GANs using Implicit Variational Learning", 2017,
-    section 5.1; the divergence is the "reverse" one of Lin et al., "PacGAN", 2018, but of high-quality samples alone.
+    section 5.1; the divergence is the "reverse" one of Lin et al., "PacGAN", 2018, but of high-quality samples only.
     """
 
     def __init__(self, centres: Tensor, sigma: float) -> None:

@@ -1,4 +1,4 @@
-"""Embeddings by a classifier: the one of MNIST that ganfw ships, and one's own."""
+"""Embeddings by a classifier: the one of MNIST that ganfw ships, and your own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,13 +32,13 @@ def classifier(
     device: torch.device,
     /,
     *,
-    weights: Annotated[str | None, "what ganfw train-evaluator wrote; by default the shipped one of MNIST"] = None,
+    weights: Annotated[str | None, "file of ganfw train-evaluator; by default the shipped classifier of MNIST"] = None,
 ) -> TrainedClassifier:
-    """A classifier of one's own, trained by `ganfw train-evaluator`: 64 features and the probabilities of its classes.
+    """Your own classifier, trained by `ganfw train-evaluator`: 64 features and the probabilities of its classes.
 
     Raises:
         InputError: it has learnt from images of another shape.
-        DataError: the file is no such file.
+        DataError: the file is not a classifier's.
         RunError: the file cannot be read.
     """
     if weights is None:

@@ -1,4 +1,4 @@
-"""How near samples are to what the generator has learnt from."""
+"""How near samples are to the training samples."""
 
 from collections.abc import Mapping
 

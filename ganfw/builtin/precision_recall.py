@@ -12,7 +12,7 @@ from ganfw.builtin.shortfall import shortfall
 
 
 class PrecisionRecall:
-    """How many samples look real, and how much of what is real the samples reach.
+    """How many samples look real, and how much of the real data the samples reach.
 
     The manifold of a set is the union of balls around its features, each as large as the distance to the k-th nearest
     neighbour in the set; the surface belongs to the ball. `precision` is the share of samples that are in the manifold

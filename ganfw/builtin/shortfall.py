@@ -1,4 +1,4 @@
-"""What sets of samples lack for a metric."""
+"""Why a metric cannot measure some sets of samples."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ def shortfall(sets: Mapping[str, Tensor], least: int, need: str) -> str:
     """Return why these sets cannot be measured, or `""` where they can.
 
     Args:
-        sets: `(n, d)` features or probabilities, by what they are of: `"samples"`, `"reference samples"`.
+        sets: `(n, d)` features or probabilities, by name: `"samples"`, `"reference samples"`.
         least: how many rows each must have.
-        need: what needs them, for the reason: `"k = 3 needs"`.
+        need: the beginning of the reason: `"k = 3 needs"`.
     """
     for name, rows in sets.items():
         if len(rows) < least:

@@ -1,4 +1,4 @@
-"""Build what a recipe says of its evaluation: real samples, the embedding, the metrics."""
+"""Build the evaluation of a recipe: real samples, the embedding, the metrics."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
 """A small convolutional classifier whose penultimate layer is an embedding: the network and its file.
 
-A file is a safetensors file that says in its metadata what the network is for. Nothing in it is believed unchecked.
+The file is a safetensors file; the shape of the images and the number of classes are in its metadata, and checked.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from ganfw.files import read_bounded
 FEATURES = 64
 """The width of the penultimate layer."""
 FORMAT = "ganfw classifier 1"
-"""The entry of a file's metadata that says what the network is for."""
+"""The entry of a file's metadata with what it says of the network."""
 MAX_BYTES = 16 << 20
 """A file larger than this (16 MiB) is refused."""
 MAX_SIDE = 4096
@@ -72,7 +72,7 @@ class TrainedClassifier:
         network: a `Classifier`, or another network of images that gives features and logits; in evaluation mode.
         sample_shape: the shape of the images it has learnt from; it takes no others.
         num_classes: how many classes it knows.
-        about: what its file says further, such as the accuracy that was measured.
+        about: further entries of its file, such as the accuracy.
         identity: a name, and the SHA-256 of its file.
         device: where it computes.
     """
@@ -89,7 +89,7 @@ class TrainedClassifier:
         """Return features `(n, 64)` and probabilities `(n, num_classes)`, float32, of uint8 `(n, *sample_shape)`.
 
         Raises:
-            InputError: the samples are no images of the shape it knows.
+            InputError: the samples are not images of the shape it knows.
         """
         if tuple(samples.shape[1:]) != self.sample_shape or samples.dtype != torch.uint8:
             raise InputError(f"{self.identity} {_mismatch(self.sample_shape, tuple(samples.shape[1:]))}")
@@ -120,15 +120,15 @@ class TrainedClassifier:
         """Read one from its file.
 
         Args:
-            path: what `ganfw train-evaluator` wrote; a file of a stranger can do no harm.
-            name: what the identity begins with; by default the file's name without its ending.
+            path: a file of `ganfw train-evaluator`; a file of a stranger can do no harm.
+            name: the beginning of the identity; by default the file's name without its ending.
             sha256: the hash that the file must have, if one is known.
             sample_shape: the images it is wanted for, if that is known.
             device: where it will compute.
 
         Raises:
             RunError: the file cannot be read, or is larger than 16 MiB.
-            DataError: it has another hash, or is no such file.
+            DataError: it has another hash, or is not such a file.
             InputError: it has learnt from images of another shape.
         """
         content = read_bounded(path.expanduser().resolve(), MAX_BYTES)
@@ -141,7 +141,7 @@ class TrainedClassifier:
             network.load_state_dict(load(content))
         except Exception as error:  # safetensors and torch refuse in ways of their own what a file may claim
             reason = " ".join(str(error).split())[:200]
-            raise DataError(f"{path}: no classifier that ganfw train-evaluator wrote: {reason}") from None
+            raise DataError(f"{path}: not a classifier of ganfw train-evaluator: {reason}") from None
         if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
             raise DataError(f"{path}: holds a weight that is not finite")
         if sample_shape is not None and sample_shape != shape:

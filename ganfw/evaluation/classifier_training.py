@@ -44,14 +44,14 @@ def train_classifier(
         data: images with labels.
         test: others like them, to measure the accuracy on; None to measure none.
         epochs: how often every image is seen.
-        seed: what all random numbers follow from.
+        seed: of all random numbers.
         make_network: makes an untrained network of the number of channels and that of classes. `TrainedClassifier.read`
-            knows the default one alone.
+            reads only the default one.
         device: where to compute.
-        say: told a line for each epoch.
+        say: called with a line of text after each epoch.
 
     Raises:
-        DataError: the data are no labelled images.
+        DataError: the data are not labelled images.
         InputError: `epochs` is below 1.
     """
     labels = data.labels
@@ -107,7 +107,7 @@ def _to_float(samples: Tensor) -> Tensor:
 
 
 def _disturb(images: Tensor, random: torch.Generator) -> Tensor:
-    """Shift, turn and stretch each image a little; what comes in from outside is as the border."""
+    """Shift, turn and stretch each image a little; the border is repeated outside."""
     count = len(images)
 
     def within(limit: float) -> Tensor:

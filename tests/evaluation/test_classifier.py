@@ -72,7 +72,7 @@ def test_file_holds_all_and_has_the_same_bytes_again(tmp_path: Path) -> None:
 
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
-    not_written = f"{path}: no classifier that ganfw train-evaluator wrote: "
+    not_written = f"{path}: not a classifier of ganfw train-evaluator: "
     good = {"sample_shape": [1, 28, 28], "num_classes": 10}
 
     assert refusal(path) == f"{path}: cannot be read: No such file or directory"
