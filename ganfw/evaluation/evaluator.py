@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -184,16 +184,14 @@ class Evaluator:
             self._real_data[count, seed] = self.measure(MetricInputs(samples, others, rest, seed))
         return self._real_data[count, seed]
 
-    def measure(self, inputs: MetricInputs, only: Collection[str] | None = None) -> dict[str, MetricValue]:
-        """Return the results of all metrics, or of those named in `only`.
+    def measure(self, inputs: MetricInputs) -> dict[str, MetricValue]:
+        """Return the results of all metrics.
 
         Raises:
             PartError: two metrics give a result of the same name.
         """
         results: dict[str, MetricValue] = {}
         for name, metric in self.metrics.items():
-            if only is not None and name not in only:
-                continue
             with own_randomness(inputs.seed):
                 values = metric(inputs)
             for result, value in values.items():
@@ -212,7 +210,6 @@ def evaluate(
     seed: int = 0,
     truncation: float | None = None,
     labels: Labels = "data",
-    only: Collection[str] | None = None,
     real_data: bool = True,
     batch_size: int = 512,
 ) -> Evaluation:
@@ -230,7 +227,6 @@ def evaluate(
         truncation: of the noise, at least 0, or None.
         labels: which labels a conditional generator is given: as frequent as in the training data, or each class in
             turn, as without labels in the data.
-        only: the names of the metrics to use; None for all.
         real_data: whether to measure real samples as well.
         batch_size: how many samples go through the generator at once.
 
@@ -247,7 +243,7 @@ def evaluate(
     with own_randomness(seed, noise.device):
         made = sample(generator, noise, count, seed=seed, truncation=truncation, labels=drawn, batch_size=batch_size)
         samples = embed(as_stored(made, evaluator.reference.samples), evaluator.embedding)
-        values = evaluator.measure(MetricInputs(samples, evaluator.reference, evaluator.training, seed), only)
+        values = evaluator.measure(MetricInputs(samples, evaluator.reference, evaluator.training, seed))
         real = evaluator.real_data(count, seed) if real_data else {}
     missing = MetricValue(
         None,
@@ -300,18 +296,19 @@ def evaluate_truncations(
     Raises:
         InputError: a threshold is out of range, this noise has no truncation, or the evaluator has none of the metrics.
     """
-    if not set(CURVE_METRICS) & evaluator.metrics.keys():
+    metrics = {name: metric for name, metric in evaluator.metrics.items() if name in CURVE_METRICS}
+    if not metrics:
         raise InputError(f"a truncation curve needs one of the metrics {', '.join(CURVE_METRICS)}")
+    of_curve = evolve(evaluator, metrics=metrics)
     return [
         evaluate(
             generator,
             noise,
-            evaluator,
+            of_curve,
             count=count,
             seed=seed,
             truncation=threshold,
             labels=labels,
-            only=CURVE_METRICS,
             real_data=False,
             batch_size=batch_size,
         )
