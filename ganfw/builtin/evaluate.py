@@ -36,7 +36,7 @@ class Evaluate(Callback):
         *,
         every_epochs: Annotated[int, Ge(1), "epochs between two evaluations"] = 5,
         every_steps: Annotated[Annotated[int, Ge(1)] | None, "steps between two, in the place of epochs"] = None,
-        count: Annotated[int, Ge(1), "samples to judge"] = 2000,
+        count: Annotated[int, Ge(1), "samples to evaluate"] = 2000,
         best: Annotated[str, 'the result to keep the best checkpoint by; "" to keep none'] = "frechet_distance",
     ) -> None:
         self.every_epochs = every_epochs
@@ -58,9 +58,9 @@ class Evaluate(Callback):
         self._evaluator = open_evaluator(
             resolved, device=str(experiment.device), training=experiment.data, say=training.say
         )
-        floor = self._evaluator.floor(self.count, experiment.settings.seed)
-        if floor:
-            self._require_comparable(floor)
+        real_data = self._evaluator.real_data(self.count, experiment.settings.seed)
+        if real_data:
+            self._require_comparable(real_data)
         if self.best_step == training.step and not self._is_kept(training):
             save_checkpoint(training, name=BEST)  # a crash came between this checkpoint and the keeping of it
 
@@ -71,8 +71,7 @@ class Evaluate(Callback):
             return
         experiment = training.experiment
         found = evaluate(
-            experiment.source.networks["generator"],
-            experiment.source.noise,
+            experiment.source,
             self._evaluator,
             count=self.count,
             seed=experiment.settings.seed,
@@ -83,7 +82,7 @@ class Evaluate(Callback):
 
     def _compare(self, found: Evaluation, step: int) -> str:
         """Note whether this is the best so far, and say so."""
-        results = {name: finding.measured for name, finding in found.findings.items()}
+        results = {name: result.samples for name, result in found.results.items()}
         self._require_comparable(results)
         value, lower = results[self.best].value, results[self.best].better == "lower"
         if not isinstance(value, float | int):
@@ -103,7 +102,7 @@ class Evaluate(Callback):
 
     def _require_comparable(self, results: Mapping[str, MetricValue]) -> None:
         """Make sure that there is a result to keep the best checkpoint by, with a better and a worse."""
-        names = [name for name, measured in results.items() if measured.better]
+        names = [name for name, value in results.items() if value.better]
         if self.best and self.best not in names:
             raise InputError(
                 f"callback 'evaluate': best = \"{self.best}\" is none of the results that have a better and a worse: "

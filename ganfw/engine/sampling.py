@@ -36,6 +36,11 @@ class SampleSource:
     noise: Noise | None = None
     sampler: Sampler | None = None
 
+    @property
+    def takes_labels(self) -> bool:
+        """Whether samples have labels: whether there is a generator that asks for them."""
+        return "generator" in self.networks and "labels" in inputs_of(self.networks["generator"])
+
     def sample(self, count: int, **options: Any) -> Tensor:
         """Return `(count, *sample_shape)` float32 samples on the CPU; images in [0, 1].
 

@@ -7,12 +7,12 @@ import torch
 
 from ganfw.data import Data, TensorData
 from ganfw.engine.device import choose_device
-from ganfw.engine.random_streams import derive_seed, own_randomness
 from ganfw.errors import DataError, InputError
 from ganfw.evaluation.evaluator import MAX_TRAINING, Evaluator
 from ganfw.evaluation.features import gather, select
-from ganfw.recipe.resolution import ResolvedRecipe
+from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.training.batches import Batches
+from ganfw.training.builder import Builder
 
 TABLES = ("data", "embedding", "metrics")
 """The tables of a recipe that an evaluation needs."""
@@ -43,32 +43,32 @@ def open_evaluator(
         PartError: a part cannot be built.
         DataError: data is missing or damaged.
     """
-    chosen = choose_device(device)
     names = resolved.names_in("metrics")
-    if "embedding" not in resolved.offers:
+    if "embedding" not in resolved.parts:
         raise InputError("the recipe has no [embedding] to evaluate with; choose one: --set embedding.use=pixels")
     if not names:
         raise InputError("the recipe has no [metrics.NAME] to evaluate with; see: ganfw parts metric")
-    context: dict[str, Any] = {"seed": resolved.settings.seed, "device": chosen}
-
-    def build(address: str, **changed: Any) -> Any:
-        with own_randomness(derive_seed(resolved.settings.seed, "build", address), chosen):
-            return resolved.offers[address].build(context, {**resolved.parameters(address), **changed})
-
-    data = build("data") if training is None else training
-    batches = Batches(data, 1, resolved.settings.seed, choose_device("cpu"))
-    context["sample_shape"], context["num_classes"] = batches.sample_shape, batches.num_classes
+    builder = _builder(resolved, choose_device(device), training)
+    data = builder.batches.data
     return Evaluator.of(
         data,
-        build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
-        build("embedding"),
-        {name: build(f"metrics.{name}") for name in names},
-        data_name=resolved.offers["data"].part.name,
+        builder.build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
+        builder.part("embedding"),
+        builder.parts_in("metrics"),
+        data_name=resolved.parts["data"].part.name,
         split=HELD_OUT,
-        embedding_name=resolved.offers["embedding"].part.name,
-        device=chosen,
+        embedding_name=resolved.parts["embedding"].part.name,
+        device=builder.device,
         say=say,
     )
+
+
+def _builder(resolved: ResolvedRecipe, device: torch.device, data: Data | None) -> Builder:
+    """Return a builder whose data stays where it is: an evaluation gathers and embeds it on the processor."""
+    builder = Builder(resolved, device)
+    samples = builder.build("data") if data is None else data
+    builder.batches = Batches(samples, 1, resolved.settings.seed, choose_device("cpu"))
+    return builder
 
 
 def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
@@ -79,13 +79,12 @@ def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
     Raises:
         DataError: data is missing or damaged, or has no labels.
     """
-    context = {"seed": resolved.settings.seed, "device": choose_device("cpu")}
+    builder = Builder(resolved, choose_device("cpu"))
 
     def build(**changed: Any) -> TensorData:
-        data = resolved.offers["data"].build(context, {**resolved.parameters("data"), **changed})
-        whole = gather(data, MAX_TRAINING)
+        whole = gather(builder.build("data", **changed), MAX_TRAINING)
         if whole.labels is None or whole.num_classes is None:
-            raise DataError(f"{resolved.offers['data']} has no labels to learn from")
+            raise DataError(f"{resolved.parts['data']} has no labels to learn from")
         return whole
 
     training = build()
@@ -97,6 +96,6 @@ def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
 
 def _has_held_out(resolved: ResolvedRecipe) -> bool:
     """Whether the data part names `"test"` among the choices of its key `split`, and the recipe takes another."""
-    key = resolved.offers["data"].signature().keys.get(SPLIT)
+    key = resolved.parts["data"].signature().keys.get(SPLIT)
     named = key is not None and not key.complaint(HELD_OUT) and bool(key.complaint("none of its choices"))
     return named and resolved.parameters("data").get(SPLIT) != HELD_OUT

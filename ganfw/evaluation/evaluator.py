@@ -7,17 +7,15 @@ from typing import Any, Literal
 
 import torch
 from attrs import define, evolve, field, frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganfw.data import Data
-from ganfw.engine.networks import takes_labels
 from ganfw.engine.random_streams import own_randomness, seeded_generator
-from ganfw.engine.sampling import sample
+from ganfw.engine.sampling import SampleSource
 from ganfw.errors import InputError, PartError, TrainingError
 from ganfw.evaluation.features import embed, embed_real, gather
 from ganfw.evaluation.inputs import Embedding, Metric, MetricInputs, MetricValue, SampleSet
 from ganfw.images import to_uint8
-from ganfw.protocols import Noise
 
 MAX_TRAINING = 60_000
 """At most this many training samples are used, the size of MNIST; of a larger set, a random choice."""
@@ -202,8 +200,7 @@ class Evaluator:
 
 
 def evaluate(
-    generator: nn.Module,
-    noise: Noise,
+    source: SampleSource,
     evaluator: Evaluator,
     *,
     count: int = 10_000,
@@ -219,8 +216,7 @@ def evaluate(
     state is left as it was.
 
     Args:
-        generator: `(n, z_dim)` to `(n, *sample_shape)`; used in evaluation mode.
-        noise: the sampler of its input.
+        source: what makes the samples: `experiment.source`, `checkpoint.source(registry)`, or networks of your own.
         evaluator: real samples, an embedding and metrics, from `open_evaluator` or `Evaluator.of`.
         count: how many samples, at least 1.
         seed: which samples.
@@ -239,9 +235,9 @@ def evaluate(
     started = time.perf_counter()
     if count < 1:
         raise InputError(f"the number of samples must be >= 1, not {count}")
-    drawn = evaluator.draw_labels(count, seed) if labels == "data" and takes_labels(generator) else None
-    with own_randomness(seed, noise.device):
-        made = sample(generator, noise, count, seed=seed, truncation=truncation, labels=drawn, batch_size=batch_size)
+    drawn = evaluator.draw_labels(count, seed) if labels == "data" and source.takes_labels else None
+    with own_randomness(seed, evaluator.device):
+        made = source.sample(count, seed=seed, truncation=truncation, labels=drawn, batch_size=batch_size)
         samples = embed(as_stored(made, evaluator.reference.samples), evaluator.embedding)
         values = evaluator.measure(MetricInputs(samples, evaluator.reference, evaluator.training, seed))
         real = evaluator.real_data(count, seed) if real_data else {}
@@ -253,7 +249,7 @@ def evaluate(
     results = {
         name: MetricResult(value, real.get(name, missing) if real_data else None) for name, value in values.items()
     }
-    given: Labels | None = None if not takes_labels(generator) else "equal" if drawn is None else "data"
+    given: Labels | None = None if not source.takes_labels else "equal" if drawn is None else "data"
     return Evaluation(results, count, seed, truncation, given, time.perf_counter() - started, samples)
 
 
@@ -279,8 +275,7 @@ def _finite(value: MetricValue) -> MetricValue:
 
 
 def evaluate_truncations(
-    generator: nn.Module,
-    noise: Noise,
+    source: SampleSource,
     evaluator: Evaluator,
     thresholds: Sequence[float | None],
     *,
@@ -302,8 +297,7 @@ def evaluate_truncations(
     of_curve = evolve(evaluator, metrics=metrics)
     return [
         evaluate(
-            generator,
-            noise,
+            source,
             of_curve,
             count=count,
             seed=seed,

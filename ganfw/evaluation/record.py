@@ -59,7 +59,7 @@ class Subject:
             manifest.step,
             max(manifest.step - 1, 0) // per_epoch + 1,
             epochs * size + steps * batch_size,
-            "averaging" in manifest.parts,
+            any(address.startswith("averaging.") for address in manifest.parts),
         )
 
     @classmethod
@@ -67,7 +67,7 @@ class Subject:
         """Describe a training where it stands."""
         experiment = training.experiment
         name = experiment.resolved.recipe.name if experiment.resolved else "experiment"
-        averaged = experiment.averaging is not None
+        averaged = bool(experiment.averaging)
         return cls(name, experiment.settings.seed, training.step, training.epoch, training.images, averaged)
 
 

@@ -1,12 +1,12 @@
 """The one place where parts are built from a resolved recipe: to train, sample, evaluate, resume and test."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from ganfw.data import Data
 from ganfw.distributed.noise import SharedNoise
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.networks import inputs_of
@@ -61,7 +61,6 @@ class Builder:
         self._check = check
         self._load = load
         self._built: dict[str, Any] = {}
-        self._batches: Batches | None = None
 
     def part(self, address: str) -> Any:
         """Return the part at an address, `"optimizer.generator"`; it is built when it is first asked for.
@@ -102,16 +101,11 @@ class Builder:
         """Return the part at an address, or None where the recipe has none."""
         return self.part(address) if address in self.resolved.parts else None
 
-    @property
+    @functools.cached_property
     def batches(self) -> Batches:
         """The data as it is served on the device."""
-        if self._batches is None:
-            self._batches = self.batches_of(self.build("data"))
-        return self._batches
-
-    def batches_of(self, data: Data) -> Batches:
-        """Serve data as the recipe says."""
         settings = self.resolved.settings
+        data = self.build("data")
         return Batches(data, settings.batch_size, settings.seed, self.device, settings.workers, self.processes)
 
     def networks(self, names: list[str] | None = None) -> dict[str, nn.Module]:

@@ -55,7 +55,7 @@ def test_evaluate_writes_what_the_python_api_finds(
     written = read(judged_run / "eval" / "step-000010-count-300.json")
     checkpoint = ganfw.open_checkpoint(judged_run)
     judge = ganfw.open_evaluator(ganfw.resolve(checkpoint.recipe(), judging_registry), device="cpu")
-    found = ganfw.evaluate(*checkpoint.load_sampler(judging_registry, "cpu"), judge, count=300)
+    found = ganfw.evaluate(checkpoint.source(judging_registry, "cpu"), judge, count=300)
     assert written["metrics"] == {name: finding.to_json() for name, finding in found.findings.items()}
     assert written["metrics"]["brightness"]["value"] == found["brightness"]
     assert size(judged_run / "eval" / "step-000010-count-300-neighbours.png") == (10 * 88 + 4, 8 * 88 + 4)

@@ -21,6 +21,7 @@ from ganfw import (
     Registry,
     ResolvedRecipe,
     SampleSet,
+    SampleSource,
     TensorData,
 )
 from ganfw.builtin.mnist import mnist
@@ -29,6 +30,11 @@ from ganfw.builtin.uniform import Uniform
 from ganfw.engine.random_streams import global_state
 from ganfw.evaluation.evaluator import as_stored, evaluate_truncations
 from ganfw.evaluation.record import Subject, write_evaluation
+
+
+def of(generator: nn.Module, noise: ganfw.Noise) -> SampleSource:
+    """Return what makes samples of a generator."""
+    return SampleSource({"generator": generator}, noise)
 
 
 class Plain:
@@ -110,7 +116,7 @@ def test_metrics_are_given_the_samples_of_sample_and_all_real_ones(evaluator: Ev
     evaluator = attrs.evolve(evaluator, metrics={"seen": seen})
     network = nn.Sequential(nn.Linear(4, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
 
-    found = ganfw.evaluate(network, noise(4), evaluator, count=100, seed=3, real_data=False)
+    found = ganfw.evaluate(of(network, noise(4)), evaluator, count=100, seed=3, real_data=False)
 
     inputs = seen.shown[0]
     assert torch.equal(inputs.samples.samples, ganfw.to_uint8(ganfw.sample(network, noise(4), 100, seed=3)))
@@ -125,7 +131,7 @@ def test_metrics_are_given_the_samples_of_sample_and_all_real_ones(evaluator: Ev
 
 
 def test_metrics_measure_the_samples_and_real_data_in_their_place(evaluator: Evaluator) -> None:
-    found = ganfw.evaluate(Black(), noise(4), evaluator, count=5000)
+    found = ganfw.evaluate(of(Black(), noise(4)), evaluator, count=5000)
 
     brightness = mnist(split="test").samples.double().mean().item() / 255
     assert found["brightness"] == pytest.approx(-brightness, abs=1e-6)
@@ -141,7 +147,7 @@ def test_real_data_is_taken_out_of_the_training_samples_it_is_compared_with(held
     seen = Seen()
     evaluator = Evaluator.of(points(100), points(40, seed=1) if held_out else None, Plain(), {"seen": seen})
 
-    ganfw.evaluate(Points(), noise(), evaluator, count=30, seed=5)
+    ganfw.evaluate(of(Points(), noise()), evaluator, count=30, seed=5)
 
     real = seen.shown[1]
     assert (len(real.samples), len(real.training)) == (30, 70)
@@ -156,7 +162,7 @@ def test_real_data_is_measured_once_for_a_count_and_a_seed() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": seen})
 
     for seed in (0, 0, 1):
-        ganfw.evaluate(Points(), noise(), evaluator, count=10, seed=seed)
+        ganfw.evaluate(of(Points(), noise()), evaluator, count=10, seed=seed)
 
     assert len(seen.shown) == 3 + 2
 
@@ -164,7 +170,7 @@ def test_real_data_is_measured_once_for_a_count_and_a_seed() -> None:
 def test_too_few_training_samples_are_the_reason_for_no_score_of_real_data() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
 
-    found = ganfw.evaluate(Points(), noise(), evaluator, count=51)
+    found = ganfw.evaluate(of(Points(), noise()), evaluator, count=51)
 
     assert found.results["seen"].to_json() == {
         "value": 1.0,
@@ -178,7 +184,7 @@ def test_too_few_training_samples_are_the_reason_for_no_score_of_real_data() -> 
 def test_numbers_that_are_none_become_a_reason(value: float | tuple[float, ...], shown: str) -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen(wild=MetricValue(value, "lower"))})
 
-    found = ganfw.evaluate(Points(), noise(), evaluator, count=10, real_data=False)
+    found = ganfw.evaluate(of(Points(), noise()), evaluator, count=10, real_data=False)
 
     assert found.results["wild"].to_json() == {"value": None, "better": "lower", "reason": f"the result is {shown}"}
 
@@ -191,7 +197,9 @@ def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state() -
     evaluator = Evaluator.of(points(100), None, Plain(), {"careless": Careless()})
     before = global_state(torch.device("cpu"))
 
-    first, again, other = (ganfw.evaluate(Points(), noise(), evaluator, count=10, seed=s)["drawn"] for s in (1, 1, 2))
+    first, again, other = (
+        ganfw.evaluate(of(Points(), noise()), evaluator, count=10, seed=s)["drawn"] for s in (1, 1, 2)
+    )
 
     assert first == again != other
     after = global_state(torch.device("cpu"))
@@ -204,8 +212,8 @@ def test_a_perfect_conditional_generator_scores_as_real_data_does(registry: Regi
         unequal(10_000), unequal(5000, seed=1), Plain(), {"distance": registry.load("metric", "frechet_distance")()}
     )
 
-    plain = ganfw.evaluate(TwoClasses(), noise(), evaluator, count=5000)
-    equal = ganfw.evaluate(TwoClasses(), noise(), evaluator, count=5000, labels="equal")
+    plain = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=5000)
+    equal = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=5000, labels="equal")
 
     result = plain.results["frechet_distance"]
     assert result.real_data is not None
@@ -219,9 +227,9 @@ def test_labels_are_as_frequent_as_in_the_data_unless_asked_otherwise() -> None:
     seen = Seen()
     evaluator = Evaluator.of(unequal(1000), None, Plain(), {"frechet_distance": seen})
 
-    evaluate_truncations(TwoClasses(), noise(), evaluator, [0.0, 0.0], count=1000)
-    evaluate_truncations(TwoClasses(), noise(), evaluator, [0.0], count=1000, seed=1)
-    evaluate_truncations(TwoClasses(), noise(), evaluator, [0.0], count=1000, labels="equal")
+    evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0, 0.0], count=1000)
+    evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0], count=1000, seed=1)
+    evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0], count=1000, labels="equal")
 
     first, again, other, equal = (inputs.samples.samples[:, 0] == 6 for inputs in seen.shown)
     assert int(first.sum()) == pytest.approx(100, abs=40)
@@ -234,11 +242,11 @@ def test_without_labels_in_the_data_each_class_comes_in_turn() -> None:
     seen = Seen()
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": seen})
 
-    found = ganfw.evaluate(TwoClasses(), noise(), evaluator, count=4, truncation=0.0, real_data=False)
+    found = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=4, truncation=0.0, real_data=False)
 
     assert seen.shown[0].samples.samples[:, 0].tolist() == [0, 6, 0, 6]
     assert found.labels == "equal"
-    assert ganfw.evaluate(Points(), noise(), evaluator, count=4).labels is None
+    assert ganfw.evaluate(of(Points(), noise()), evaluator, count=4).labels is None
 
 
 @pytest.mark.parametrize(
@@ -255,7 +263,7 @@ def test_files_say_which_labels_the_generator_was_given(
     evaluator = Evaluator.of(unequal(100), None, Plain(), {"seen": Seen()})
     subject = Subject(name="run", seed=0, step=10, epoch=1, images=320, averaged=False)
 
-    found = ganfw.evaluate(generator, noise(), evaluator, count=10, labels=labels)
+    found = ganfw.evaluate(of(generator, noise()), evaluator, count=10, labels=labels)
 
     path = write_evaluation(tmp_path, subject, evaluator, found)
     assert path == tmp_path / "eval" / f"{stem}.json"
@@ -267,7 +275,7 @@ def test_generator_is_left_in_its_mode() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
     mean = network[1].running_mean.clone()
 
-    ganfw.evaluate(network, noise(), evaluator, count=10)
+    ganfw.evaluate(of(network, noise()), evaluator, count=10)
 
     assert network.training
     assert torch.equal(network[1].running_mean, mean)
@@ -286,7 +294,7 @@ def test_thresholds_share_one_noise() -> None:
     seen = Seen()
     evaluator = Evaluator.of(points(100), None, Plain(), {"frechet_distance": seen, "classifier_score": Seen()})
 
-    found = evaluate_truncations(Points(), noise(), evaluator, [0.0, 0.5, 2.0, None], count=50)
+    found = evaluate_truncations(of(Points(), noise()), evaluator, [0.0, 0.5, 2.0, None], count=50)
 
     assert [point.truncation for point in found] == [0.0, 0.5, 2.0, None]
     assert [list(point.results) for point in found] == [["seen"]] * 4
@@ -302,17 +310,19 @@ def test_refusals() -> None:
     broken = nn.Sequential(nn.Linear(2, 2))
     nn.init.constant_(broken[0].weight, math.nan)
 
-    assert refusal(Points(), noise(), evaluator, count=0) == "the number of samples must be >= 1, not 0"
-    assert refusal(Points(), noise(), evaluator, truncation=-1.0) == "the truncation threshold must be >= 0, not -1.0"
-    assert refusal(broken, noise(), evaluator, count=4) == (
+    assert refusal(of(Points(), noise()), evaluator, count=0) == "the number of samples must be >= 1, not 0"
+    assert (
+        refusal(of(Points(), noise()), evaluator, truncation=-1.0) == "the truncation threshold must be >= 0, not -1.0"
+    )
+    assert refusal(of(broken, noise()), evaluator, count=4) == (
         "the generator gives values that are not finite; there is nothing to evaluate"
     )
-    assert refusal(nn.Linear(2, 3), noise(), evaluator, count=4) == "samples are (3,), and real ones (2,)"
-    assert refusal(Points(), Uniform(torch.device("cpu"), z_dim=2), evaluator, count=4, truncation=0.5) == (
+    assert refusal(of(nn.Linear(2, 3), noise()), evaluator, count=4) == "samples are (3,), and real ones (2,)"
+    assert refusal(of(Points(), Uniform(torch.device("cpu"), z_dim=2)), evaluator, count=4, truncation=0.5) == (
         "noise of type Uniform has no truncation"
     )
     with pytest.raises(GanfwError) as caught:
-        evaluate_truncations(Points(), noise(), evaluator, [None])
+        evaluate_truncations(of(Points(), noise()), evaluator, [None])
     assert str(caught.value) == (
         "a truncation curve needs one of the metrics frechet_distance, precision_recall, density_coverage"
     )
@@ -321,7 +331,7 @@ def test_refusals() -> None:
 def test_two_metrics_of_one_result_are_refused() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen(), "again": Seen()})
 
-    assert refusal(Points(), noise(), evaluator, count=4) == (
+    assert refusal(of(Points(), noise()), evaluator, count=4) == (
         "two metrics give a result 'seen'; drop one: metrics.again.enabled = false"
     )
 
