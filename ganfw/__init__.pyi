@@ -69,6 +69,8 @@ from .run.load import open_checkpoint as open_checkpoint
 from .run.resume import resume_training as resume_training
 from .run.save import check_space as check_space
 from .run.save import save_checkpoint as save_checkpoint
+from .terminal import terminal_columns as terminal_columns
+from .terminal import terminal_table as terminal_table
 from .training.callback import Callback as Callback
 from .training.experiment import Experiment as Experiment
 from .training.loop import Training as Training

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganfw.errors import InputError
 from ganfw.files import write_atomically
+from ganfw.terminal import has_colours
 
 MIN_WIDTH = 84
 """About how wide a small image is drawn in a grid, in pixels."""
@@ -108,11 +109,12 @@ def terminal_preview(images: Tensor, *, columns: int) -> str:
         columns: characters in a line of the terminal.
 
     Returns:
-        Lines of text; each character shows two pixels, one above the other, at half the images' resolution.
+        Lines of text; each character shows two pixels, one above the other, at half the images' resolution. `""` where
+        not even one image fits, or the environment wants no colours (`NO_COLOR`, `TERM=dumb`).
     """
     small = torch.nn.functional.avg_pool2d(images.mean(1, keepdim=True), 2)[:, 0]
     count = min(len(small), columns // (small.shape[2] + 1))
-    if count < 1:
+    if count < 1 or not has_colours():
         return ""
     strip = torch.cat([torch.nn.functional.pad(image, (0, 1)) for image in small[:count]], dim=1)
     greys = torch.nn.functional.pad(strip, (0, 0, 0, len(strip) % 2)).mul(23).round().int() + 232

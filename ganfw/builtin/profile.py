@@ -1,6 +1,7 @@
 """What the time of a step goes to."""
 
 import re
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from annotated_types import Ge
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from ganfw import Callback, Training, write_atomically
+from ganfw import Callback, Training, terminal_table, write_atomically
 
 MATRIX, ELEMENTWISE, OPTIMIZER, COPIES, DATA, CALLBACKS, DISPATCH = PARTS = (
     "matrix products",
@@ -92,17 +93,17 @@ class Profile(Callback):
         steps = training.step - self.start_step
         if steps == 0:  # asked to stop just as recording began
             return
-        times = divide(profiler.events() or [], round(seconds * 1e9))
+        rows = rows_of(divide(profiler.events() or [], round(seconds * 1e9)), steps)
         where = f"{training.experiment.device}, threads: {torch.get_num_threads()}"
         head = f"steps {self.start_step + 1} to {training.step}: {seconds * 1e3 / steps:.2f} ms a step on {where}"
-        text = f"{head}\n\n{table(times, steps)}\n"
         folder = training.require_directory("profile") / "profile"
-        write_atomically(folder / "table.txt", text.encode())
+        write_atomically(folder / "table.txt", f"{head}\n\n{terminal_table(rows)}\n".encode())
         with tempfile.TemporaryDirectory() as temporary:
             trace = Path(temporary) / "trace.json"
             profiler.export_chrome_trace(str(trace))
             write_atomically(folder / "trace.json", trace.read_bytes())
-        training.say(f"profile of {text}\n  {folder / 'trace.json'} opens in https://ui.perfetto.dev")
+        training.say(f"profile of {head}\n\n{terminal_table(rows, sys.stderr)}\n")
+        training.say(f"  {folder / 'trace.json'} opens in https://ui.perfetto.dev")
 
 
 def divide(events: Iterable[FunctionEvent], nanoseconds: int) -> dict[str, Counter[str]]:
@@ -139,13 +140,11 @@ def _around(event: FunctionEvent | None) -> Iterator[str]:
         event = event.cpu_parent
 
 
-def table(times: Mapping[str, Counter[str]], steps: int) -> str:
-    """Lay out milliseconds a step and shares, with what took most."""
+def rows_of(times: Mapping[str, Counter[str]], steps: int) -> list[tuple[str, str, str, str]]:
+    """Return the rows of a table of milliseconds a step and shares, with what took most."""
     total = sum(spent.total() for spent in times.values())
     rows = [("part", "ms/step", "share", "most of it")]
     for part, spent in times.items():
         most = ", ".join(f"{name} {value / steps / 1e6:.2f}" for name, value in spent.most_common(3))
         rows.append((part, f"{spent.total() / steps / 1e6:.3f}", f"{spent.total() / total:.1%}", most))
-    rows.append(("step", f"{total / steps / 1e6:.3f}", "100.0%", ""))
-    width = max(len(row[0]) for row in rows)
-    return "\n".join(f"  {a:{width}}  {b:>8}  {c:>6}  {d}".rstrip() for a, b, c, d in rows)
+    return [*rows, ("step", f"{total / steps / 1e6:.3f}", "100.0%", "")]
