@@ -7,6 +7,7 @@ from ganfw.errors import GanfwError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.terminal import say
 
 
 @click.command(short_help="Check recipes and tell every problem.")
@@ -22,7 +23,7 @@ def check(recipes: tuple[str, ...], overrides: tuple[str, ...], registry: Regist
         except GanfwError as error:
             failures.append(str(error))
         else:
-            click.echo(f"{source}: right")
+            say(f"{source}: right")
     if failures:
         raise GanfwError("\n\n".join(failures))
 
@@ -34,4 +35,4 @@ def check(recipes: tuple[str, ...], overrides: tuple[str, ...], registry: Regist
 def show(recipe: str, overrides: tuple[str, ...], registry: Registry) -> None:
     """Print a recipe with all it extends and every default filled in, and where each value comes from."""
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
-    click.echo(resolved.to_toml(), nl=False)
+    say(resolved.to_toml().removesuffix("\n"))

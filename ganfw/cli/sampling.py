@@ -11,6 +11,7 @@ import click
 from ganfw.cli.options import device_option, with_registry
 from ganfw.errors import InputError
 from ganfw.plugins.registry import Registry
+from ganfw.terminal import say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,7 @@ def sample(
     for override in overrides:
         if not override.strip().startswith("sampler."):
             raise InputError(f"--set {override}: sampling may change the sampler, and nothing else")
-    checkpoint = _open(run_directory)
+    checkpoint = open_run(run_directory)
     seed = checkpoint.manifest.seed if seed is None else seed
     name = f"{checkpoint.manifest.name}-step-{checkpoint.manifest.step:06d}-seed-{seed}"
     name += f"-truncation-{truncation:g}" if truncation is not None else ""
@@ -147,7 +148,7 @@ def interpolate(
 
     if pairs < 1:
         raise InputError(f"the number of pairs must be >= 1, not {pairs}")
-    checkpoint = _open(run_directory)
+    checkpoint = open_run(run_directory)
     seed = checkpoint.manifest.seed if seed is None else seed
     output = _checked(
         output or Path(f"{checkpoint.manifest.name}-step-{checkpoint.manifest.step:06d}-seed-{seed}-interpolation.png")
@@ -173,13 +174,13 @@ def _labels(label: int | None, count: int) -> "Tensor | None":
     return None if label is None else torch.full((count,), label, dtype=torch.int64)
 
 
-def _open(path: Path) -> "Checkpoint":
+def open_run(path: Path) -> "Checkpoint":
     """Open a checkpoint, saying which damaged ones were passed over."""
     from ganfw.run.load import open_checkpoint
 
     checkpoint = open_checkpoint(path)
     for reason in checkpoint.skipped:
-        click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
+        say(f"passed over a damaged checkpoint: {reason}", err=True)
     return checkpoint
 
 
@@ -204,4 +205,4 @@ def _write(output: Path, images: "Tensor", columns: int | None, array: "Tensor")
         buffer = io.BytesIO()
         np.save(buffer, array.numpy(), allow_pickle=False)
         write_atomically(output, buffer.getvalue())
-    click.echo(output)
+    say(output)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganfw.cli.inspect import table
 from ganfw.cli.options import overrides_option, with_registry
 from ganfw.errors import RunError, TrainingError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
 from ganfw.recipe.tables import network_address
+from ganfw.terminal import say, say_table
 
 if TYPE_CHECKING:
     from ganfw.training.loop import Training
@@ -92,13 +92,13 @@ def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) 
         training, skipped = resume_training(run_directory, registry, overrides, processes)
         if processes.is_main:
             for reason in skipped:
-                click.echo(f"passed over a damaged checkpoint: {reason}", err=True)
+                say(f"passed over a damaged checkpoint: {reason}", err=True)
             with locked(run_directory):
                 record_resume(run_directory, training.experiment, training.step, ["ganfw", *sys.argv[1:]])
-            click.echo(f"going on from step {training.step}", err=True)
+            say(f"going on from step {training.step}", err=True)
             if training.finished:
                 more = "for more: --set run.epochs=N, or run.max_steps"
-                click.echo(f"all {training.total_steps} steps are done; {more}", err=True)
+                say(f"all {training.total_steps} steps are done; {more}", err=True)
         _train(training)
 
 
@@ -112,20 +112,20 @@ def _train(training: "Training") -> None:
             training.run()
         _exit(received)
         return
-    click.echo(_summary(training), err=True)
+    _show_summary(training)
     with stop_on_signals(training) as received:
         try:
             training.run()
         except (RunError, TrainingError) as error:
             raise type(error)(f"{error}\n{_last_good(directory)}") from error
-    click.echo(directory)
+    say(directory)
     if training.finished:
-        click.echo(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
-        click.echo(f"look at it: ganfw sample {shlex.quote(str(directory))}", err=True)
+        say(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
+        say(f"look at it: ganfw sample {shlex.quote(str(directory))}", err=True)
     else:
         left = training.total_steps - training.step
-        click.echo(f"stopped by {training.stop_reason} after step {training.step}; {left} steps are left", err=True)
-        click.echo(_last_good(directory), err=True)
+        say(f"stopped by {training.stop_reason} after step {training.step}; {left} steps are left", err=True)
+        say(_last_good(directory), err=True)
     _exit(received)
 
 
@@ -151,8 +151,8 @@ def _last_good(directory: Path) -> str:
         return str(error)
 
 
-def _summary(training: "Training") -> str:
-    """Say in a few lines what is about to be trained."""
+def _show_summary(training: "Training") -> None:
+    """Print in a few lines what is about to be trained."""
     experiment = training.experiment
     assert experiment.resolved is not None
     batches = experiment.batches
@@ -168,7 +168,9 @@ def _summary(training: "Training") -> str:
         if address.partition(".")[0] not in ("callbacks", "embedding", "metrics")
     ]
     head = f"{experiment.resolved.recipe.name} on {experiment.device}, seed {experiment.settings.seed}"
-    return f"{click.style(head, bold=True)} -> {training.directory}\n{table(rows)}\n"
+    say(f"{head} -> {training.directory}", err=True, bold=True)
+    say_table(rows, err=True)
+    say(err=True)
 
 
 def _count(network: Any) -> int:
