@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from ganfw.cli.options import json_option, with_registry
 from ganfw.errors import PartError, did_you_mean
 from ganfw.plugins.part import CONTEXT, KINDS
 from ganfw.plugins.registry import RegisteredPart, Registry
+from ganfw.terminal import say, say_table, terminal_columns
 
 
 @click.command()
@@ -31,17 +32,13 @@ def parts(kind: str | None, name: str | None, as_json: bool, registry: Registry)
         return
     offers = list(registry.parts(kind))
     if as_json:
-        click.echo(json.dumps([_offer_values(offer) for offer in offers], indent=2))
+        say(json.dumps([_offer_values(offer) for offer in offers], indent=2))
         return
     for each in registry.kinds() if kind is None else [kind]:
-        rows = [
-            (_unambiguous(offer, registry), offer.part.help, offer.plugin.distribution, offer.plugin.version)
-            for offer in offers
-            if offer.part.kind == each
-        ]
+        rows = [_row(offer, registry) for offer in offers if offer.part.kind == each]
         if rows:
-            click.echo(f"{click.style(each, bold=True)}  {KINDS.get(each, 'not used by this version of ganfw')}")
-            click.echo(table(rows))
+            say(f"{each}  {KINDS.get(each, 'not used by this version of ganfw')}", bold=True)
+            say_table(rows)
     _warn_of_failures(registry)
 
 
@@ -62,13 +59,13 @@ def plugins(as_json: bool, registry: Registry) -> None:
             }
             for plugin in registry.plugins
         ]
-        click.echo(json.dumps(values, indent=2))
+        say(json.dumps(values, indent=2))
         return
     rows = [("plugin", "version", "parts", "status")]
     for plugin in registry.plugins:
         status = f"{plugin.status}: {plugin.reason}" if plugin.reason else plugin.status
         rows.append((plugin.distribution, plugin.version[:17], str(len(plugin.parts)), status))
-    click.echo(table(rows))
+    say_table(rows)
 
 
 @click.command(short_help="List the recipes that can be run by name.")
@@ -78,29 +75,17 @@ def recipes(as_json: bool, registry: Registry) -> None:
     """List the recipes that came with ganfw and with plugins; run one by its name."""
     offers = list(registry.parts("recipe"))
     if as_json:
-        click.echo(json.dumps([_offer_values(offer) for offer in offers], indent=2))
+        say(json.dumps([_offer_values(offer) for offer in offers], indent=2))
         return
-    click.echo(
-        table(
-            (_unambiguous(offer, registry), offer.part.help, offer.plugin.distribution, offer.plugin.version)
-            for offer in offers
-        )
-    )
+    say_table(_row(offer, registry) for offer in offers)
     _warn_of_failures(registry)
 
 
-def table(rows: Iterable[Sequence[str]]) -> str:
-    """Lay rows out in columns, two spaces in from the left."""
-    rows = list(rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line}".rstrip() for line in lines)
-
-
-def _unambiguous(offer: RegisteredPart, registry: Registry) -> str:
-    """Return the shortest name that means this offer alone."""
+def _row(offer: RegisteredPart, registry: Registry) -> Sequence[str]:
+    """Return the row of a listing: the shortest name that means only this part, what it is, and where it is from."""
     same = [other for other in registry.parts(offer.part.kind) if other.part.name == offer.part.name]
-    return offer.part.name if len(same) == 1 else offer.qualified_name
+    name = offer.part.name if len(same) == 1 else offer.qualified_name
+    return name, offer.part.help, offer.plugin.distribution, offer.plugin.version
 
 
 def _offer_values(offer: RegisteredPart) -> dict[str, Any]:
@@ -130,25 +115,26 @@ def _describe(offer: RegisteredPart, as_json: bool) -> None:
             }
             for key in signature.keys.values()
         ]
-        click.echo(json.dumps({**_offer_values(offer), "facts": signature.context, "keys": keys}, indent=2))
+        say(json.dumps({**_offer_values(offer), "context": signature.context, "keys": keys}, indent=2))
         return
-    click.echo(f"{click.style(f'{offer.part.kind} {offer.part.name}', bold=True)}  {offer.part.help}")
-    click.echo(table([("from", f"{offer.plugin.distribution} {offer.plugin.version}"), ("target", offer.part.target)]))
+    say(f"{offer.part.kind} {offer.part.name}  {offer.part.help}", bold=True)
+    say_table([("from", f"{offer.plugin.distribution} {offer.plugin.version}"), ("target", offer.part.target)])
     if documentation := inspect.getdoc(offer.load()):
-        click.echo(f"\n{click.wrap_text(documentation, 98, '  ', '  ', preserve_paragraphs=True)}")
+        width = min(98, terminal_columns() or 98)
+        say(f"\n{click.wrap_text(documentation, width, '  ', '  ', preserve_paragraphs=True)}")
     if signature.context:
-        click.echo("\nFacts, given by ganfw")
-        click.echo(table((fact, CONTEXT[fact]) for fact in signature.context))
+        say("\nContext arguments, given by ganfw")
+        say_table([(name, CONTEXT.get(name, f"the network [{network_address(name)}]")) for name in signature.context])
     if signature.keys:
-        click.echo("\nKeys, set by a recipe")
+        say("\nKeys, set by a recipe")
         rows = [("key", "type", "default", "")]
         for key in signature.keys.values():
             default = "required" if key.required else "not set" if key.default is None else json.dumps(key.default)
             rows.append((key.name, key.type_name, default, key.help))
-        click.echo(table(rows))
+        say_table(rows)
 
 
 def _warn_of_failures(registry: Registry) -> None:
     for plugin in registry.plugins:
         if plugin.status == "failed":
-            click.echo(f"\nplugin '{plugin.distribution}' failed: {plugin.reason}", err=True)
+            say(f"\nplugin '{plugin.distribution}' failed: {plugin.reason}", err=True)

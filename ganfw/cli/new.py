@@ -8,6 +8,7 @@ from ganfw.cli.options import with_registry
 from ganfw.plugins.registry import Registry
 from ganfw.scaffold.plugin import KINDS, plugin_names, trial, write_plugin
 from ganfw.scaffold.recipe import write_recipe
+from ganfw.terminal import say
 
 path_option = click.option(
     "--path",
@@ -38,8 +39,8 @@ def plugin(name: str, kind: str, folder: Path, registry: Registry) -> None:
     """
     names = plugin_names(name, kind, registry)
     package = write_plugin(names, folder)
-    click.echo(package)
-    click.echo(
+    say(package)
+    say(
         f"\nA package that offers {kind} '{names.part}'. Next:\n\n"
         f"  cd {package}\n"
         "  python -m pip install -e '.[test]'\n"
@@ -66,8 +67,8 @@ def plugin(name: str, kind: str, folder: Path, registry: Registry) -> None:
 def recipe(name: str, base: str, folder: Path, registry: Registry) -> None:
     """Write NAME.toml, a recipe that extends another and shows as comments what there is to change."""
     path = write_recipe(name, base, folder, registry)
-    click.echo(path)
-    click.echo(
+    say(path)
+    say(
         "\nIt says what the other says until you change a line. Next:\n\n"
         f"  ganfw check {path}\n"
         f"  ganfw show {path}\n"

@@ -1,12 +1,16 @@
 """Options that several commands share."""
 
 import functools
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ganfw.errors import RunError
 from ganfw.plugins.discovery import discover
+from ganfw.terminal import prints_aside
 
 
 def with_registry(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,9 +33,25 @@ def with_registry(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(command)
     def wrapped(scripts: tuple[str, ...], blocked: tuple[str, ...], **options: Any) -> Any:
-        return command(registry=discover(scripts=scripts, blocked=blocked), **options)
+        with prints_aside():
+            return command(registry=discover(scripts=scripts, blocked=blocked), **options)
 
     return wrapped
+
+
+def require_place(output: Path) -> None:
+    """Make sure, before the work, that a file can be written.
+
+    Raises:
+        RunError: it is a folder, or the folder that it goes into can neither be written nor made.
+    """
+    folder = output.parent if output.parent.exists() else output.parent.parent
+    if output.is_dir():
+        raise RunError(f"{output}: cannot be written: it is a folder")
+    if not folder.is_dir():
+        raise RunError(f"{output}: cannot be written: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RunError(f"{output}: cannot be written: the folder {folder} may not be changed; choose another with -o")
 
 
 overrides_option = click.option(

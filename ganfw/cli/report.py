@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from ganfw.cli.options import require_place
 from ganfw.errors import InputError
 from ganfw.files import write_atomically
+from ganfw.terminal import say
 
 
 @click.command(short_help="Write a page about a run, or one that compares several.")
@@ -27,8 +29,9 @@ def report(run_directories: tuple[Path, ...], output: Path) -> None:
     """
     if output.suffix not in (".html", ".htm"):
         raise InputError(f"{output}: a report is an .html file")
+    require_place(output)
     from ganfw.report.page import render_page
     from ganfw.report.run import read_runs
 
     write_atomically(output, render_page(read_runs(run_directories)).encode())
-    click.echo(output)
+    say(output)

@@ -1,15 +1,17 @@
 """`ganfw train-evaluator`: a classifier that judges generators of one's own data."""
 
+import functools
 import shlex
 from pathlib import Path
 
 import click
 
-from ganfw.cli.options import device_option, overrides_option, with_registry
+from ganfw.cli.options import device_option, overrides_option, require_place, with_registry
 from ganfw.errors import InputError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.terminal import say
 
 
 @click.command("train-evaluator", short_help="Train a classifier of labelled data to judge generators by.")
@@ -40,6 +42,7 @@ def train_evaluator(
     output = output or Path(f"{resolved.parts['data'].part.name}-classifier.safetensors")
     if output.suffix != ".safetensors":
         raise InputError(f"-o {output}: the name must end in .safetensors")
+    require_place(output)
 
     from ganfw.engine.device import choose_device
     from ganfw.evaluation.assembly import open_labelled
@@ -47,16 +50,10 @@ def train_evaluator(
     from ganfw.files import write_atomically
 
     training, test = open_labelled(resolved)
-    click.echo(f"{len(training):,} images to learn from, {len(test):,} to measure on", err=True)
-    trained = train_classifier(
-        training,
-        test,
-        epochs=epochs,
-        seed=seed,
-        device=choose_device(device),
-        say=lambda line: click.echo(line, err=True),
-    )
+    tell = functools.partial(say, err=True)
+    tell(f"{len(training):,} images to learn from, {len(test):,} to measure on")
+    trained = train_classifier(training, test, epochs=epochs, seed=seed, device=choose_device(device), say=tell)
     write_atomically(output, trained.to_bytes())
-    click.echo(output)
+    say(output)
     use = f"--set embedding.use=classifier --set embedding.weights={shlex.quote(str(output))}"
-    click.echo(f"use it: ganfw evaluate RUN {use}", err=True)
+    tell(f"use it: ganfw evaluate RUN {use}")

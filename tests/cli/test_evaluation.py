@@ -102,7 +102,7 @@ def test_table_shows_value_floor_and_direction(judged_run: Path, invoke: Invoke)
         f"{metrics['brightness']['value']:.4g}",
         f"{metrics['brightness']['floor']:.4g}",
     ]
-    assert lines[7].split()[-2:] == ["↓", "lower"]
+    assert lines[7].split()[-1] == "lower"
 
 
 def test_plain_evaluation_has_the_plain_name_and_floors_that_are_missing_a_reason(
@@ -208,6 +208,21 @@ def test_same_noise_stands_below_itself_in_the_grid(judged_run: Path) -> None:
     Path("grid.png").write_bytes(picture)
     width, height = size(Path("grid.png"))
     assert (width, height) == (884 + 120, 2 * 92)
+
+
+def test_a_place_that_takes_no_result_is_refused_before_the_work(judged_run: Path, invoke: Invoke) -> None:
+    Path("file").touch()
+    Path("page.html").mkdir()
+
+    for place, reason in (("missing/there", "there is no folder missing/there"), ("file", "there is no folder file")):
+        told = invoke("evaluate", judged_run, "-n", "50", "-o", place, "--json", status=2)
+        assert told == f"{place}/eval/-.json: cannot be written: {reason}; make it first\n"
+    assert not (judged_run / "eval").exists()
+    refused = CliRunner().invoke(main, ["train-evaluator", "mnist_mlp", "-o", "a/b/own.safetensors"])
+    expected = "Error: a/b/own.safetensors: cannot be written: there is no folder a; make it first\n"
+    assert (refused.exit_code, refused.stderr) == (2, expected)
+    refused = CliRunner().invoke(main, ["report", str(judged_run), "-o", "page.html"])
+    assert (refused.exit_code, refused.stderr) == (2, "Error: page.html: cannot be written: it is a folder\n")
 
 
 @pytest.mark.parametrize(
