@@ -1,7 +1,9 @@
 """Write docs/command-line.md from the `--help` of every command: `python docs/generate_command_line.py`."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import click
 
@@ -16,7 +18,8 @@ HEAD = """\
 Written by `python docs/generate_command_line.py` from the `--help` of every command.
 
 Results go to standard output, everything else to standard error. The exit status is 0 when all went well, 2 for an
-error that you can mend (told in a message), and 130 or 143 when Ctrl-C or SIGTERM stopped a run.
+error that you can mend (told in a message), and 129, 130 or 143 when a terminal that closed (SIGHUP), Ctrl-C or
+SIGTERM stopped a run. It is 1 where results could not be printed; those that go to files are written before.
 
 Two environment variables act on every command: `GANFW_PLUGINS`, a list with commas, names the only installed plugins
 to load (empty: none but the built-in one); `GANFW_STRICT_PLUGINS=1` makes a plugin that fails to load an error.
@@ -25,6 +28,11 @@ to load (empty: none but the built-in one); `GANFW_STRICT_PLUGINS=1` makes a plu
 
 def page() -> str:
     """Return the page as it should be."""
+    with mock.patch.dict(os.environ, GANFW_PLUGINS=""):  # whatever verbs installed plugins add
+        return _page()
+
+
+def _page() -> str:
     root = click.Context(main, info_name="ganfw", terminal_width=WIDTH, **main.context_settings)
     sections = [HEAD, _section(root)]
     sections.extend(_section(context) for context in _inner(root))

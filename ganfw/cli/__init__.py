@@ -1,5 +1,7 @@
 """The command line. Nothing here imports torch until a command needs it."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -13,6 +15,11 @@ from ganfw.cli.sampling import interpolate, sample
 from ganfw.cli.train_evaluator import train_evaluator
 from ganfw.cli.training import resume, run
 from ganfw.errors import GanfwError
+from ganfw.plugins.discovery import add_commands
+from ganfw.terminal import say, surviving_streams
+
+_OF_PLUGINS = "ganfw.cli.of_plugins"
+"""Where the context keeps the group that has the verbs of plugins too."""
 
 
 class _Refusal(click.ClickException):
@@ -20,27 +27,49 @@ class _Refusal(click.ClickException):
 
     exit_code = 2
 
-
-def _printable(text: str) -> str:
-    """Blank what a terminal would obey: an error may quote a stranger's file."""
-    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
+    def show(self, file: Any = None) -> None:
+        say(f"Error: {self.message}", err=True)
 
 
 class _Group(click.Group):
     """Tells errors that a user can mend in one message, with exit status 2; all others keep their traceback."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        with surviving_streams():
+            return super().main(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GanfwError as error:
-            raise _Refusal(_printable(str(error))) from None
-        except KeyboardInterrupt:
-            click.echo("ganfw: interrupted", err=True)
-            ctx.exit(130)
+        with _refusing():
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                say("ganfw: interrupted", err=True)
+                ctx.exit(130)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands in the order of work, not of the alphabet."""
-        return list(self.commands)
+        """List the commands in the order of work, not of the alphabet; those of plugins last."""
+        return list(self._with_plugins(ctx).commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; plugins are asked only for one that is not ganfw's own."""
+        return self.commands.get(cmd_name) or self._with_plugins(ctx).commands.get(cmd_name)
+
+    def _with_plugins(self, ctx: click.Context) -> click.Group:
+        if _OF_PLUGINS not in ctx.meta:
+            group = click.Group(commands=dict(self.commands))
+            with _refusing():
+                add_commands(group)
+            ctx.meta[_OF_PLUGINS] = group
+        found: click.Group = ctx.meta[_OF_PLUGINS]
+        return found
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except GanfwError as error:
+        raise _Refusal(str(error)) from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

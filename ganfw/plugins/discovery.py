@@ -3,16 +3,15 @@
 import hashlib
 import importlib.util
 import os
-import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pluggy
 from attrs import evolve
 from packaging.utils import canonicalize_name
@@ -21,22 +20,14 @@ from ganfw.errors import PluginError, did_you_mean
 from ganfw.plugins import hookspecs
 from ganfw.plugins.part import Part
 from ganfw.plugins.registry import Plugin, Registry, describe
+from ganfw.plugins.side_effects import without_side_effects
+from ganfw.terminal import say
 
 CORE = "ganfw"
 """The distribution whose plugin brings the built-in parts; it cannot be blocked."""
 
 _MACHINERY = ("<", *(f"{Path(file).parent}{os.sep}" for file in (__file__, importlib.__file__, pluggy.__file__)))
 """How the names of source files begin that load plugins and are none of theirs."""
-
-
-class _Manager(pluggy.PluginManager):
-    """Looks for hooks among the marked names of a module; pluggy inspects every name, which takes long with many."""
-
-    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
-        mark = f"{self.project_name}_impl"
-        if isinstance(plugin, ModuleType) and mark not in getattr(vars(plugin).get(name), "__dict__", ()):
-            return None
-        return super().parse_hookimpl_opts(plugin, name)
 
 
 def discover(
@@ -59,10 +50,64 @@ def discover(
         PluginError: a script is missing or broken; a name in `blocked` or `allowed` is that of no installed
             plugin; or, where `strict`, an installed plugin is broken.
     """
+    manager = _manager()
+    plugins = _load_installed(manager, blocked, allowed, _is_strict() if strict is None else strict)
+    for path in {Path(path).resolve(): Path(path) for path in scripts}.values():
+        plugins.append(_load_script(manager, path))
+    return Registry(tuple(plugins))
+
+
+def add_commands(group: click.Group) -> None:
+    """Add the verbs of every installed plugin to a group; one that cannot add them is told on standard error.
+
+    Raises:
+        PluginError: a plugin is broken and `GANFW_STRICT_PLUGINS` is `1`, or `GANFW_PLUGINS` has an unknown name.
+    """
+    manager = _manager()
+    for plugin in _load_installed(manager, strict=_is_strict()):
+        if plugin.reason:
+            say(f"plugin '{plugin.distribution}' failed: {plugin.reason}", err=True)
+        elif hook := _own_hook(manager.hook.ganfw_commands, _name(plugin)):
+            try:
+                with without_side_effects(f"plugin '{plugin.distribution}'"):
+                    group.commands.update(_new_commands(hook, group))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plugin may raise anything, SystemExit among it
+                told = f"plugin '{plugin.distribution}' adds no verbs: {_reason(error)}"
+                if _is_strict():
+                    raise PluginError(told) from error
+                say(told, err=True)
+
+
+def _new_commands(hook: Callable[..., Any], group: click.Group) -> Mapping[str, click.Command]:
+    """Return the verbs that a hook adds to an empty group, none of which the whole group has."""
+    own = click.Group()
+    hook(own)
+    if taken := sorted(own.commands.keys() & group.commands.keys()):
+        raise PluginError(f"there is a verb '{taken[0]}' already")
+    return own.commands
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("ganfw")
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _is_strict() -> bool:
+    return os.environ.get("GANFW_STRICT_PLUGINS") == "1"
+
+
+def _load_installed(
+    manager: pluggy.PluginManager,
+    blocked: Iterable[str] = (),
+    allowed: Iterable[str] | None = None,
+    strict: bool = False,
+) -> list[Plugin]:
+    """Load installed plugins, those of ganfw first."""
     if allowed is None and "GANFW_PLUGINS" in os.environ:
         allowed = [name.strip() for name in os.environ["GANFW_PLUGINS"].split(",") if name.strip()]
-    if strict is None:
-        strict = os.environ.get("GANFW_STRICT_PLUGINS") == "1"
     found = sorted(_installed(), key=lambda entry: (entry[0].distribution != CORE, entry[0].distribution))
     names = {plugin.distribution for plugin, _ in found}
     refused = {_known(name, names, "--no-plugin") for name in blocked}
@@ -70,42 +115,27 @@ def discover(
         raise PluginError(f"--no-plugin {CORE}: the built-in parts cannot be blocked")
     if allowed is not None:
         refused |= names - {_known(name, names, "GANFW_PLUGINS") for name in allowed} - {CORE}
-
-    manager = _Manager("ganfw")
-    manager.add_hookspecs(hookspecs)
-    plugins = []
-    for _, entries in groupby(found, key=lambda entry: entry[0].distribution):
-        own: list[Plugin] = []
-        for plugin, entry_point in entries:
-            if plugin.distribution in refused:
-                own.append(evolve(plugin, status="blocked"))
-                continue
-            plugin = _ask(manager, plugin, entry_point.load, own)
-            if strict and plugin.reason:
-                raise PluginError(f"plugin '{plugin.distribution}' failed: {plugin.reason}")
-            own.append(plugin)
-        plugins += own
-    for path in {Path(path).resolve(): Path(path) for path in scripts}.values():
-        plugins.append(_load_script(manager, path))
-    return Registry(tuple(plugins))
+    plugins: list[Plugin] = []
+    for plugin, entry_point in found:
+        if plugin.distribution in refused:
+            plugins.append(evolve(plugin, status="blocked"))
+            continue
+        others = [other for other in plugins if other.distribution == plugin.distribution]
+        plugin = _ask(manager, plugin, entry_point.load, others)
+        if strict and plugin.reason:
+            raise PluginError(f"plugin '{plugin.distribution}' failed: {plugin.reason}")
+        plugins.append(plugin)
+    return plugins
 
 
 def _installed() -> Iterator[tuple[Plugin, EntryPoint]]:
     for entry_point in entry_points(group="ganfw"):
-        name, version = _name_and_version(entry_point)
+        try:
+            metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
+            name, version = metadata.get("Name"), metadata.get("Version")
+        except Exception:  # an installation that was cut short
+            name = version = None
         yield Plugin(canonicalize_name(name or entry_point.name), version or "unknown", entry_point.value), entry_point
-
-
-def _name_and_version(entry_point: EntryPoint) -> tuple[str, str]:
-    """Return what the metadata of the distribution says, or `""`; parsing all of it would be slow with many plugins."""
-    try:
-        read = entry_point.dist.read_text if entry_point.dist else lambda _: None
-        text = read("METADATA") or read("PKG-INFO") or ""
-    except Exception:  # an installation that was cut short
-        text = ""
-    head = text.partition("\n\n")[0]
-    name, version = (re.search(rf"^{key}:[ \t]*(\S*)", head, re.MULTILINE) for key in ("Name", "Version"))
-    return name.group(1) if name else "", version.group(1) if version else ""
 
 
 def _known(name: str, names: set[str], option: str) -> str:
@@ -127,22 +157,30 @@ def _ask(
         load: imports it.
         others: further plugins of the same distribution.
     """
-    name = f"{plugin.distribution} {plugin.source}"
+    name = _name(plugin)
     try:
-        module = load()
-        _register(manager, module, name)
-        manager.check_pending()
-        newest_first = reversed(manager.hook.ganfw_parts.get_hookimpls())
-        own = next((hook for hook in newest_first if hook.plugin_name == name), None)
-        if own is None:
-            raise PluginError("it implements no hook 'ganfw_parts'")
-        return evolve(plugin, parts=_checked(own.function(), others))
+        with without_side_effects(f"plugin '{plugin.distribution}'"):
+            _register(manager, load(), name)
+            manager.check_pending()
+            own = _own_hook(manager.hook.ganfw_parts, name)
+            if own is None and _own_hook(manager.hook.ganfw_commands, name) is None:
+                raise PluginError("it implements no hook 'ganfw_parts' or 'ganfw_commands'")
+            return evolve(plugin, parts=_checked(own() if own else (), others))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, SystemExit among it
         if manager.has_plugin(name):
             manager.unregister(name=name)
         return evolve(plugin, status="failed", reason=_reason(error))
+
+
+def _name(plugin: Plugin) -> str:
+    return f"{plugin.distribution} {plugin.source}"
+
+
+def _own_hook(hooks: pluggy.HookCaller, name: str) -> Callable[..., Any] | None:
+    """Return what the plugin of this name implements a hook by."""
+    return next((hook.function for hook in hooks.get_hookimpls() if hook.plugin_name == name), None)
 
 
 def _register(manager: pluggy.PluginManager, module: object, name: str) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -182,7 +183,7 @@ BROKEN = {
     ),
     "implements no hook": (
         "def ganfw_parts():\n    return []\n",
-        "it implements no hook 'ganfw_parts'",
+        "it implements no hook 'ganfw_parts' or 'ganfw_commands'",
     ),
     "implements an unknown hook": (
         offering("wgan") + "\n\n@hookimpl\ndef ganfw_partz(): ...\n",
@@ -243,7 +244,7 @@ class TestFailures:
     def test_an_entry_point_that_names_junk_is_a_failed_plugin(self, site: Site, value: str) -> None:
         site.install("ganfw-x", f"it = {value}", entry_points="[ganfw]\nplugin = ganfw_x:it\n")
         plugin = plugin_of(discover(), "ganfw-x")
-        assert (plugin.status, plugin.reason) == ("failed", "it implements no hook 'ganfw_parts'")
+        assert (plugin.status, plugin.reason) == ("failed", "it implements no hook 'ganfw_parts' or 'ganfw_commands'")
 
     def test_a_module_that_two_distributions_name_belongs_to_the_first(self, site: Site) -> None:
         site.install("a-x", offering("wgan"))
@@ -459,7 +460,7 @@ class TestScripts:
             ("\nraise RuntimeError('no licence')", "RuntimeError: no licence (my_parts.py:2)"),
             ("raise SystemExit", "SystemExit (my_parts.py:1)"),
             ("def def", "SyntaxError: invalid syntax (my_parts.py, line 1)"),
-            ("x = 1", "it implements no hook 'ganfw_parts'"),
+            ("x = 1", "it implements no hook 'ganfw_parts' or 'ganfw_commands'"),
             (hook("return 7"), "ganfw_parts returned int, not parts"),
         ],
     )
@@ -573,3 +574,133 @@ class TestImports:
         imported = imported_after(code, site)
         assert "loss_x" in imported
         assert imported.isdisjoint({"torch", "loss_y"})
+
+
+def verb(name: str, body: str = "click.echo('done')") -> str:
+    """Return the source of a plugin that adds a verb."""
+    return (
+        "import click\nfrom ganfw import GanfwError, Part, hookimpl\n\n\n@hookimpl\ndef ganfw_commands(group):\n"
+        f"    @group.command('{name}', short_help='Do it.')\n    def command():\n        {body}\n"
+    )
+
+
+def ganfw(site: Site, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a process of its own, where the plugins of the site are installed."""
+    return subprocess.run(
+        [sys.executable, "-m", "ganfw", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site.folder), *sys.path]), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class TestCommands:
+    def test_a_plugin_without_parts_adds_a_verb(self, site: Site) -> None:
+        site.install("ganfw-x", verb("compare"))
+
+        assert "\n  compare          Do it.\n" in ganfw(site, "--help").stdout
+        done = ganfw(site, "compare")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+        plugin = plugin_of(discover(), "ganfw-x")
+        assert (plugin.status, plugin.parts) == ("active", ())
+
+    def test_a_plugin_may_have_parts_and_verbs(self, site: Site) -> None:
+        site.install("ganfw-x", verb("compare") + offering("mine").removeprefix(HEAD))
+
+        assert ganfw(site, "compare").stdout == "done\n"
+        assert losses_of(plugin_of(discover(), "ganfw-x")) == ["mine"]
+
+    def test_an_error_of_a_verb_is_printed_as_those_of_other_verbs(self, site: Site) -> None:
+        site.install("ganfw-x", verb("compare", "raise GanfwError('there is nothing to compare')"))
+        done = ganfw(site, "compare")
+        assert (done.returncode, done.stderr) == (2, "Error: there is nothing to compare\n")
+
+    @pytest.mark.parametrize(
+        ("source", "told"),
+        [
+            (verb("parts"), "plugin 'ganfw-x' adds no verbs: there is a verb 'parts' already"),
+            (
+                "from ganfw import hookimpl\n\n\n@hookimpl\ndef ganfw_commands(group):\n    raise SystemExit('bye')\n",
+                "plugin 'ganfw-x' adds no verbs: SystemExit: bye (ganfw_x.py:6)",
+            ),
+            (
+                "from ganfw import hookimpl\n\n\n@hookimpl\ndef ganfw_commands(group):\n    group.add_command(7)\n",
+                "plugin 'ganfw-x' adds no verbs: AttributeError: 'int' object has no attribute 'name' (core.py:",
+            ),
+            ("raise RuntimeError('no licence')", "plugin 'ganfw-x' failed: RuntimeError: no licence (ganfw_x.py:1)"),
+            (
+                verb("compare").replace("ganfw_commands", "ganfw_comands"),
+                "plugin 'ganfw-x' failed: unknown hook 'ganfw_comands' in plugin <module 'ganfw_x'",
+            ),
+        ],
+    )
+    def test_a_plugin_that_cannot_add_its_verbs_is_left_out(self, site: Site, source: str, told: str) -> None:
+        site.install("ganfw-x", source)
+        site.install("z-x", verb("compare"))
+
+        done = ganfw(site, "compare")
+        assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+        assert done.stderr.startswith(told)
+        assert done.stderr.count("\n") == 1
+        assert ganfw(site, "parts", "loss").stdout.startswith("loss  numbers from logits\n")
+        strict = ganfw(site, "--help", GANFW_STRICT_PLUGINS="1")
+        assert strict.returncode == 2
+        assert strict.stderr.startswith(f"Error: {told}")
+
+    def test_of_two_plugins_with_one_verb_the_second_is_left_out(self, site: Site) -> None:
+        site.install("a-x", verb("compare", "click.echo('a')"))
+        site.install("b-x", verb("compare", "click.echo('b')"))
+
+        done = ganfw(site, "compare")
+        assert done.stdout == "a\n"
+        assert done.stderr == "plugin 'b-x' adds no verbs: there is a verb 'compare' already\n"
+
+    def test_a_blocked_plugin_adds_no_verb(self, site: Site) -> None:
+        site.install("ganfw-x", verb("compare"))
+        done = ganfw(site, "compare", GANFW_PLUGINS="")
+        assert (done.returncode, "No such command 'compare'" in done.stderr) == (2, True)
+
+    def test_help_and_verbs_of_ganfw_import_neither_torch_nor_what_a_verb_needs(self, site: Site) -> None:
+        site.write("heavy_x", "import torch\n")
+        site.install("ganfw-x", verb("compare", "import heavy_x"))
+        code = "from ganfw.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+        imported = imported_after(code, site)
+        assert "ganfw_x" in imported
+        assert imported.isdisjoint({"torch", "torchvision", "numpy", "heavy_x"})
+
+
+class TestSideEffects:
+    def test_a_plugin_that_prints_spoils_no_json_and_is_named(self, site: Site) -> None:
+        site.write("loss_x", "print('hello again')\nclass Loss:\n    '''A loss.'''\n")
+        site.install("ganfw-x", "print('hello')\n" + offering("mine", target="loss_x:Loss"))
+
+        listing = ganfw(site, "parts", "loss", "--json")
+        assert "mine" in [part["name"] for part in json.loads(listing.stdout)]
+        assert listing.stderr == (
+            "hello\nplugin 'ganfw-x' prints, which is shown on standard error: it should not, while it is loaded\n"
+        )
+        part = ganfw(site, "parts", "loss", "ganfw-x:mine", "--json")
+        assert json.loads(part.stdout)["name"] == "mine"
+        assert "hello again\n" in part.stderr
+
+    @pytest.mark.parametrize(
+        ("deed", "told"),
+        [
+            ("import os; os.chdir('/')", "changes the working directory, which is undone"),
+            ("import torch; torch.set_default_dtype(torch.float64)", "changes torch's default dtype, which is undone"),
+            ("import torch; torch.set_grad_enabled(False)", "switches gradients on or off, which is undone"),
+        ],
+    )
+    def test_what_a_plugin_changes_is_undone_and_told(
+        self, site: Site, capsys: pytest.CaptureFixture[str], deed: str, told: str
+    ) -> None:
+        import torch
+
+        before = (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled())
+        site.install("ganfw-x", f"{deed}\n{offering('mine')}")
+
+        assert losses_of(plugin_of(discover(), "ganfw-x")) == ["mine"]
+
+        assert (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled()) == before
+        assert capsys.readouterr().err == f"plugin 'ganfw-x' {told}: it should not, while it is loaded\n"
