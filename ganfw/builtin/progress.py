@@ -1,15 +1,19 @@
 """Progress on the terminal."""
 
+import os
 import sys
 from typing import Any
 
 from tqdm import tqdm
 
-from ganfw import Callback, Training
+from ganfw import Callback, Training, terminal_columns
+
+_SHORT = {"generator": "G", "discriminator": "D"}
+"""How the bar writes what is in the names of statistics."""
 
 
 class Progress(Callback):
-    """Shows a bar with epoch, speed, time left and losses; where there is no terminal, a line for each window."""
+    """Shows a bar with step, speed, time left and losses; where there is no terminal, a line for each window."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -21,17 +25,17 @@ class Progress(Callback):
         """Show the bar."""
         self._steps_per_epoch = training.experiment.batches.per_epoch
         self._last_step, self._last_seconds = training.step, training.seconds
-        self._bar = tqdm(
+        self._bar = _Bar(
             total=training.total_steps,
             initial=training.step,
-            unit=" steps",
+            unit="",
             file=sys.stderr,
-            disable=not sys.stderr.isatty(),
+            disable=sys.stderr is None or not sys.stderr.isatty(),
             dynamic_ncols=True,
             smoothing=0.05,
             mininterval=0.2,
             leave=False,
-            bar_format="{desc} {bar:20} {n_fmt}/{total_fmt} steps  {rate_noinv_fmt}  {remaining} left",
+            bar_format="step {n_fmt}/{total_fmt}  {rate_noinv_fmt}  {remaining} left  {desc}  {bar}",
         )
 
     def on_step(self, training: Training) -> None:
@@ -48,9 +52,10 @@ class Progress(Callback):
         left = (training.total_steps - training.step) / speed
         self._last_step, self._last_seconds = training.step, training.seconds
         width = len(str(training.total_steps))
+        epochs = -(-training.total_steps // training.experiment.batches.per_epoch)
         values = "  ".join(f"{name} {value:.4f}" for name, value in training.means.items())
         training.say(
-            f"step {training.step:{width}}  epoch {_epochs(training)}  {values}  "
+            f"step {training.step:{width}}  epoch {training.epoch:{len(str(epochs))}}/{epochs}  {values}  "
             f"{speed:.1f} steps/s  {tqdm.format_interval(left)} left"
         )
         self._describe(training)
@@ -60,10 +65,33 @@ class Progress(Callback):
         self._bar.close()
 
     def _describe(self, training: Training) -> None:
-        losses = "".join(f"  {name.rpartition('/')[2]} {value:.3f}" for name, value in training.means.items())
-        self._bar.set_description_str(f"epoch {_epochs(training)}{losses}", refresh=False)
+        losses = "".join(f"  {_short(name)} {value:.3f}" for name, value in training.means.items())
+        self._bar.set_description_str(f"epoch {training.epoch}{losses}", refresh=False)
 
 
-def _epochs(training: Training) -> str:
-    total = -(-training.total_steps // training.experiment.batches.per_epoch)
-    return f"{training.epoch:{len(str(total))}}/{total}"
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """A bar that leaves nothing behind where the terminal became narrower and has wrapped it."""
+
+    _length = 0  # of what was drawn last
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> Any:
+        self._erase_wrapped()
+        shown = super().display(msg, pos)
+        self._length = self.ncols or 0
+        return shown
+
+    def clear(self, nolock: bool = False) -> None:
+        self._erase_wrapped()
+        super().clear(nolock)
+
+    def _erase_wrapped(self) -> None:
+        columns = terminal_columns(self.fp)
+        if columns and columns < self._length and os.environ.get("TERM") != "dumb":
+            self.fp.write(f"\x1b[{(self._length - 1) // columns}A\r\x1b[J")
+            self.sp = self.status_printer(self.fp)  # which knows no length that it would fill up with spaces
+            self._length = 0
+
+
+def _short(name: str) -> str:
+    """Write the name of a statistic as the bar has room for it: `"loss/generator"` is `"G"`."""
+    return "/".join(_SHORT.get(word, word) for word in name.removeprefix("loss/").split("/"))
