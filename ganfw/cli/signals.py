@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks training to stop after the step under way, the second stops at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first asks training to stop after the step under way, the second stops at once."""
 
 import contextlib
 import signal
@@ -10,7 +10,10 @@ from ganfw.training.loop import Training
 
 @contextlib.contextmanager
 def stop_on_signals(training: Training) -> Iterator[list[signal.Signals]]:
-    """Within the block, turn SIGINT and SIGTERM into `training.stop`; yield the list of those received."""
+    """Within the block, turn signals into `training.stop`; yield the list of those received.
+
+    SIGHUP is left alone where it is ignored, as under `nohup`.
+    """
     received: list[signal.Signals] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -19,7 +22,10 @@ def stop_on_signals(training: Training) -> Iterator[list[signal.Signals]]:
             raise KeyboardInterrupt
         training.stop(received[0].name)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield received
     finally:
