@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import click
 
 from ganfw.cli.options import json_option, with_registry
@@ -49,14 +50,7 @@ def plugins(as_json: bool, registry: Registry) -> None:
     """List plugins: installed packages and scripts that bring parts, and those that failed to load."""
     if as_json:
         values = [
-            {
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "source": plugin.source,
-                "status": plugin.status,
-                "reason": plugin.reason,
-                "parts": [f"{part.kind} {part.name}" for part in plugin.parts],
-            }
+            attrs.asdict(plugin, recurse=False) | {"parts": [f"{part.kind} {part.name}" for part in plugin.parts]}
             for plugin in registry.plugins
         ]
         say(json.dumps(values, indent=2))
@@ -89,14 +83,8 @@ def _row(offer: RegisteredPart, registry: Registry) -> Sequence[str]:
 
 
 def _offer_values(offer: RegisteredPart) -> dict[str, Any]:
-    return {
-        "kind": offer.part.kind,
-        "name": offer.part.name,
-        "help": offer.part.help,
-        "target": offer.part.target,
-        "distribution": offer.plugin.distribution,
-        "version": offer.plugin.version,
-    }
+    from_package = {"distribution": offer.plugin.distribution, "version": offer.plugin.version}
+    return attrs.asdict(offer.part) | from_package
 
 
 def _describe(offer: RegisteredPart, as_json: bool) -> None:

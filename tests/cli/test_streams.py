@@ -82,7 +82,7 @@ def test_an_encoding_without_the_character_prints_another(encoding: str) -> None
     done = shell(" && ".join(f"{GANFW} {words}" for words in commands), PYTHONIOENCODING=encoding)
 
     assert (done.returncode, done.stderr) == (0, b"")
-    assert 'root = "?     31m"' in done.stdout.decode(encoding)
+    assert 'root = "?    31m"' in done.stdout.decode(encoding)
 
 
 def test_show_blanks_what_a_terminal_obeys() -> None:
