@@ -1,6 +1,5 @@
 """Pictures of what the generator makes."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from ganfw import (
     Training,
     TrainingError,
     image_grid,
+    terminal_columns,
     terminal_preview,
     write_png,
 )
@@ -85,7 +85,8 @@ class SampleGrid(Callback):
         self._show(training, path, fake)
 
     def _show(self, training: Training, path: Path, fake: Tensor) -> None:
-        if self.preview and sys.stderr.isatty():
-            width = shutil.get_terminal_size().columns
-            training.say(terminal_preview(fake[: self.columns], columns=width))
+        width = terminal_columns(sys.stderr) if self.preview else None
+        picture = terminal_preview(fake[: self.columns], columns=width) if width else ""
+        if picture:
+            training.say(picture)
         training.say(f"  samples {path}")

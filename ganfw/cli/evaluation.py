@@ -68,7 +68,7 @@ def evaluate(
     """Say how good the samples of a RUN are, a run directory or one of its checkpoints.
 
     Writes eval/step-….json with a picture of nearest neighbours into the run directory, and prints a table. Beside each
-    value stands its floor: the same metric with real training images in the place of the samples.
+    value stands that of real data: the same metric with real training images in the place of the samples.
     """
     thresholds = None if truncations is None else _parse_thresholds(truncations)
     if thresholds is not None and truncation is not None:
@@ -201,12 +201,12 @@ def _show(document: Mapping[str, Any], held_out: bool) -> None:
 
 
 def _show_metrics(metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print each result with its floor and which way is better; below, why some have no value."""
-    rows = [("metric", "value", "floor", "better")]
+    """Print each result beside that of real data, and which way is better; below, why some have no value."""
+    rows = [("metric", "value", "real data", "better")]
     missing = []
-    for name, finding in metrics.items():
-        rows.append((name, _number(finding["value"]), _number(finding.get("floor")), finding["better"]))
-        missing += [(name, finding.get("reason")), (f"floor of {name}", finding.get("floor_reason"))]
+    for name, result in metrics.items():
+        rows.append((name, _number(result["value"]), _number(result.get("real_data")), result["better"]))
+        missing += [(name, result.get("reason")), (f"real data of {name}", result.get("real_data_reason"))]
     say_table(rows)
     _show_reasons(missing)
 

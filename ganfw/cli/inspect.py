@@ -12,6 +12,7 @@ from ganfw.cli.options import json_option, with_registry
 from ganfw.errors import PartError, did_you_mean
 from ganfw.plugins.part import CONTEXT, KINDS
 from ganfw.plugins.registry import RegisteredPart, Registry
+from ganfw.recipe.tables import network_address
 from ganfw.terminal import say, say_table, terminal_columns
 
 
@@ -31,12 +32,12 @@ def parts(kind: str | None, name: str | None, as_json: bool, registry: Registry)
     if kind is not None and name is not None:
         _describe(registry.find(kind, name), as_json)
         return
-    offers = list(registry.parts(kind))
+    found = list(registry.parts(kind))
     if as_json:
-        say(json.dumps([_offer_values(offer) for offer in offers], indent=2))
+        say(json.dumps([_values(part) for part in found], indent=2))
         return
     for each in registry.kinds() if kind is None else [kind]:
-        rows = [_row(offer, registry) for offer in offers if offer.part.kind == each]
+        rows = [_row(part, registry) for part in found if part.part.kind == each]
         if rows:
             say(f"{each}  {KINDS.get(each, 'not used by this version of ganfw')}", bold=True)
             say_table(rows)
@@ -67,31 +68,31 @@ def plugins(as_json: bool, registry: Registry) -> None:
 @with_registry
 def recipes(as_json: bool, registry: Registry) -> None:
     """List the recipes that came with ganfw and with plugins; run one by its name."""
-    offers = list(registry.parts("recipe"))
+    found = list(registry.parts("recipe"))
     if as_json:
-        say(json.dumps([_offer_values(offer) for offer in offers], indent=2))
+        say(json.dumps([_values(part) for part in found], indent=2))
         return
-    say_table(_row(offer, registry) for offer in offers)
+    say_table(_row(part, registry) for part in found)
     _warn_of_failures(registry)
 
 
-def _row(offer: RegisteredPart, registry: Registry) -> Sequence[str]:
+def _row(part: RegisteredPart, registry: Registry) -> Sequence[str]:
     """Return the row of a listing: the shortest name that means only this part, what it is, and where it is from."""
-    same = [other for other in registry.parts(offer.part.kind) if other.part.name == offer.part.name]
-    name = offer.part.name if len(same) == 1 else offer.qualified_name
-    return name, offer.part.help, offer.plugin.distribution, offer.plugin.version
+    same = [other for other in registry.parts(part.part.kind) if other.part.name == part.part.name]
+    name = part.part.name if len(same) == 1 else part.qualified_name
+    return name, part.part.help, part.plugin.distribution, part.plugin.version
 
 
-def _offer_values(offer: RegisteredPart) -> dict[str, Any]:
-    from_package = {"distribution": offer.plugin.distribution, "version": offer.plugin.version}
-    return attrs.asdict(offer.part) | from_package
+def _values(part: RegisteredPart) -> dict[str, Any]:
+    from_package = {"distribution": part.plugin.distribution, "version": part.plugin.version}
+    return attrs.asdict(part.part) | from_package
 
 
-def _describe(offer: RegisteredPart, as_json: bool) -> None:
+def _describe(part: RegisteredPart, as_json: bool) -> None:
     """Describe one part; this imports it, for its signature is its schema."""
-    if offer.part.kind == "recipe":
-        raise PartError(f"a recipe has no keys; see: ganfw show {offer.part.name}")
-    signature = offer.signature()
+    if part.part.kind == "recipe":
+        raise PartError(f"a recipe has no keys; see: ganfw show {part.part.name}")
+    signature = part.signature()
     if as_json:
         keys = [
             {
@@ -103,11 +104,11 @@ def _describe(offer: RegisteredPart, as_json: bool) -> None:
             }
             for key in signature.keys.values()
         ]
-        say(json.dumps({**_offer_values(offer), "context": signature.context, "keys": keys}, indent=2))
+        say(json.dumps({**_values(part), "context": signature.context, "keys": keys}, indent=2))
         return
-    say(f"{offer.part.kind} {offer.part.name}  {offer.part.help}", bold=True)
-    say_table([("from", f"{offer.plugin.distribution} {offer.plugin.version}"), ("target", offer.part.target)])
-    if documentation := inspect.getdoc(offer.load()):
+    say(f"{part.part.kind} {part.part.name}  {part.part.help}", bold=True)
+    say_table([("from", f"{part.plugin.distribution} {part.plugin.version}"), ("target", part.part.target)])
+    if documentation := inspect.getdoc(part.load()):
         width = min(98, terminal_columns() or 98)
         say(f"\n{click.wrap_text(documentation, width, '  ', '  ', preserve_paragraphs=True)}")
     if signature.context:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganfw.cli.options import device_option, with_registry
+from ganfw.cli.options import device_option, require_place, with_registry
 from ganfw.errors import InputError
 from ganfw.plugins.registry import Registry
 from ganfw.terminal import say
@@ -187,8 +187,7 @@ def open_run(path: Path) -> "Checkpoint":
 def _checked(output: Path) -> Path:
     if output.suffix not in (".png", ".npy"):
         raise InputError(f"-o {output}: the name must end in .png, for a picture, or .npy, for numbers")
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"-o {output}: there is no folder {output.parent}; make it first")
+    require_place(output)
     return output
 
 

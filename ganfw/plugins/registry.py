@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from ganfw.errors import GanfwError, PartError, did_you_mean
 from ganfw.plugins.part import ASKS_FOR_NETWORKS, CONTEXT, CONTEXT_OF, KINDS, Part
+from ganfw.plugins.side_effects import without_side_effects
 from ganfw.plugins.signature import Signature, convert, read_signature, show
 
 SCRIPT_SUFFIX = ".py"
@@ -60,9 +61,10 @@ class RegisteredPart:
         """
         module_name, _, attributes = self.part.target.partition(":")
         try:
-            target: Any = importlib.import_module(module_name)
-            for attribute in attributes.split("."):
-                target = getattr(target, attribute)
+            with without_side_effects(str(self)):
+                target: Any = importlib.import_module(module_name)
+                for attribute in attributes.split("."):
+                    target = getattr(target, attribute)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a part's module may raise anything, SystemExit among it

@@ -7,6 +7,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from ganfw.terminal import blank
+
 KeyPath = tuple[str, ...]
 """The keys that lead to a value: `("optimizer", "generator", "lr")`."""
 
@@ -107,4 +109,4 @@ def excerpt(line: str) -> str:
     """Show a line of a file in a message: trimmed, without characters that a terminal would obey."""
     line = line.strip()
     shown = line if len(line) <= 200 else f"{line[:199]}…"
-    return "".join(character if character.isprintable() else " " for character in shown)
+    return blank(shown)

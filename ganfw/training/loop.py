@@ -22,6 +22,7 @@ from ganfw.errors import GanfwError, PartFailure, RunError
 from ganfw.files import locked
 from ganfw.plugins.registry import describe
 from ganfw.plugins.signature import show
+from ganfw.terminal import blank
 from ganfw.training.contract import to_blame, unchanged
 from ganfw.training.experiment import Experiment
 from ganfw.training.means import RunningMeans, check_statistics
@@ -112,8 +113,9 @@ class Training:
         """Print a line on standard error, above the progress bar if there is one; the main process does."""
         from tqdm import tqdm
 
-        if self.experiment.processes.is_main:
-            tqdm.write(text, file=sys.stderr)
+        if self.experiment.processes.is_main and sys.stderr is not None:
+            with contextlib.suppress(OSError):  # a stream that is lost costs no run
+                tqdm.write(blank(text), file=sys.stderr)
 
     def require_directory(self, who: str) -> Path:
         """Return the run directory, for a callback that writes.
