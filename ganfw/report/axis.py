@@ -39,13 +39,12 @@ class Axis:
         return [minus(f"{tick:,.{decimals}f}") for tick in self.ticks]
 
 
-def round_axis(values: Sequence[float], *, ends_at_data: bool = False, target: int = 5) -> Axis:
-    """Return an axis over values, with about `target` ticks at multiples of 1, 2, 2.5 or 5 times a power of ten.
+def round_axis(values: Sequence[float], *, ends_at_data: bool = False) -> Axis:
+    """Return an axis over values, with about five ticks at multiples of 1, 2, 2.5 or 5 times a power of ten.
 
     Args:
         values: what must lie on it; it reaches down to 0 if that is near.
         ends_at_data: end at the largest value, not at the tick above it.
-        target: about how many steps between ticks.
     """
     low, high = min(values, default=0.0), max(values, default=1.0)
     if 0 < low <= 0.4 * high:
@@ -54,7 +53,7 @@ def round_axis(values: Sequence[float], *, ends_at_data: bool = False, target: i
         high = 0.0
     if not high - low > 1e-12 * max(abs(low), abs(high)):  # one value
         low, high = (min(low, 0.0), max(high, 0.0)) if low else (0.0, 1.0)
-    step = _round_step((high / target) - (low / target))
+    step = _round_step(high / 5 - low / 5)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = [index * step for index in range(first, last + 1)]
     if ends_at_data:
@@ -106,3 +105,10 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def steps_text(steps: Sequence[int], limit: int = 6) -> str:
+    """Write steps in few words."""
+    if len(steps) <= limit:
+        return ("step " if len(steps) == 1 else "steps ") + ", ".join(f"{step:,}" for step in steps)
+    return f"{len(steps):,} times, from step {steps[0]:,} to step {steps[-1]:,}"

@@ -1,11 +1,11 @@
-"""Charts as plain geometry, which a template draws as SVG: curves over steps or thresholds, and bars."""
+"""Charts as plain geometry, which a template draws as SVG: curves over steps."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ganfw.report.axis import Axis, round_axis, shown, with_deviation
-from ganfw.report.curves import Points
 
 STYLES = 8
 """How many colours, markers and dashes there are; each line has one of each, so no two differ by colour alone."""
@@ -14,14 +14,20 @@ MOST_POINTS = 300
 """A curve of more points is drawn by the means of as many stretches of equal length."""
 
 MOST_HINTS = 60
-"""A curve of more points says its values at the markers alone."""
+"""A curve of more points shows its values at the markers only."""
 
 MARKERS = 8
-"""Markers along a curve of many points."""
+"""About how many markers there are along a curve of many points."""
 
 WIDTH, HEIGHT = 480, 290
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 14, 46
 BASE = HEIGHT - BOTTOM
+
+Point = tuple[int, float | None, float | None]
+"""A step, the value there, None where there is a gap, and one standard deviation; None of a single run."""
+
+Tick = tuple[float, str]
+"""A place along an axis, in the drawing's own units, and what is written there."""
 
 
 @frozen
@@ -30,47 +36,27 @@ class Line:
 
     Attributes:
         label: what it is of.
-        points: places in rising order, and the value at each; None leaves a gap.
+        points: in rising order of their steps; a band is drawn over their deviations.
         style: which colour, marker and dash, a number from 0.
-        spread: one standard deviation at each point; drawn as a band.
-        rule: a value that a level line marks, such as a metric's floor.
+        real_data: a value that a level line marks, the score of real data.
     """
 
     label: str
-    points: Points
+    points: Sequence[Point]
     style: int = 0
-    spread: tuple[float, ...] = ()
-    rule: float | None = None
+    real_data: float | None = None
 
 
 @frozen
-class Hint:
-    """A place in the drawing where the value is told."""
-
-    x: float
-    y: float
-    text: str
-    marked: bool
-
-
-@frozen
-class Drawn:
-    """A line in the drawing's own units."""
+class DrawnLine:
+    """A line in the drawing's own units: paths as SVG writes them, and places with a text and perhaps a marker."""
 
     label: str
     style: int
     path: str
     band: str
-    hints: tuple[Hint, ...]
-    rule: float | None
-
-
-@frozen
-class Tick:
-    """A mark on an axis."""
-
-    place: float
-    text: str
+    hints: tuple[tuple[float, float, str, bool], ...]
+    real_data: float | None
 
 
 @frozen
@@ -79,189 +65,112 @@ class Chart:
 
     Attributes:
         title: what is drawn.
-        x_label: what lies along the horizontal axis.
         y_label: what lies along the vertical axis.
         summary: the same in words, for those who do not see it.
-        lines: the curves.
         x_ticks: marks from left to right.
         y_ticks: marks from bottom to top.
+        lines: the curves.
         flags: marks above the horizontal axis, with what they say.
     """
 
     title: str
-    x_label: str
     y_label: str
     summary: str
-    lines: tuple[Drawn, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    flags: tuple[Tick, ...] = ()
-
-
-@frozen
-class Bar:
-    """A bar from the base line up."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    floor: float | None
-    text: str
-    label: str
-
-
-@frozen
-class Bars:
-    """A bar chart in the drawing's own units; the fields are those of `Chart`."""
-
-    title: str
-    x_label: str
-    y_label: str
-    summary: str
-    bars: tuple[Bar, ...]
-    y_ticks: tuple[Tick, ...]
-    step: float
+    lines: tuple[DrawnLine, ...]
+    flags: tuple[Tick, ...]
 
 
 def line_chart(
     title: str,
     lines: Sequence[Line],
     *,
-    x_label: str,
     y_label: str = "",
-    x_names: Sequence[str] = (),
     shares: bool = False,
     flags: Sequence[tuple[float, str]] = (),
 ) -> Chart | None:
-    """Lay a chart out; None if there is nothing to draw.
+    """Lay out curves over steps; None if there is nothing to draw.
 
     Args:
         title: what is drawn.
         lines: the curves.
-        x_label: what lies along the horizontal axis.
         y_label: what lies along the vertical axis.
-        x_names: names for the places 0, 1, 2, …, where the horizontal axis counts things.
         shares: the values are shares, from 0 to 1.
-        flags: places along the horizontal axis to be marked, and why.
+        flags: steps to be marked, and why.
     """
-    lines = [_thinned(line) for line in lines]
-    places = [place for line in lines for place, value in line.points if value is not None]
-    if not places:
+    lines = [evolve(line, points=_thinned(line.points)) for line in lines]
+    points = [
+        (step, value, spread or 0.0) for line in lines for step, value, spread in line.points if value is not None
+    ]
+    if not points:
         return None
-    x = Axis(-0.3, len(x_names) - 0.7, tuple(range(len(x_names)))) if x_names else round_axis(places, ends_at_data=True)
-    y = round_axis(
-        [0.0, 1.0, *(value for line in lines for _, value in line.points if value is not None)]
-        if shares
-        else _extent(lines)
-    )
-    names = x_names or x.labels()
+    x = round_axis([step for step, _, _ in points], ends_at_data=True)
+    extent = [0.0, 1.0] if shares else [line.real_data for line in lines if line.real_data is not None]
+    for _, value, spread in points:
+        extent += [value] if shares else [value - spread, value + spread]
+    y = round_axis(extent)
     return Chart(
         title=title,
-        x_label=x_label,
         y_label=y_label,
-        summary="; ".join(_summary(line, x_names) for line in lines),
-        lines=tuple(_draw(line, x, y, x_names) for line in lines),
-        x_ticks=tuple(Tick(_across(x, tick), name) for tick, name in zip(x.ticks, names, strict=True)),
-        y_ticks=tuple(Tick(_up(y, tick), name) for tick, name in zip(y.ticks, y.labels(), strict=True)),
-        flags=tuple(Tick(_across(x, place), text) for place, text in flags if x.low <= place <= x.high),
+        summary="; ".join(map(_summary, lines)),
+        x_ticks=tuple((_across(x, tick), name) for tick, name in zip(x.ticks, x.labels(), strict=True)),
+        y_ticks=tuple((_up(y, tick), name) for tick, name in zip(y.ticks, y.labels(), strict=True)),
+        lines=tuple(_draw(line, x, y) for line in lines),
+        flags=tuple((_across(x, place), text) for place, text in flags if x.low <= place <= x.high),
     )
 
 
-def bar_chart(
-    title: str, values: Sequence[float], floors: Sequence[float], *, x_label: str, y_label: str
-) -> Bars | None:
-    """Lay out one bar for each value, with a line where its floor is; None if there is nothing to draw."""
-    if not values:
-        return None
-    y = round_axis([0.0, *values, *floors])
-    room = (WIDTH - LEFT - RIGHT) / len(values)
-    bars = []
-    for index, value in enumerate(values):
-        floor = floors[index] if len(floors) == len(values) else None
-        top, zero = _up(y, max(value, 0.0)), _up(y, min(value, 0.0))
-        text = f"{index}: {shown(value)}" + (f", of real images {shown(floor)}" if floor is not None else "")
-        left = round(LEFT + room * (index + 0.14), 1)
-        level = None if floor is None else _up(y, floor)
-        label = str(index) if len(values) <= 20 or index % 10 == 0 else ""
-        bars.append(Bar(left, top, round(room * 0.72, 1), round(zero - top, 1), level, text, label))
-    ticks = tuple(Tick(_up(y, tick), name) for tick, name in zip(y.ticks, y.labels(), strict=True))
-    return Bars(title, x_label, y_label, "; ".join(bar.text for bar in bars), tuple(bars), ticks, room)
-
-
-def _thinned(line: Line) -> Line:
+def _thinned(points: Sequence[Point]) -> Sequence[Point]:
     """Replace a long curve by the means of at most `MOST_POINTS` stretches of it."""
-    count = len(line.points)
-    if count <= MOST_POINTS:
-        return line
-    size = -(-count // MOST_POINTS)
-    points: list[tuple[float, float | None]] = []
-    for start in range(0, count, size):
-        stretch = line.points[start : start + size]
-        values = [value for _, value in stretch if value is not None]
-        points.append((stretch[-1][0], sum(values) / len(values) if values else None))
-    spread = [sum(part) / len(part) for i in range(0, count, size) if (part := line.spread[i : i + size])]
-    return Line(line.label, tuple(points), line.style, tuple(spread), line.rule)
+    size = -(-len(points) // MOST_POINTS)
+    if size <= 1:
+        return points
+    thinned = []
+    for start in range(0, len(points), size):
+        steps, values, spreads = zip(*points[start : start + size], strict=True)
+        thinned.append((steps[-1], _mean(values), _mean(spreads)))
+    return thinned
 
 
-def _extent(lines: Sequence[Line]) -> list[float]:
-    extent = [line.rule for line in lines if line.rule is not None]
-    for line in lines:
-        for index, (_, value) in enumerate(line.points):
-            if value is not None:
-                spread = line.spread[index] if line.spread else 0.0
-                extent += [value - spread, value + spread]
-    return extent
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
-def _draw(line: Line, x: Axis, y: Axis, x_names: Sequence[str]) -> Drawn:
-    path, upper, lower = [], [], []
-    pen_up = True
-    known = [index for index, (_, value) in enumerate(line.points) if value is not None]
-    marked = set(_marked(known, line.style))
-    hints = []
-    for index, (place, value) in enumerate(line.points):
+def _draw(line: Line, x: Axis, y: Axis) -> DrawnLine:
+    path, upper, lower, hints = [], [], [], []
+    known = [step for step, value, _ in line.points if value is not None]
+    every = max(1, len(known) // MARKERS)
+    marked = set(known[line.style % every :: every])
+    pen = "M"
+    for step, value, deviation in line.points:
         if value is None:
-            pen_up = True
+            pen = "M"
             continue
-        across, up = _across(x, place), _up(y, value)
-        path.append(f"{'M' if pen_up else 'L'}{across:g} {up:g}")
-        pen_up = False
-        if line.spread:
-            upper.append(f"{across:g} {_up(y, min(value + line.spread[index], y.high)):g}")
-            lower.append(f"{across:g} {_up(y, max(value - line.spread[index], y.low)):g}")
-        if index in marked or len(known) <= MOST_HINTS:
-            told = with_deviation(value, line.spread[index] if line.spread else None)
-            where = x_names[int(place)] if x_names else f"step {place:,.0f}"
-            hints.append(Hint(across, up, f"{line.label}, {where}: {told}", index in marked))
+        across, up = _across(x, step), _up(y, value)
+        path.append(f"{pen}{across:g} {up:g}")
+        pen = "L"
+        if deviation is not None:
+            upper.append(f"{across:g} {_up(y, min(value + deviation, y.high)):g}")
+            lower.append(f"{across:g} {_up(y, max(value - deviation, y.low)):g}")
+        if step in marked or len(known) <= MOST_HINTS:
+            text = f"{line.label}, step {step:,}: {with_deviation(value, deviation)}"
+            hints.append((across, up, text, step in marked))
     band = f"M{'L'.join(upper)}L{'L'.join(reversed(lower))}Z" if upper else ""
-    rule = None if line.rule is None else _up(y, line.rule)
-    return Drawn(line.label, line.style % STYLES, "".join(path), band, tuple(hints), rule)
+    level = None if line.real_data is None else _up(y, line.real_data)
+    return DrawnLine(line.label, line.style, "".join(path), band, tuple(hints), level)
 
 
-def _marked(known: Sequence[int], style: int) -> list[int]:
-    """Choose the points that get a marker: all of few, every so many of many, at other places for each style."""
-    if len(known) <= MARKERS + 4:
-        return list(known)
-    every = len(known) / MARKERS
-    offset = every * (style % STYLES) / STYLES
-    return [known[int(offset + every * index)] for index in range(MARKERS)]
-
-
-def _summary(line: Line, x_names: Sequence[str]) -> str:
-    known = [(place, value) for place, value in line.points if value is not None]
+def _summary(line: Line) -> str:
+    known = [(value, step) for step, value, _ in line.points if value is not None]
     if not known:
         return f"{line.label}: no values"
-
-    def where(place: float) -> str:
-        return x_names[int(place)] if x_names else f"step {place:,.0f}"
-
-    (first, begins), (last, ends) = known[0], known[-1]
-    lowest, highest = min(value for _, value in known), max(value for _, value in known)
-    text = f"{line.label}: {shown(begins)} at {where(first)}"
+    (begins, first), (ends, last) = known[0], known[-1]
+    text = f"{line.label}: {shown(begins)} at step {first:,}"
     if len(known) > 1:
-        text += f", {shown(ends)} at {where(last)}, between {shown(lowest)} and {shown(highest)}"
-    return text if line.rule is None else f"{text}; the floor is {shown(line.rule)}"
+        text += f", {shown(ends)} at step {last:,}, between {shown(min(known)[0])} and {shown(max(known)[0])}"
+    return text if line.real_data is None else f"{text}; of real data {shown(line.real_data)}"
 
 
 def _across(axis: Axis, value: float) -> float:

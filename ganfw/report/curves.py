@@ -7,17 +7,14 @@ from attrs import field, frozen
 
 from ganfw.errors import RunError
 from ganfw.files import read_bounded
-from ganfw.report.reading import Tell, count_of, number_of, parse_object, text_of
+from ganfw.report.reading import MOST, count_of, number_of, parse_object, text_of
 
 MAX_BYTES = 64 << 20
 """A `metrics.jsonl` larger than this (64 MiB, about half a million lines) is refused."""
 
-MAX_NAMES = 40
-"""Of more named values than this, the others are left out."""
-
 _PLACE = ("step", "epoch", "images", "seconds", "warnings")
 
-Points = tuple[tuple[float, float | None], ...]
+Points = tuple[tuple[int, float | None], ...]
 """Steps in rising order, and a value at each, or None where there is none."""
 
 
@@ -42,60 +39,54 @@ class Curves:
     warnings: dict[str, tuple[int, ...]] = field(factory=dict)
 
 
-def read_curves(path: Path, tell: Tell) -> Curves:
-    """Read the lines of a `metrics.jsonl`; what cannot be read is told, and left out."""
-    if not path.exists() and not path.is_symlink():
-        return Curves()
-    try:
-        content = read_bounded(path, MAX_BYTES)
-    except RunError as error:
-        tell(str(error))
-        return Curves()
-    *whole, _unfinished = content.split(b"\n")  # the line that is being written has no end yet
-    lines: list[tuple[int, dict[str, Any]]] = []
+def read_curves(path: Path, problems: list[str]) -> Curves:
+    """Read the lines of a `metrics.jsonl`; those that cannot be read are left out, and named in `problems`.
+
+    Raises:
+        RunError: the file is missing, too large, or not an ordinary file.
+    """
+    *whole, _unfinished = read_bounded(path, MAX_BYTES).split(b"\n")  # the line that is being written has no end yet
+    lines: list[dict[str, Any]] = []
     damaged = []
-    for number, line in enumerate(whole, 1):
-        try:
-            values = parse_object(line, path.name)
-        except RunError:
-            values = {}
-        step = count_of(values.get("step"))
-        if step is None or (lines and step <= lines[-1][0]):
+    for number, content in enumerate(whole, 1):
+        line = _read_line(content)
+        if line["step"] is None or (lines and line["step"] <= lines[-1]["step"]):
             damaged.append(number)
         else:
-            lines.append((step, {name: _kept(name, value) for name, value in values.items()}))
+            lines.append(line)
     if damaged:
-        tell(f"{path}: {len(damaged)} of {len(whole)} lines cannot be read, the first is line {damaged[0]}")
-    return _gather(lines, path, tell)
+        problems.append(f"{path}: {len(damaged)} of {len(whole)} lines cannot be read, the first is line {damaged[0]}")
+    names = list(dict.fromkeys(name for line in lines for name in line if name not in _PLACE))
+    if len(names) > MOST:
+        problems.append(f"{path}: {len(names)} named values; the first {MOST} are shown")
+    return _gather(lines, names[:MOST]) if lines else Curves()
 
 
-def _kept(name: str, value: Any) -> Any:
-    """Keep of a value what is shown of it, so that a large file needs little memory."""
-    if name in ("step", "epoch", "images"):
-        return count_of(value)
-    if name == "warnings":
-        return [text_of(warning) for warning in value[:10]] if isinstance(value, list) else []
-    return number_of(value)
+def _read_line(content: bytes) -> dict[str, Any]:
+    """Keep of a line only what is shown of it, so that a large file needs little memory; its step may be None."""
+    try:
+        values = parse_object(content, "")
+    except RunError:
+        return {"step": None}
+    warnings = values.get("warnings")
+    return {
+        **{name: number_of(value) for name, value in values.items() if name != "warnings"},
+        **{name: count_of(values.get(name)) for name in ("step", "epoch", "images")},
+        "warnings": [text_of(warning) for warning in warnings[:10]] if isinstance(warnings, list) else [],
+    }
 
 
-def _gather(lines: list[tuple[int, dict[str, Any]]], path: Path, tell: Tell) -> Curves:
-    if not lines:
-        return Curves()
-    names = list(dict.fromkeys(name for _, line in lines for name in line if name not in _PLACE))
-    if len(names) > MAX_NAMES:
-        tell(f"{path}: {len(names)} named values; the first {MAX_NAMES} are shown")
+def _gather(lines: list[dict[str, Any]], names: list[str]) -> Curves:
     warnings: dict[str, list[int]] = {}
-    for step, line in lines:
-        for warning in line.get("warnings", ()):
-            warnings.setdefault(warning, []).append(step)
-    step, last = lines[-1]
+    for line in lines:
+        for warning in dict.fromkeys(line["warnings"]):
+            warnings.setdefault(warning, []).append(line["step"])
+    last = lines[-1]
     return Curves(
-        step=step,
-        epoch=last.get("epoch") or 0,
-        images=last.get("images") or 0,
+        step=last["step"],
+        epoch=last["epoch"] or 0,
+        images=last["images"] or 0,
         seconds=max(0.0, last.get("seconds") or 0.0),
-        values={
-            text_of(name): tuple((float(step), line.get(name)) for step, line in lines) for name in names[:MAX_NAMES]
-        },
-        warnings={name: tuple(steps) for name, steps in list(warnings.items())[:MAX_NAMES]},
+        values={text_of(name): tuple((line["step"], line.get(name)) for line in lines) for name in names},
+        warnings={name: tuple(steps) for name, steps in list(warnings.items())[:MOST]},
     )

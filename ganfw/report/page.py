@@ -5,41 +5,21 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganfw.report.axis import shown
-from ganfw.report.chart import BASE, HEIGHT, LEFT, RIGHT, STYLES, TOP, WIDTH
-from ganfw.report.figures import curve_charts, history_charts, legend, list_charts, truncation_charts
-from ganfw.report.groups import differing_settings, group_runs, newest_shared
-from ganfw.report.names import WARNINGS
-from ganfw.report.pictures import Picture
+from ganfw.report.axis import shown, steps_text
+from ganfw.report.chart import BASE, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from ganfw.report.figures import curve_charts, history_charts
+from ganfw.report.groups import differing_settings, group_runs
+from ganfw.report.names import ARROWS, WARNINGS, metric_help, metric_name
+from ganfw.report.pictures import Picture, Problems, make_time_lapse, picture_of
+from ganfw.report.reading import printable
 from ganfw.report.run import Run
-from ganfw.report.tables import (
-    by_table,
-    compared_metrics,
-    facts,
-    metric_rows,
-    sourced_settings,
-    truncation_rows,
-    warning_ranges,
-)
-from ganfw.report.time_lapse import make_time_lapse, picture_or_none
+from ganfw.report.settings import by_source, by_table
+from ganfw.report.summaries import compared_metrics, newest_shared, summarise, truncation_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-MARKERS = (
-    "m-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0z",
-    "m-3-3h6v6h-6z",
-    "m0-4.4l4.2 7.4h-8.4z",
-    "m0-4.6l4.6 4.6l-4.6 4.6l-4.6-4.6z",
-    "m0 4.4l4.2-7.4h-8.4z",
-    "m-4.2-1.4h2.8v-2.8h2.8v2.8h2.8v2.8h-2.8v2.8h-2.8v-2.8h-2.8z",
-    "m-4.6 0l2.3-4h4.6l2.3 4l-2.3 4h-4.6z",
-    "m-1.5-4.5h3v9h-3z",
-)
-"""The shapes of markers, as SVG paths from their middle; one for each style."""
 
 
 def render_page(runs: Sequence[Run]) -> str:
@@ -70,35 +50,32 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=PackageLoader("ganfw.report"),
         autoescape=True,
+        finalize=printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ranges=warning_ranges, shown=shown)
+    environment.filters.update(steps=steps_text, shown=shown)
     environment.globals.update(
+        arrows=ARROWS,
         box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "base": BASE},
+        by_source=by_source,
         by_table=by_table,
-        markers=MARKERS,
-        styles=STYLES,
-        warning_words=WARNINGS,
-        facts=facts,
-        list_charts=list_charts,
-        metric_rows=metric_rows,
-        sourced_settings=sourced_settings,
+        metric_help=metric_help,
+        metric_name=metric_name,
+        summarise=summarise,
         truncation_rows=truncation_rows,
+        warning_words=WARNINGS,
     )
     return environment
 
 
 def _contents(runs: Sequence[Run]) -> dict[str, Any]:
     """Gather all that the template shows."""
-    problems = [(run.label, problem) for run in runs for problem in run.problems]
+    problems: Problems = [(run.label, problem) for run in runs for problem in run.problems]
 
-    def tell(label: str, problem: str) -> None:
-        problems.append((label, problem))
-
-    def pictures(paths: Sequence[tuple[Run, Path | None]]) -> list[tuple[str, Picture]]:
-        loaded = [(run.label, picture_or_none(path, run, tell)) for run, path in paths if path is not None]
+    def pictures(kind: str) -> list[tuple[str, Picture]]:
+        loaded = [(run.label, picture_of(run, run.pictures.get(kind), problems)) for run in runs]
         return [(label, picture) for label, picture in loaded if picture is not None]
 
     groups = group_runs(runs)
@@ -107,18 +84,28 @@ def _contents(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": runs,
         "groups": groups,
         "title": runs[0].name if len(groups) == 1 else f"{len(runs)} runs compared",
-        "legend": legend(groups),
-        "differing": differing_settings(groups),
-        "time_lapse": make_time_lapse(runs, tell),
+        "differing": differing_settings([group.runs for group in groups]),
+        "time_lapse": make_time_lapse(runs, problems),
         "curves": curve_charts(groups),
         "metric_columns": columns,
         "compared": compared,
         "newest": newest_shared(groups[0]),
         "history": history_charts(groups),
-        "truncation": truncation_charts(groups),
-        "truncation_grids": pictures([(run, run.truncation_grid) for run in runs]),
-        "neighbours": pictures([(run, run.neighbours) for run in runs]),
-        "classes": [(run.label, chart) for run in runs for chart in list_charts(run)],
+        "truncation_curves": pictures("truncation"),
+        "truncation_grids": pictures("truncation-grid"),
+        "truncations": [
+            (group, curves)
+            for group in groups
+            if (curves := [run.truncation for run in group.runs if run.truncation is not None])
+        ],
+        "neighbours": pictures("neighbours"),
+        "lists": [
+            (run.label, name, score)
+            for run in runs
+            for newest in run.evaluations[-1:]
+            for name, score in newest.scores.items()
+            if score.values
+        ],
         "problems": problems,
     }
 

@@ -1,13 +1,15 @@
 """Read what a run left, which may come from a stranger: bounded in size, and no value believed to be of its type."""
 
 import json
-import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ganfw.errors import RunError
 from ganfw.files import read_bounded
+
+MAX_OBJECT_BYTES = 16 << 20
+"""A JSON file larger than this (16 MiB, thousands of resumes) is refused."""
 
 MAX_TEXT = 300
 """Longer texts are cut: nothing that ganfw writes for people to read is longer."""
@@ -15,61 +17,79 @@ MAX_TEXT = 300
 MAX_FILES = 100_000
 """Of a folder with more files, the others are not looked at."""
 
-Tell = Callable[[str], None]
-"""Takes a sentence about what could not be read; it goes on the page."""
+MOST = 100
+"""Of more named values, metrics, thresholds or parts than this, the others are left out."""
 
 
-def read_object(path: Path, limit: int) -> dict[str, Any]:
-    """Read a JSON object of at most `limit` bytes.
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
 
     Raises:
-        RunError: the file is missing, too large, no ordinary file, or holds anything else.
+        RunError: the file is missing, too large, not an ordinary file, or holds anything else.
     """
-    return parse_object(read_bounded(path, limit), str(path))
+    return parse_object(read_bounded(path, MAX_OBJECT_BYTES), str(path))
 
 
 def parse_object(content: bytes, source: str) -> dict[str, Any]:
     """Parse a JSON object.
 
     Raises:
-        RunError: it is none; the message begins with the source.
+        RunError: it is not one; the error begins with the source.
     """
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        raise RunError(f"{source}: no JSON") from None
+        raise RunError(f"{source}: not JSON") from None
     if not isinstance(value, dict):
-        raise RunError(f"{source}: no JSON object")
+        raise RunError(f"{source}: not a JSON object")
     return value
 
 
+def described(values: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str]:
+    """Return some values of a JSON object as texts, without what is missing.
+
+    Args:
+        values: the object.
+        labels: what each value is called on the page, by its key, or by two keys with a dot between them.
+    """
+    found = {}
+    for path, label in labels.items():
+        table, _, key = path.rpartition(".")
+        inner = values.get(table) if table else values
+        if isinstance(inner, Mapping) and (text := text_of(inner.get(key))):
+            found[label] = text
+    return found
+
+
 def text_of(value: object) -> str:
-    """Return a value as a short line of printable text; nothing for null."""
-    if value is None:
-        return ""
+    """Return a value as a short text; nothing for null."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float) else ""
-    shown = text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
-    return "".join(character if character.isprintable() else " " for character in shown)
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+
+
+def printable(value: Any) -> Any:
+    """Return a text with a blank for each character that is not printable; anything else, markup too, as it is.
+
+    Not printable are control characters, those that turn the direction of what follows (U+202A to U+202E, U+2066 to
+    U+2069, U+200E, U+200F, U+061C), separators of lines, and halves of surrogate pairs.
+    """
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(character if character.isprintable() else " " for character in value)
 
 
 def number_of(value: object) -> float | None:
     """Return a number that can be drawn, of magnitude 10⁻¹⁰⁰ (less is 0) to 10¹⁰⁰; None for whatever else it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e100:
         return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    if not math.isfinite(number) or abs(number) > 1e100:
-        return None
-    return number if abs(number) >= 1e-100 else 0.0
+    return float(value) if abs(value) >= 1e-100 else 0.0
 
 
 def count_of(value: object) -> int | None:
     """Return a whole number from 0 to 10¹⁵, or None for whatever else it is."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10**15:
-        return None
-    return value
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15 else None
 
 
 def files_in(folder: Path) -> list[Path]:

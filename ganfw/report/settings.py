@@ -2,20 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
-from ganfw.errors import GanfwError, RunError
+from ganfw.errors import RunError
 from ganfw.files import read_bounded
-from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import MAX_BYTES
-from ganfw.recipe.origins import KeyPath, dotted, excerpt
-
-_COMMENT = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*#\s*(.*)""")
-"""A line of TOML up to its comment, whose text is the group."""
+from ganfw.recipe.origins import KeyPath, dotted
+from ganfw.report.reading import text_of
 
 
 @frozen
@@ -23,24 +21,21 @@ class Setting:
     """One key of a recipe.
 
     Attributes:
-        key: `"optimizer.generator.lr"`.
-        value: as TOML writes it.
+        table: the table that the key is in: `"optimizer.generator"`; empty for the recipe itself.
+        name: the key within its table: `"lr"`.
+        value: about as TOML writes it.
         origin: the comment that `recipe.toml` holds beside it: `"default"`, `"--set run.epochs=2"`, `"mine.toml:7"`.
     """
 
-    key: str
+    table: str
+    name: str
     value: str
     origin: str = ""
 
     @property
-    def table(self) -> str:
-        """The table that the key is in: `"optimizer.generator"`."""
-        return self.key.rpartition(".")[0]
-
-    @property
-    def name(self) -> str:
-        """The key within its table: `"lr"`."""
-        return self.key.rpartition(".")[2]
+    def key(self) -> str:
+        """The whole key: `"optimizer.generator.lr"`."""
+        return f"{self.table}.{self.name}".removeprefix(".")
 
     @property
     def source(self) -> str:
@@ -48,43 +43,45 @@ class Setting:
         origin = self.origin.partition(", from ")[0]
         if origin == "default":
             return "default"
-        if origin.startswith("--") or origin == "Python":
-            return "hand"
-        return re.sub(r":\d+$", "", origin)
+        return "hand" if origin.startswith("--") or origin == "Python" else re.sub(r":\d+$", "", origin)
 
 
 def read_settings(path: Path) -> tuple[Setting, ...]:
-    """Read the settings of a run, in the order of the file.
+    """Read the settings of a run, whatever its tables are, in the order of the file.
 
     Raises:
-        RunError: the file is missing or no recipe.
+        RunError: the file is missing or not TOML.
     """
+    from tomlkit import parse
+
     content = read_bounded(path, MAX_BYTES)
     try:
-        text = content.decode()
-        recipe = Recipe.parse(text, file=str(path), alone=True)
+        return tuple(_settings(parse(content.decode()), ()))
     except UnicodeDecodeError:
-        raise RunError(f"{path}: no UTF-8") from None
-    except GanfwError as error:
-        raise RunError(str(error).splitlines()[0]) from None
-    lines = text.split("\n")
-
-    def origin(key: KeyPath) -> str:
-        number = recipe.origins[key].label.rpartition(":")[2] if key in recipe.origins else ""
-        found = _COMMENT.match(lines[int(number) - 1]) if number.isdecimal() else None
-        return excerpt(found.group(1)) if found else ""
-
-    return tuple(Setting(dotted(key), _written(value), origin(key)) for key, value in _values(recipe.tables, ()))
+        raise RunError(f"{path}: not UTF-8") from None
+    except Exception as error:  # the parser of a damaged file raises whatever it runs into
+        raise RunError(f"{path}: not valid TOML: {text_of(str(error))}") from None
 
 
-def _values(table: Mapping[str, Any], path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _values(value, (*path, name))
+def _settings(table: Any, path: KeyPath) -> Iterator[Setting]:
+    for key, item in table.body:
+        if key is None:  # a comment or an empty line
+            continue
+        if hasattr(item, "is_table") and (item.is_table() or item.is_inline_table()):
+            yield from _settings(item.value, (*path, key.key))
         else:
-            yield (*path, name), value
+            value = json.dumps(item.unwrap(), ensure_ascii=False, default=str)
+            origin = item.trivia.comment.removeprefix("#").strip()
+            yield Setting(dotted(path), dotted((key.key,)), value, text_of(origin))
 
 
-def _written(value: Any) -> str:
-    """Write a value about as TOML does."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+def by_source(settings: Sequence[Setting]) -> list[tuple[str, list[Setting]]]:
+    """Put settings together by who chose them: by hand first, then each recipe, defaults last."""
+    sources = dict.fromkeys(("hand", *(each.source for each in settings if each.source != "default"), "default"))
+    found = [(source, [each for each in settings if each.source == source]) for source in sources]
+    return [(source, members) for source, members in found if members]
+
+
+def by_table(settings: Sequence[Setting]) -> list[tuple[str, list[Setting]]]:
+    """Put neighbouring settings of one table of the recipe together."""
+    return [(table, list(members)) for table, members in groupby(settings, lambda each: each.table)]

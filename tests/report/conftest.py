@@ -11,11 +11,11 @@ import pytest
 MakeRun = Callable[..., Path]
 
 METRICS: dict[str, dict[str, Any]] = {
-    "frechet_distance": {"value": 312.4, "better": "lower", "floor": 1.7},
-    "precision": {"value": 0.75, "better": "higher", "floor": 0.91},
-    "recall": {"value": None, "better": "higher", "reason": "fewer samples than neighbours", "floor": 0.87},
-    "class_histogram": {"value": [0.25, 0.75], "better": "", "floor": [0.5, 0.5]},
-    "diversity": {"value": 0.2, "better": "higher", "floor": None, "floor_reason": "no training images"},
+    "frechet_distance": {"value": 312.4, "better": "lower", "real_data": 1.7},
+    "precision": {"value": 0.75, "better": "higher", "real_data": 0.91},
+    "recall": {"value": None, "better": "higher", "reason": "fewer samples than neighbours", "real_data": 0.87},
+    "class_histogram": {"value": [0.25, 0.75], "better": "", "real_data": [0.5, 0.5]},
+    "diversity": {"value": 0.2, "better": "higher", "real_data": None, "real_data_reason": "no training images"},
 }
 
 
@@ -46,7 +46,7 @@ def _evaluate(run: Path, name: str, **values: Any) -> None:
 
 def _evaluate_all(run: Path, distance: float = 312.4) -> None:
     """Write evaluations at two steps, one of them with truncation, a truncation curve, and its pictures."""
-    metrics = METRICS | {"frechet_distance": {"value": distance, "better": "lower", "floor": 1.7}}
+    metrics = METRICS | {"frechet_distance": {"value": distance, "better": "lower", "real_data": 1.7}}
     _evaluate(run, "step-000005", metrics=metrics | {"frechet_distance": {"value": 400.0, "better": "lower"}})
     _evaluate(run, "step-000010", metrics=metrics)
     _evaluate(run, "step-000010-truncation-0.5", truncation=0.5)
@@ -55,7 +55,7 @@ def _evaluate_all(run: Path, distance: float = 312.4) -> None:
         for threshold, precision in ((0.25, 0.95), (1.0, 0.9), (None, 0.75))
     ]
     _evaluate(run, "step-000010-truncation", points=points)
-    for name in ("neighbours", "truncation-grid"):
+    for name in ("neighbours", "truncation", "truncation-grid"):
         shutil.copy(run / "samples" / "step-000010.png", run / "eval" / f"step-000010-{name}.png")
 
 
@@ -94,6 +94,12 @@ def make_run(one_run: Path, tmp_path: Path) -> MakeRun:
         return run
 
     return make
+
+
+@pytest.fixture(scope="session")
+def evaluate_all() -> Callable[..., None]:
+    """Return a function that gives a run evaluations of every kind."""
+    return _evaluate_all
 
 
 @pytest.fixture

@@ -5,33 +5,39 @@ from pathlib import Path
 
 import pytest
 
-from ganfw.report.evaluations import Result, read_evaluations
+from ganfw.report.evaluations import Score, read_evaluations
 
 Write = Callable[..., None]
 
 
 def read(run: Path) -> tuple[list[str], list[str]]:
     problems: list[str] = []
-    found = read_evaluations((run / "eval").iterdir(), problems.append)
+    found = read_evaluations((run / "eval").iterdir(), problems)
     return [f"{each.step} {each.variant}".strip() for each in found], problems
 
 
-def test_results_are_read_with_floors_and_reasons(tmp_path: Path, write_evaluation: Write) -> None:
+def test_scores_are_read_with_those_of_real_data_and_reasons(tmp_path: Path, write_evaluation: Write) -> None:
     write_evaluation(tmp_path, "step-000010")
-    (evaluation,) = read_evaluations((tmp_path / "eval").iterdir(), pytest.fail)
+    problems: list[str] = []
+    (evaluation,) = read_evaluations((tmp_path / "eval").iterdir(), problems)
+    assert problems == []
 
-    assert evaluation.results["frechet_distance"] == Result(312.4, (), "lower", 1.7)
-    assert evaluation.results["recall"] == Result(None, (), "higher", 0.87, reason="fewer samples than neighbours")
-    assert evaluation.results["class_histogram"] == Result(None, (0.25, 0.75), "", None, (0.5, 0.5))
-    assert dict(evaluation.facts) == {
-        "samples": "1,000",
+    assert evaluation.scores["frechet_distance"] == Score(312.4, (), "lower", 1.7)
+    assert evaluation.scores["recall"] == Score(None, (), "higher", 0.87, reason="fewer samples than neighbours")
+    assert evaluation.scores["class_histogram"] == Score(None, (0.25, 0.75), "", None, (0.5, 0.5))
+    assert dict(evaluation.details) == {
+        "samples": "1000",
         "seed": "0",
-        "judged against": "10,000 mnist test",
-        "features": "mnist_classifier, 64 dimensions",
+        "averaged weights": "no",
+        "compared with": "mnist",
+        "split": "test",
+        "samples of the split": "10000",
+        "features": "mnist_classifier",
+        "dimensions": "64",
         "identity of the features": "mnist_classifier sha256:cd",
         "checkpoint": "step-000010",
         "device": "cpu",
-        "took": "12.3 s",
+        "seconds": "12.34",
     }
 
 
@@ -46,18 +52,19 @@ def test_evaluations_are_sorted_by_step_not_by_name(tmp_path: Path, write_evalua
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", "no JSON"),
-        ("[" * 100_000, "no JSON"),
-        ("[]", "no JSON object"),
-        ('{"format": 2}', "no evaluation of format 1"),
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not a JSON object"),
+        ('{"format": 2}', "not an evaluation of format 1"),
         ('{"format": 1}', "holds no metrics"),
         ('{"format": 1, "metrics": {"recall": 1}}', "holds no metrics"),
         ('{"format": 1, "points": {}}', "holds no points"),
-        (" " * ((4 << 20) + 1), "larger than 4194304 bytes"),
+        ('{"format": 1, "points": []}', "holds no points"),
+        (" " * ((16 << 20) + 1), "larger than 16777216 bytes"),
     ],
-    ids=["empty", "deep", "array", "future", "nothing", "number", "no points", "large"],
+    ids=["empty", "deep", "array", "future", "nothing", "number", "no points", "empty curve", "large"],
 )
-def test_a_damaged_evaluation_is_told_and_left_out(
+def test_a_damaged_evaluation_is_named_and_left_out(
     tmp_path: Path, write_evaluation: Write, content: str, problem: str
 ) -> None:
     write_evaluation(tmp_path, "step-000005")

@@ -72,13 +72,14 @@ def test_a_page_about_one_run_has_everything(make_run: MakeRun) -> None:
         "Nearest neighbours",
         "Where it comes from",
     ]
-    for text in ("10 of 10", "Fréchet distance", "312.4", "fewer samples than neighbours", "lower is better"):
+    for text in ("10 (finished)", "Fréchet distance", "312.4", "fewer samples than neighbours", "lower is better"):
         assert f" {text} " in page.text
     pictures = [attributes["alt"] for tag, attributes in page.tags if tag == "img" and "src" in attributes]
     assert pictures == [
         "Samples of tiny-1 at step 5",
         "Samples of tiny-1 at step 10",
         "Real samples",
+        "Metrics of tiny-1 by threshold; the numbers are below",
         "Samples of tiny-1: a row for each threshold, the same noise in each column",
         "Samples of tiny-1, and below each the training image nearest to it",
     ]
@@ -101,9 +102,15 @@ def test_runs_that_differ_are_compared_in_what_differs(make_run: MakeRun) -> Non
 
     assert "What differs" in page.headings
     differing = page.text.partition("What differs")[2].partition("Samples along the way")[0]
-    assert differing.split() == ["setting", "a", "b", "optimizer.generator.lr", "1e-05", "0.002"]
+    labels = [f"optimizer.generator.lr = {rate}" for rate in ("1e-05", "0.002")]
+    assert differing.split() == f"setting {' '.join(labels)} optimizer.generator.lr 1e-05 0.002".split()
     keys = [attributes["data-key"] for _, attributes in page.tags if "data-key" in attributes]
-    assert [keys[0], keys[2], keys[len(keys) // 2], keys[len(keys) // 2 + 2]] == ["a", "312.4", "b", "200.0"]
+    assert [keys[0], keys[2], keys[len(keys) // 2], keys[len(keys) // 2 + 2]] == [
+        labels[0],
+        "312.4",
+        labels[1],
+        "200.0",
+    ]
 
 
 def test_a_run_that_has_only_begun_gives_a_page(make_run: MakeRun) -> None:
@@ -118,7 +125,41 @@ def test_a_run_that_has_only_begun_gives_a_page(make_run: MakeRun) -> None:
     assert problems(page) == ""
 
 
-def test_what_is_damaged_is_told_and_the_rest_is_shown(make_run: MakeRun) -> None:
+def test_a_run_whose_training_ended_is_finished(make_run: MakeRun) -> None:
+    """Epochs may end before `max_steps`: the last window is then cut short, or the step is the last one of all."""
+
+    def step_of(max_steps: str, *steps: int) -> str:
+        run = make_run(f"{max_steps}-{steps[-1]}", evaluated=False)
+        shutil.rmtree(run / "samples")
+        recipe = run / "recipe.toml"
+        recipe.write_text(recipe.read_text().replace("max_steps = 10 ", max_steps))
+        (run / "metrics.jsonl").write_text("".join(json.dumps({"step": step}) + "\n" for step in steps))
+        return read_runs([run])[0].headline["step"]
+
+    assert step_of("max_steps = 250 ", 4, 8) == "8 of at most 250"
+    assert step_of("max_steps = 250 ", 4, 8, 10) == "10 (finished)"
+    assert step_of("max_steps = 8 ", 4, 8) == "8 (finished)"
+    assert step_of("", 4, 8) == "8"
+    assert step_of("", 4, 8, 10) == "10 (finished)"
+
+
+def test_warnings_are_seen_at_the_top_and_with_their_steps(make_run: MakeRun) -> None:
+    run = make_run("a")
+    lines = [json.dumps({"step": step, "loss/generator": 1.0, "warnings": ["collapse"]}) for step in (4, 8)]
+    (run / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+
+    alone = read(run)
+    assert "warnings collapse" in alone.text.partition("What was run")[0]
+    warned = " collapse at steps 4, 8: samples of different noise are nearly the same "
+    assert warned in alone.text
+    assert len([tag for tag, attributes in alone.tags if attributes.get("class") == "flag"]) == 2
+    several = read(run, make_run("b"))
+    table = several.text.partition(" warnings ")[2].partition("What was run")[0]
+    assert " collapse " in table
+    assert f" a ,{warned}" in several.text.replace("  ", " ")
+
+
+def test_what_is_damaged_is_named_and_the_rest_is_shown(make_run: MakeRun) -> None:
     run = make_run()
     for name in ("recipe.toml", "environment.json", "metrics.jsonl", "eval/step-000010.json", "samples/real.png"):
         (run / name).write_bytes(b"\xff\x00nonsense\n")
@@ -126,11 +167,11 @@ def test_what_is_damaged_is_told_and_the_rest_is_shown(make_run: MakeRun) -> Non
 
     assert "Metrics along the way" not in page.headings
     assert [line.strip() for line in problems(page).partition("What was run")[0].split("  ") if line.strip()] == [
-        "recipe.toml: no UTF-8",
-        "eval/step-000010.json: no JSON",
-        "environment.json: no JSON",
+        "eval/step-000010.json: not JSON",
+        "recipe.toml: not UTF-8",
+        "environment.json: not JSON",
         "metrics.jsonl: 1 of 1 lines cannot be read, the first is line 1",
-        "samples/real.png: no picture that can be decoded",
+        "samples/real.png: not a picture that can be decoded",
     ]
 
 
@@ -149,7 +190,7 @@ def test_evaluations_that_all_differ_from_the_plain_one_are_shown(
     assert [each.variant for each in shown.variants] == ["count-500-truncation-0.5"]
     assert shown.truncation is not None
     assert shown.truncation.variant == "count-500-truncation"
-    assert shown.neighbours is not None
+    assert set(shown.pictures) == {"neighbours"}
 
 
 def test_a_plain_evaluation_comes_before_all_others(make_run: MakeRun, write_evaluation: Callable[..., None]) -> None:
@@ -172,7 +213,8 @@ def test_a_folder_that_is_a_link_is_not_followed(make_run: MakeRun, tmp_path: Pa
     assert "Samples along the way" not in read(run).headings
 
 
-EVIL = '</script><script>alert(1)</script><img src=x onerror=alert(1)>"\' onload="alert(1)\x1b[2J'
+UNPRINTABLE = "\x1b[2J\u202e\u2066\u061c\u200f\ud800"
+EVIL = UNPRINTABLE + '</script><script>alert(1)</script><img src=x onerror=alert(1)>"\' onload="alert(1)'
 
 
 def test_nothing_of_a_strangers_file_acts(make_run: MakeRun, write_evaluation: Callable[..., None]) -> None:
@@ -184,15 +226,16 @@ def test_nothing_of_a_strangers_file_acts(make_run: MakeRun, write_evaluation: C
     (run / "environment.json").write_text(json.dumps(environment))
     lines = ({"step": step, EVIL: 1.0, "warnings": [EVIL]} for step in (1, 2))
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    metrics = {EVIL: {"value": 1.0, "better": EVIL}, "b": {"value": None, "reason": EVIL, "floor_reason": EVIL}}
+    metrics = {EVIL: {"value": 1.0, "better": EVIL}, "b": {"value": None, "reason": EVIL, "real_data_reason": EVIL}}
     write_evaluation(run, "step-000010", metrics=metrics, device=EVIL, seed=EVIL)
-    write_evaluation(run, "step-000011", metrics=metrics, embedding={"name": EVIL}, reference={"data": EVIL})
-    (run / "recipe.toml").write_text(f"[generator]\nuse = {json.dumps(EVIL)}  # --set {EVIL[:-4]}\n")
+    write_evaluation(run, "step-000011-\u202e", metrics=metrics, embedding={"name": EVIL}, reference={"data": EVIL})
+    text = EVIL.replace("\x1b", "").replace("\ud800", "")
+    (run / "recipe.toml").write_text(f"[generator]\nuse = {json.dumps(text, ensure_ascii=False)}  # --set {text}\n")
     page = render_page(read_runs([run]))
     reader = Reader(page)
 
     assert [tag for tag, _ in reader.tags].count("script") == 1
-    assert "\x1b" not in page
+    assert {character for character in page if not character.isprintable()} == {"\n"}
     for tag, attributes in reader.tags:
         assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
         for name in ("src", "href"):
@@ -226,7 +269,7 @@ def test_runs_of_the_same_name_are_told_apart(make_run: MakeRun) -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "missing", "no such run directory"),
-        (tmp_path, "no run directory: it has none of environment.json, recipe.toml, metrics.jsonl"),
+        (tmp_path, "not a run directory: it has none of environment.json, recipe.toml, metrics.jsonl"),
     ):
         with pytest.raises(RunError) as caught:
             read_runs([path])

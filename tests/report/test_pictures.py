@@ -11,16 +11,18 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ganfw import RunError
-from ganfw.report import pictures, time_lapse
-from ganfw.report.pictures import load_picture
+from ganfw.report import pictures
+from ganfw.report.pictures import TimeLapse, evenly, load_picture, make_time_lapse
 from ganfw.report.run import read_runs
-from ganfw.report.time_lapse import evenly, make_time_lapse
 
 MakeRun = Callable[..., Path]
 
 
-def refuse(label: str, problem: str) -> None:
-    pytest.fail(f"{label}: {problem}")
+def lapse_of(*directories: Path) -> TimeLapse:
+    problems: list[tuple[str, str]] = []
+    lapse = make_time_lapse(read_runs(directories), problems)
+    assert problems == []
+    return lapse
 
 
 def write_noise(path: Path, width: int) -> None:
@@ -37,20 +39,20 @@ def test_a_run_with_many_grids_shows_sixty(make_run: MakeRun) -> None:
     run = make_run()
     for step in range(11, 210):
         write_noise(run / "samples" / f"step-{step:06d}.png", 4)
-    lapse = make_time_lapse(read_runs([run]), refuse)
+    lapse = lapse_of(run)
 
     assert len(lapse.steps) == len(lapse.strips[0].frames) == 60
     assert (lapse.steps[0], lapse.steps[-1], lapse.left_out) == (5, 209, 141)
 
 
 def test_grids_that_would_fill_the_page_are_thinned_further(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_lapse, "MAX_PAGE_BYTES", 200_000)
+    monkeypatch.setattr(pictures, "MAX_PAGE_BYTES", 200_000)
     run = make_run()
     for path in (run / "samples").glob("step-*"):
         path.unlink()
     for step in range(60):
         write_noise(run / "samples" / f"step-{step:06d}.png", 40)
-    lapse = make_time_lapse(read_runs([run]), refuse)
+    lapse = lapse_of(run)
 
     sizes = [len(picture.address) for _, picture in lapse.strips[0].frames]
     assert sum(sizes) <= 200_000 < 2 * sum(sizes)
@@ -60,7 +62,7 @@ def test_grids_that_would_fill_the_page_are_thinned_further(make_run: MakeRun, m
 def test_runs_are_shown_at_the_same_steps_each_with_its_newest_grid(make_run: MakeRun) -> None:
     runs = [make_run("a"), make_run("b")]
     (runs[1] / "samples" / "step-000005.png").rename(runs[1] / "samples" / "step-000007.png")
-    lapse = make_time_lapse(read_runs(runs), refuse)
+    lapse = lapse_of(*runs)
 
     assert lapse.steps == (5, 7, 10)
     assert [[step for step, _ in strip.frames] for strip in lapse.strips] == [[5, 10], [7, 10]]
@@ -90,7 +92,7 @@ def test_what_is_no_picture_is_refused(one_run: Path, tmp_path: Path, monkeypatc
         path.write_bytes(damaged)
         with pytest.raises(RunError) as caught:
             load_picture(path)
-        assert str(caught.value) == f"{path}: no picture that can be decoded"
+        assert str(caught.value) == f"{path}: not a picture that can be decoded"
 
     path.write_bytes(content)
     monkeypatch.setattr(pictures, "MAX_PIXELS", 1000)
