@@ -25,7 +25,7 @@ def neighbours_picture(samples: SampleSet, training: SampleSet) -> bytes | None:
     """Draw the first samples, and below each the training sample that is nearest to it in features; as PNG.
 
     Returns:
-        None where the samples are no images.
+        None where the samples are not images.
     """
     count = min(len(samples), COLUMNS * PAIRS_OF_ROWS) // COLUMNS * COLUMNS or len(samples)
     first = samples.samples[:count]
@@ -43,7 +43,7 @@ def truncation_grid(rows: Sequence[tuple[float | None, Tensor]]) -> bytes | None
     """Draw samples of the same noise, `(n, channels, height, width)` uint8, a row for each threshold; as PNG.
 
     Returns:
-        None where the samples are no images.
+        None where the samples are not images.
     """
     if not _are_images(rows[0][1]):
         return None
