@@ -11,13 +11,7 @@ DASH = "\N{EN DASH}"
 
 @frozen
 class Axis:
-    """A linear axis.
-
-    Attributes:
-        low: the value at its beginning.
-        high: the value at its end.
-        ticks: where it has marks.
-    """
+    """A linear axis: the values at its beginning and at its end, and where it has marks."""
 
     low: float
     high: float
@@ -105,10 +99,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
-
-
-def steps_text(steps: Sequence[int], limit: int = 6) -> str:
-    """Write steps in few words."""
-    if len(steps) <= limit:
-        return ("step " if len(steps) == 1 else "steps ") + ", ".join(f"{step:,}" for step in steps)
-    return f"{len(steps):,} times, from step {steps[0]:,} to step {steps[-1]:,}"

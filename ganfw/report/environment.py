@@ -6,19 +6,8 @@ from attrs import field, frozen
 
 from ganfw.report.reading import MOST, count_of, described, read_object, text_of
 
-_DETAILS = {
-    "command": "command",
-    "ganfw": "ganfw",
-    "python": "Python",
-    "torch": "torch",
-    "platform": "platform",
-    "device": "device",
-    "device_name": "device's name",
-    "threads": "threads",
-    "processes": "processes",
-    "git_commit": "git commit",
-    "data_sha256": "SHA-256 of the data",
-}
+_MACHINE = ("ganfw", "python", "torch", "platform", "device", "device_name", "threads", "processes")
+_DETAILS = ("command", *_MACHINE, "git_commit", "data_sha256")
 
 
 @frozen
@@ -28,7 +17,7 @@ class Environment:
     Attributes:
         name: the recipe's name.
         seed: the run's seed; empty where unknown.
-        details: the rest, by what it is called on the page.
+        details: the rest, by their keys.
         parts: for each part that was used its table, name, package and version.
         resumed: the steps at which the run was resumed.
     """

@@ -14,21 +14,8 @@ MAX_EVALUATIONS = 400
 """Of more evaluations than this, the older ones are left out."""
 
 _NAME = re.compile(r"step-(\d{1,15})(?:-(.+))?\.json")
-_DETAILS = {
-    "count": "samples",
-    "seed": "seed",
-    "truncation": "truncation",
-    "averaged": "averaged weights",
-    "reference.data": "compared with",
-    "reference.split": "split",
-    "reference.count": "samples of the split",
-    "embedding.name": "features",
-    "embedding.dimensions": "dimensions",
-    "embedding.identity": "identity of the features",
-    "checkpoint": "checkpoint",
-    "device": "device",
-    "seconds": "seconds",
-}
+_REFERENCE = ("reference.data", "reference.split", "reference.count", "embedding.name", "embedding.identity")
+_DETAILS = ("count", "seed", "truncation", "averaged", *_REFERENCE, "checkpoint", "device", "seconds")
 
 
 @frozen
@@ -65,7 +52,7 @@ class EvaluationFile:
     Attributes:
         step: the step of the checkpoint.
         variant: what differs from the plain evaluation, as the file's name says; empty for the plain one.
-        details: what was compared with what, in words.
+        details: what was compared with what, by their keys.
         scores: of no truncation curve.
         points: of a truncation curve, the thresholds, None for no truncation, and the scores at each.
     """

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from ganfw.report.axis import DASH
+from ganfw.report.chart import STYLES
 from ganfw.report.run import Run
 
 MOST_IN_LABEL = 3
@@ -16,13 +17,7 @@ Rows = list[tuple[str, list[str]]]
 
 @frozen
 class Group:
-    """Runs of one recipe that differ in the seed alone; often there is only one.
-
-    Attributes:
-        label: what the page calls it.
-        runs: its runs.
-        style: its colour, marker and dash.
-    """
+    """Runs of one recipe that differ only in the seed, often a single one; what the page calls them, and their style."""
 
     label: str
     runs: tuple[Run, ...]
@@ -36,14 +31,13 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
         settings = frozenset((each.key, each.value) for each in run.settings if each.key != "run.seed")
         found.setdefault(settings or number, []).append(run)
     members = [tuple(each) for each in found.values()]
-    return [
-        Group(label, each, style) for style, (label, each) in enumerate(zip(_labels(members), members, strict=True))
-    ]
+    named = enumerate(zip(_labels(members), members, strict=True))
+    return [Group(label, each, number % STYLES) for number, (label, each) in named]
 
 
 def _labels(groups: Sequence[tuple[Run, ...]]) -> list[str]:
     """Call each group by the settings that differ, or by its run where there are none."""
-    rows = _telling(differing_settings(groups), len(groups))
+    rows = _telling(differing_settings(groups))
     labels: list[str] = []
     for number, runs in enumerate(groups):
         settings = ", ".join(f"{key} = {_short(values[number])}" for key, values in rows) if runs[0].settings else ""
@@ -53,15 +47,13 @@ def _labels(groups: Sequence[tuple[Run, ...]]) -> list[str]:
     return labels
 
 
-def _telling(rows: Rows, groups: int) -> Rows:
+def _telling(rows: Rows) -> Rows:
     """Choose what labels say: parts first, without what follows from another part, and not more than is needed."""
     parts = tuple(key.removesuffix("use") for key, _ in rows if key.endswith(".use"))
     rows = [row for row in rows if row[0].endswith(".use") or not row[0].startswith((*parts, "run.seed"))]
     rows.sort(key=lambda row: not row[0].endswith(".use"))
-    for count in range(1, len(rows) if len(rows) > MOST_IN_LABEL else 0):
-        if len(set(zip(*(values for _, values in rows[:count]), strict=True))) == groups:
-            return rows[:count]
-    return rows
+    kinds = [len(set(zip(*(values for _, values in rows[:count]), strict=True))) for count in range(len(rows) + 1)]
+    return rows if len(rows) <= MOST_IN_LABEL else rows[: kinds.index(kinds[-1])]
 
 
 def _short(value: str) -> str:

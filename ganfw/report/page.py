@@ -7,7 +7,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from ganfw.report.axis import shown, steps_text
+from ganfw.report.axis import shown
 from ganfw.report.chart import BASE, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 from ganfw.report.figures import curve_charts, history_charts
 from ganfw.report.groups import differing_settings, group_runs
@@ -55,7 +55,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(steps=steps_text, shown=shown)
+    environment.filters.update(shown=shown)
     environment.globals.update(
         arrows=ARROWS,
         box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "base": BASE},

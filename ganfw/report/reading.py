@@ -1,7 +1,8 @@
 """Read what a run left, which may come from a stranger: bounded in size, and no value believed to be of its type."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +46,22 @@ def parse_object(content: bytes, source: str) -> dict[str, Any]:
     return value
 
 
-def described(values: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str]:
+def described(values: Mapping[str, Any], paths: Iterable[str]) -> dict[str, str]:
     """Return some values of a JSON object as texts, without what is missing.
 
     Args:
         values: the object.
-        labels: what each value is called on the page, by its key, or by two keys with a dot between them.
+        paths: for each value its key, or two keys with a dot between them.
+
+    Returns:
+        The texts by what the page calls them: `"embedding name"` for `"embedding.name"`.
     """
     found = {}
-    for path, label in labels.items():
+    for path in paths:
         table, _, key = path.rpartition(".")
         inner = values.get(table) if table else values
         if isinstance(inner, Mapping) and (text := text_of(inner.get(key))):
-            found[label] = text
+            found[re.sub(r"[._]", " ", path)] = text
     return found
 
 

@@ -26,15 +26,14 @@ def test_scores_are_read_with_those_of_real_data_and_reasons(tmp_path: Path, wri
     assert evaluation.scores["recall"] == Score(None, (), "higher", 0.87, reason="fewer samples than neighbours")
     assert evaluation.scores["class_histogram"] == Score(None, (0.25, 0.75), "", None, (0.5, 0.5))
     assert dict(evaluation.details) == {
-        "samples": "1000",
+        "count": "1000",
         "seed": "0",
-        "averaged weights": "no",
-        "compared with": "mnist",
-        "split": "test",
-        "samples of the split": "10000",
-        "features": "mnist_classifier",
-        "dimensions": "64",
-        "identity of the features": "mnist_classifier sha256:cd",
+        "averaged": "no",
+        "reference data": "mnist",
+        "reference split": "test",
+        "reference count": "10000",
+        "embedding name": "mnist_classifier",
+        "embedding identity": "mnist_classifier sha256:cd",
         "checkpoint": "step-000010",
         "device": "cpu",
         "seconds": "12.34",

@@ -10,6 +10,7 @@ import tomlkit
 
 from ganfw.report.axis import DASH
 from ganfw.report.groups import differing_settings, group_runs
+from ganfw.report.page import render_page
 from ganfw.report.run import read_runs
 from ganfw.report.summaries import mean_curve, newest_shared, summarise
 
@@ -48,6 +49,11 @@ def set_in(run: Path, **settings: str) -> Path:
     return run
 
 
+def without_recipe(run: Path) -> Path:
+    (run / "recipe.toml").unlink()
+    return run
+
+
 def labels(*runs: Path) -> list[str]:
     return [group.label for group in group_runs(read_runs(runs))]
 
@@ -83,9 +89,18 @@ def test_of_many_differences_a_label_has_those_that_tell_the_groups_apart(make_r
         make_run("a"),
         set_in(make_run("b"), **many, loss__use='"ganfw:hinge"'),
         set_in(make_run("c"), **many, loss__use='"ganfw:lsgan"'),
+        without_recipe(make_run("d")),
+        without_recipe(make_run("e")),
     )
 
-    assert found == ["loss.use = bce", "loss.use = hinge", "loss.use = lsgan"]
+    assert found == ["loss.use = bce", "loss.use = hinge", "loss.use = lsgan", "d", "e"]
+
+
+def test_more_groups_than_styles_have_a_page(make_run: MakeRun) -> None:
+    runs = [set_in(make_run(str(number)), generator__hidden_dim=str(number)) for number in range(1, 10)]
+
+    assert labels(*runs) == [f"generator.hidden_dim = {number}" for number in range(1, 10)]
+    assert "generator.hidden_dim = 9" in render_page(read_runs(runs))
 
 
 def test_runs_that_have_no_settings_to_differ_in_are_called_by_their_names(make_run: MakeRun) -> None:

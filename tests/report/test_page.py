@@ -2,14 +2,18 @@
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ganfw import RunError
 from ganfw.report.page import render_page
+from ganfw.report.reading import printable
 from ganfw.report.run import read_runs
 
 MakeRun = Callable[..., Path]
@@ -215,6 +219,16 @@ def test_a_folder_that_is_a_link_is_not_followed(make_run: MakeRun, tmp_path: Pa
 
 UNPRINTABLE = "\x1b[2J\u202e\u2066\u061c\u200f\ud800"
 EVIL = UNPRINTABLE + '</script><script>alert(1)</script><img src=x onerror=alert(1)>"\' onload="alert(1)'
+
+
+@given(st.text(st.characters(categories=("Cc", "Cf", "Cs", "Zl", "Zp", "L"))))
+@example("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+def test_every_character_that_is_not_printable_is_a_blank(text: str) -> None:
+    shown = printable(text)
+
+    assert len(shown) == len(text)
+    for before, after in zip(text, shown, strict=True):
+        assert after == (before if unicodedata.category(before).startswith("L") else " ")
 
 
 def test_nothing_of_a_strangers_file_acts(make_run: MakeRun, write_evaluation: Callable[..., None]) -> None:
