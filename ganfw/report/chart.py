@@ -32,14 +32,7 @@ Tick = tuple[float, str]
 
 @frozen
 class Line:
-    """A curve.
-
-    Attributes:
-        label: what it is of.
-        points: in rising order of their steps; a band is drawn over their deviations.
-        style: which colour, marker and dash, a number from 0.
-        real_data: a value that a level line marks, the score of real data.
-    """
+    """A curve: its points in rising order of their steps, its colour, marker and dash, and the score of real data."""
 
     label: str
     points: Sequence[Point]

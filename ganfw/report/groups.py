@@ -17,7 +17,7 @@ Rows = list[tuple[str, list[str]]]
 
 @frozen
 class Group:
-    """Runs of one recipe that differ only in the seed, often a single one; what the page calls them, and their style."""
+    """Runs of one recipe that differ only in the seed, often one; what the page calls them, and their style."""
 
     label: str
     runs: tuple[Run, ...]

@@ -49,13 +49,7 @@ class Strip:
 
 @frozen
 class TimeLapse:
-    """The grids of all runs.
-
-    Attributes:
-        steps: where the slider can stop.
-        strips: one for each run that has grids.
-        left_out: how many grids were left out.
-    """
+    """The grids of all runs: where the slider can stop, a strip for each run, and how many grids were left out."""
 
     steps: tuple[int, ...]
     strips: tuple[Strip, ...]
