@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, field
+from fixtures import RECIPE, scratch
 from memory import resident_mib
-from scenery import RECIPE, scratch
 
 HERE = Path(__file__).parent
 
@@ -71,14 +71,14 @@ def other(loop: str, *settings: str) -> Contestant:
 
 def ganfw_run(name: str, *settings: str, environment: Mapping[str, str] | None = None) -> Contestant:
     """Return a contestant for `ganfw run recipes/mnist_mlp.toml` with its default callbacks and some settings."""
-    overrides = [f"--set={setting}" for setting in ("callbacks.pace.use=pace", *settings)]
-    scripts = [f"--plugin={HERE / script}" for script in ("pace.py", "stand_ins.py")]
+    overrides = [f"--set={setting}" for setting in ("callbacks.stepper.use=stepper", *settings)]
+    scripts = [f"--plugin={HERE / script}" for script in ("stepper.py", "dummies.py")]
     out = tempfile.mkdtemp(dir=scratch())
     command = [sys.executable, "-m", "ganfw", "run", str(RECIPE), *scripts, "--out", out, *overrides]
     return Contestant(name, command, environment or {})
 
 
-def take_turns(
+def interleave(
     contestants: Sequence[Contestant], rounds: int, steps: int = 0, *, seconds: float = 0.0, warm_up: int = 30
 ) -> None:
     """Let every contestant train, one after the other, and all over again `rounds` times, each time from another first.

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from interleave import RECIPE
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
-from turns import RECIPE
 
 from ganfw import Experiment, Recipe, Training, assemble, discover, resolve
 from ganfw.engine import kernels, optimizers
@@ -314,20 +314,21 @@ def jax_jitted() -> TrainSteps:
 
 
 def bare_step(*settings: str) -> TrainSteps:
-    """Return the step of the reference recipe with some settings, on one batch, in a loop that does nothing else."""
+    """Return the updates of ganfw on one batch: neither loop, data nor callbacks."""
     registry = discover()
-    return _on_one_batch(assemble(resolve(Recipe.load(RECIPE, registry).with_overrides(settings), registry)))
+    recipe = Recipe.load(RECIPE, registry).with_overrides(settings)
+    return _on_one_batch(assemble(resolve(recipe, registry)))
 
 
 def _on_one_batch(experiment: Experiment) -> TrainSteps:
-    batch = experiment.batches.first(experiment.settings.batch_size)
-    random = torch.Generator(experiment.device).manual_seed(0)
+    batch = next(experiment.batches.epoch(0))
+    random = torch.Generator().manual_seed(0)
     training = Training(experiment)
 
     def train(steps: int) -> None:
-        with training.engine():  # the very one that a run computes within
+        with training.engine() as updater:
             for _ in range(steps):
-                experiment.step(batch, random)
+                updater.run(experiment.step, experiment.updates, batch, random)
 
     return train
 
@@ -335,20 +336,18 @@ def _on_one_batch(experiment: Experiment) -> TrainSteps:
 def step_without(precision: str, *changes: str) -> TrainSteps:
     """Return the bare step in a precision with parts of the engine taken out.
 
-    They are `onednn`, `kept_memory`, `one_pass`, `lean` and `fused`.
+    They are `onednn`, `one_pass`, `shortcut` and `fused`.
     """
     if "onednn" in changes:
         kernels._onednn_is_exact = lambda: False
-    if "kept_memory" in changes:
-        kernels._keep_freed_memory = lambda: None
-    if "lean" in changes:
-        optimizers._lean_methods = lambda optimizer: {}
+    if "shortcut" in changes:
+        optimizers._plain_groups = lambda optimizer: None
     registry = discover()
     experiment = assemble(
-        resolve(Recipe.load(RECIPE, registry).with_overrides([f'run.precision="{precision}"']), registry)
+        resolve(Recipe.load(RECIPE, registry).with_overrides([f"run.precision={precision}"]), registry)
     )
     if "one_pass" in changes:
-        experiment.step.objective.load_state_dict({"one_pass": False})
+        experiment.step.objective._one_pass = False
     if "fused" in changes:
         for optimizer in experiment.optimizers.values():
             for group in optimizer.param_groups:
@@ -419,7 +418,7 @@ def _seconds(call: Callable[[], Tensor]) -> float:
 
 
 def main() -> None:
-    """Train as `turns.py` asks: for each line with a number of steps, print the seconds they took."""
+    """Train as `interleave.py` asks: for each line with a number of steps, print the seconds they took."""
     train = globals()[sys.argv[1]](*sys.argv[2:])
     for line in sys.stdin:
         started = time.perf_counter()

@@ -10,7 +10,7 @@ one checkpoint.
 import statistics
 
 import click
-from turns import ganfw_run, milliseconds, other, ratio, take_turns
+from interleave import ganfw_run, interleave, milliseconds, other, ratio
 
 EXPERIMENTS = {
     "mnist_mlp": [],
@@ -28,7 +28,7 @@ def main(rounds: int, steps: int) -> None:
     print("|---|---|---|---|---|")
     for name, settings in EXPERIMENTS.items():
         bare, whole = other("bare_step", *settings), ganfw_run("ganfw run", *settings)
-        take_turns([bare, whole], rounds, steps)
+        interleave([bare, whole], rounds, steps)
         loop = statistics.median(
             1e3 / ours - 1e3 / theirs for ours, theirs in zip(whole.rates, bare.rates, strict=True)
         )

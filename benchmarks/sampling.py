@@ -13,8 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import click
+from fixtures import short_run
 from memory import resident_mib
-from scenery import short_run
 
 COUNT = 10_000
 
@@ -35,7 +35,8 @@ def draw(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    generator, noise = open_checkpoint(run).load_sampler(discover(), "cpu")
+    source = open_checkpoint(run).source(discover(), "cpu")
+    generator, noise = source.networks["generator"], source.noise
     loaded = resident_mib()
     sample(generator, noise, COUNT, batch_size=batch_size)
     memory = [loaded, resident_mib(peak=True)]

@@ -10,9 +10,9 @@ Each configuration is a process of its own; those of one table take turns. Memor
 from collections.abc import Callable, Sequence
 
 import click
+from fixtures import with_plugins
+from interleave import Contestant, ganfw_run, interleave, milliseconds, ratio
 from memory import resident_mib
-from scenery import with_plugins
-from turns import Contestant, ganfw_run, milliseconds, ratio, take_turns
 
 SMALL = ["generator.hidden_dim=4", "discriminator.hidden_dim=4"]
 
@@ -48,7 +48,7 @@ def grow(axis: str, rounds: int, seconds: float) -> None:
     """Print the table of one axis."""
     title, contestant, values = AXES[axis]
     contestants = [contestant(value) for value in values]
-    take_turns(contestants, rounds, seconds=seconds)
+    interleave(contestants, rounds, seconds=seconds)
     print(f"\n| {title} | ms/step, median (lowest-highest) | times the first | peak MiB |\n|---|---|---|---|")
     for each in contestants:
         print(f"| {each.name} | {milliseconds(each)} | {ratio(contestants[0], each)} | {each.peak_mib:.0f} |")

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 
 import click
-from scenery import RECIPE, scratch, short_run, with_plugins
-from turns import ganfw_run
+from fixtures import RECIPE, scratch, short_run, with_plugins
+from interleave import ganfw_run
 
 PYTHON = "python -c pass"
 TORCH = "python -c 'import torch'"

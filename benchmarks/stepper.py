@@ -10,10 +10,10 @@ from ganfw import Callback, Part, Training, hookimpl
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
     """Offer the callback."""
-    yield Part(kind="callback", name="pace", target=f"{__name__}:Pace", help="hold a run between rounds of steps")
+    yield Part(kind="callback", name="stepper", target=f"{__name__}:Stepper", help="hold a run between rounds of steps")
 
 
-class Pace(Callback):
+class Stepper(Callback):
     """Waits for a line with a number of steps on standard input, trains for them, and prints the seconds.
 
     Standard input's end stops the run.

@@ -11,7 +11,7 @@ import statistics
 import sys
 
 import click
-from turns import Contestant, ganfw_run, other, ratio, take_turns
+from interleave import Contestant, ganfw_run, interleave, other, ratio
 
 LOOPS = ["notebook", "lightning_manual", "tuned", "jax_jitted", "products", "tuned_bf16", "products_bf16"]
 GANFW = {
@@ -42,7 +42,7 @@ def main(names: tuple[str, ...], rounds: int, steps: int) -> None:
     for name in missing & set(names or LOOPS):
         print(f"skipped, not installed: {name}", file=sys.stderr)
     contestants = [contestant(name) for name in chosen]
-    take_turns(contestants, rounds, steps)
+    interleave(contestants, rounds, steps)
     print(f"| loop | steps/s, median | lowest-highest | of {contestants[0].name} |\n|---|---|---|---|")
     for each in contestants:
         rates = each.rates

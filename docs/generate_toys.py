@@ -71,7 +71,7 @@ def train(name: str, registry: ganfw.Registry) -> dict[str, Any]:
     started, started_cpu = time.perf_counter(), time.process_time()
     training = ganfw.train(experiment)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
-    points = ganfw.sample(experiment.sampled_generator, experiment.noise, COUNT)
+    points = experiment.source.sample(COUNT)
     real = experiment.batches.first(2000).samples
     (PICTURES / f"{slug(name)}.png").write_bytes(scatter_png(real, points[:2000], pixels=320))
     return {**measure(points, registry), "steps": training.step, "seconds": seconds, "cpu_seconds": cpu_seconds}

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from ganfw.run.optimizer_state import check_optimizer_state
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganfw import Registry, RunError
-from ganfw.run.optimizer_state import check_optimizer_state
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "adam": {},
