@@ -1,12 +1,12 @@
-"""Parts of the kinds that not every recipe has: augmentations, conditional networks, a step of its own."""
+"""Parts that not every recipe has: augmentations, conditional and further networks, penalties with state, steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganfw import Batch, Part, RowRandom, TensorData, hookimpl
+from ganfw import Batch, Loss, Noise, Part, RowRandom, TensorData, Update, UpdateContext, hookimpl
 
 
 @hookimpl
@@ -17,14 +17,18 @@ def ganfw_parts() -> Iterator[Part]:
     yield Part(kind="discriminator", name="labelled", target="further_parts:LabelledDiscriminator")
     yield Part(kind="data", name="unlabelled", target="further_parts:unlabelled")
     yield Part(kind="data", name="short_labels", target="further_parts:short_labels")
+    yield Part(kind="network", name="scaling", target="further_parts:Scaling")
+    yield Part(kind="regularizer", name="lecam", target="further_parts:LeCam")
+    yield Part(kind="regularizer", name="path_length", target="further_parts:PathLength")
     yield Part(kind="step", name="lazy", target="further_parts:LazyStep")
+    yield Part(kind="step", name="encoding", target="further_parts:EncodingStep")
 
 
 class NoiseAugmentation:
     """Adds N(0, 0.01) to every coordinate."""
 
-    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
-        return samples + 0.1 * draws.normal(*samples.shape[1:])
+    def __call__(self, samples: Tensor, random: RowRandom) -> Tensor:
+        return samples + 0.1 * random.normal(*samples.shape[1:])
 
 
 class AdaptiveBrightness:
@@ -34,8 +38,8 @@ class AdaptiveBrightness:
         self.limit = torch.zeros(())
         self.seen: list[Tensor] = []
 
-    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
-        return samples * (1 - self.limit * draws.uniform(*[1] * (samples.ndim - 1)))
+    def __call__(self, samples: Tensor, random: RowRandom) -> Tensor:
+        return samples * (1 - self.limit * random.uniform(*[1] * (samples.ndim - 1)))
 
     def observe(self, real_logits: Tensor) -> None:
         self.seen = [*self.seen[-4:], real_logits]
@@ -84,11 +88,114 @@ def short_labels() -> TensorData:
     return TensorData(unlabelled().samples, torch.arange(64).remainder(3).to(torch.uint8), 3)
 
 
-class LazyStep:
-    """Does nothing, and takes nothing but the noise."""
+class Scaling(nn.Module):
+    """Scales every coordinate of a sample by as much as it has learnt."""
 
-    def __init__(self, noise: Any, /) -> None:
+    def __init__(self, sample_shape: tuple[int, ...], /) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(sample_shape))
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return samples * self.scale
+
+
+class LeCam:
+    """Holds logits near the running mean of the other side's: Tseng et al., 2021, equation 5."""
+
+    def __init__(self, device: torch.device, /, *, weight: float = 0.3, decay: float = 0.9) -> None:
+        self.weight = weight
+        self.decay = decay
+        self.means = torch.zeros(2, device=device)
+
+    def discriminator(self, context: UpdateContext) -> Tensor:
+        assert context.real_logits is not None
+        both = torch.stack([context.real_logits.mean(), context.fake_logits.mean()]).detach()
+        self.means = torch.lerp(self.means, both, 1 - self.decay)
+        of_real, of_fake = self.means
+        real, fake = (context.real_logits - of_fake).square(), (context.fake_logits - of_real).square()
+        return self.weight * (real + fake).mean()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"means": self.means}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.means = state["means"]
+
+
+class PathLength:
+    """Keeps how far a sample moves with its noise near a running mean: Karras et al., 2020, section 3.2."""
+
+    every_steps = 2
+
+    def __init__(self, device: torch.device, /, *, weight: float = 2.0, decay: float = 0.9) -> None:
+        self.weight = weight
+        self.decay = decay
+        self.mean = torch.zeros((), device=device)
+
+    def generator(self, context: UpdateContext) -> Tensor:
+        assert context.z is not None
+        z = context.z.detach().requires_grad_()
+        samples = context.generate(z)
+        directions = context.random.normal(*samples.shape[1:])
+        (gradient,) = torch.autograd.grad((samples * directions).sum(), z, create_graph=True)
+        lengths = gradient.norm(dim=1)
+        self.mean = torch.lerp(self.mean, lengths.detach().mean(), 1 - self.decay)
+        return self.weight * (lengths - self.mean).square().mean()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.mean = state["mean"]
+
+
+class LazyStep:
+    """Takes nothing but the networks and the noise, and pulls their weights to 0."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, noise: Noise, /) -> None:
+        self.networks = {"generator": generator, "discriminator": discriminator}
         self.noise = noise
 
-    def __call__(self, batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
-        return {"loss/discriminator": torch.ones(()), "loss/generator": torch.ones(())}
+    def updates(self) -> Sequence[Update]:
+        return [Update("generator", self.of_generator), Update("discriminator", self.of_discriminator)]
+
+    def of_generator(self, batch: Batch, random: RowRandom) -> Tensor:
+        return self._size("generator")
+
+    def of_discriminator(self, batch: Batch, random: RowRandom) -> Tensor:
+        return self._size("discriminator")
+
+    def _size(self, name: str) -> Tensor:
+        return torch.stack([weight.square().sum() for weight in self.networks[name].parameters()]).sum()
+
+
+class EncodingStep:
+    """The usual updates, of samples that a third network has encoded; it learns with the discriminator."""
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, encoder: nn.Module, loss: Loss, noise: Noise, /
+    ) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.encoder = encoder
+        self.loss = loss
+        self.noise = noise
+
+    def updates(self) -> Sequence[Update]:
+        return [
+            Update("discriminator", self.of_discriminator, draw=self._draw),
+            Update("generator", self.of_generator, draw=self._draw),
+        ]
+
+    def of_discriminator(self, batch: Batch, random: RowRandom, z: Tensor) -> Tensor:
+        return self.loss.discriminator(self._logits(batch.samples), self._logits(self.generator(z).detach()))
+
+    def of_generator(self, batch: Batch, random: RowRandom, z: Tensor) -> Tensor:
+        return self.loss.generator(self._logits(self.generator(z)))
+
+    def _logits(self, samples: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(self.encoder(samples))
+        return logits
+
+    def _draw(self, batch: Batch, random: torch.Generator) -> tuple[Tensor]:
+        return (self.noise(len(batch), random),)

@@ -1,80 +1,82 @@
-"""What averages of the generator's weights must do."""
-
-from pathlib import Path
+"""What averages of networks' weights must do."""
 
 import torch
 from torch import Tensor, nn
 
-from ganfw.engine.networks import call_with_labels
 from ganfw.run.state import flatten_state, unflatten_state
-from ganfw.testing.subject import Subject, labels_of, random_on
-from ganfw.training.experiment import Experiment
+from ganfw.testing.subject import Subject
 
 _UPDATES = 200
 
 
-def network_can_be_sampled(subject: Subject, _folder: Path) -> None:
-    """Its network is a generator of its own, in evaluation mode."""
-    experiment = subject.experiment()
-    network, generator = subject.part(experiment).network, experiment.generator
-    owned = {weight.data_ptr() for weight in generator.parameters()}
-    subject.require(
-        network is not generator and not any(weight.data_ptr() in owned for weight in network.parameters()),
-        "its network shares weights with the generator: make a deep copy",
-    )
-    subject.require(not any(module.training for module in network.modules()), "its network is not in evaluation mode")
-    z = experiment.noise(3, random_on(experiment))
-    samples = call_with_labels(network, z, labels_of(experiment, 3))
-    subject.require_tensor(samples, "what its network gives", (3, *experiment.batches.sample_shape))
+def networks_are_its_own(subject: Subject) -> None:
+    """Its networks are those that it is given, as copies, in evaluation mode; they are the same objects each time."""
+    averaging = subject.part
+    given = _followed(subject)
+    found = ", ".join(averaging.networks)
+    subject.require(averaging.networks.keys() == given.keys(), f"it has means of {found}, not of {', '.join(given)}")
+    owned = {weight.data_ptr() for network in given.values() for weight in network.parameters()}
+    for name, network in averaging.networks.items():
+        shares = any(weight.data_ptr() in owned for weight in network.parameters())
+        subject.require(not shares, f"its {name} shares weights with the one that it is a mean of: make a deep copy")
+        in_evaluation = not any(module.training for module in network.modules())
+        subject.require(in_evaluation, f"its {name} is not in evaluation mode")
+        subject.require(network is averaging.networks[name], f"its {name} is another object each time")
 
 
-def update_moves_the_mean(subject: Subject, _folder: Path) -> None:
-    """Updates bring weights nearer to the generator's and change the statistics; the generator's stay as they are."""
-    experiment = subject.experiment()
-    averaging, generator = subject.part(experiment), experiment.generator
+def update_moves_the_mean(subject: Subject) -> None:
+    """Updates bring weights nearer to the network's and change the statistics; the network's stay as they are."""
+    averaging = subject.part
     averaging.update()
-    weights, tensors = dict(generator.named_parameters()), _floats(generator)
-    with torch.no_grad():
-        for tensor in tensors.values():
-            tensor.add_(1)
-    kept, before = _copies(generator), _copies(averaging.network)
-    for _ in range(_UPDATES):
-        averaging.update()
-    after = _floats(averaging.network)
-    untouched = all(torch.equal(tensors[name], kept[name]) for name in kept)
-    subject.require(untouched, "update changes the generator")
-    for name, value in kept.items():
-        stays = f"after {_UPDATES} updates '{name}' of its network"
-        if name in weights:
-            nearer = (after[name] - value).abs().mean() < (before[name] - value).abs().mean()
-            subject.require(nearer, f"{stays} is no nearer to the generator's")
-        else:
-            subject.require(not torch.equal(after[name], before[name]), f"{stays} is as it was")
+    for name, network in _followed(subject).items():
+        weights, tensors = dict(network.named_parameters()), _floats(network)
+        with torch.no_grad():
+            for tensor in tensors.values():
+                tensor.add_(1)
+        kept, before = _copies(network), _copies(averaging.networks[name])
+        for _ in range(_UPDATES):
+            averaging.update()
+        after = _floats(averaging.networks[name])
+        untouched = all(torch.equal(tensors[key], kept[key]) for key in kept)
+        subject.require(untouched, f"update changes the {name}")
+        for key, value in kept.items():
+            stays = f"after {_UPDATES} updates '{key}' of its {name}"
+            if key in weights:
+                nearer = (after[key] - value).abs().mean() < (before[key] - value).abs().mean()
+                subject.require(nearer, f"{stays} is no nearer to that of the {name}")
+            else:
+                subject.require(not torch.equal(after[key], before[key]), f"{stays} is as it was")
 
 
-def state_comes_back(subject: Subject, _folder: Path) -> None:
-    """What it saves is all that it is: another one that loads it goes on in the same way."""
-    first, second = (subject.experiment() for _ in range(2))
-    averaging, other = subject.part(first), subject.part(second)
+def state_comes_back(subject: Subject) -> None:
+    """What it saves is all that it is: another one that loads it continues in the same way."""
+    other = subject.again()
     for name in ("state_dict", "load_state_dict"):
-        subject.require(hasattr(averaging, name), f"it has no {name}: a resumed run would lose the mean")
+        subject.require(hasattr(subject.part, name), f"it has no {name}: a resumed run would lose the mean")
     for step in range(3):
-        _move(first, float(step))
-        averaging.update()
-    other.load_state_dict(unflatten_state(*flatten_state(averaging.state_dict())))
-    for experiment, part in ((first, averaging), (second, other)):
-        _move(experiment, 7.0)
-        part.update()
-    saved, loaded = averaging.network.state_dict(), other.network.state_dict()
-    for name in saved:
-        subject.require(torch.equal(saved[name], loaded[name]), f"after loading its state, '{name}' goes another way")
+        _update(subject, float(step))
+    other.part.load_state_dict(unflatten_state(*flatten_state(subject.part.state_dict())))
+    for each in (subject, other):
+        _update(each, 7.0)
+    for name, network in subject.part.networks.items():
+        loaded = other.part.networks[name].state_dict()
+        for key, value in network.state_dict().items():
+            same = torch.equal(value, loaded[key])
+            subject.require(same, f"after loading its state, '{key}' of its {name} goes another way")
+
+
+def _followed(subject: Subject) -> dict[str, nn.Module]:
+    """Return the networks that it is given, by name."""
+    return subject.builder.networks(subject.builder.resolved.networks_of(subject.address))
 
 
 @torch.no_grad()
-def _move(experiment: Experiment, value: float) -> None:
-    """Give all weights of the generator a value."""
-    for weight in experiment.generator.parameters():
-        weight.fill_(value)
+def _update(subject: Subject, value: float) -> None:
+    """Give all weights a value, and let the mean take them in."""
+    for network in _followed(subject).values():
+        for weight in network.parameters():
+            weight.fill_(value)
+    subject.part.update()
 
 
 def _floats(network: nn.Module) -> dict[str, Tensor]:

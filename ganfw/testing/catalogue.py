@@ -1,9 +1,10 @@
 """Which checks there are for each kind of part, and those of a package as a list."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from attrs import field, frozen
@@ -18,15 +19,20 @@ from ganfw.testing import (
     averages,
     callbacks,
     datasets,
+    discriminators,
+    embeddings,
+    generators,
     hooks,
     losses,
     metrics,
+    modes,
     networks,
     noises,
     optimizers,
     parts,
     recipes,
     regularizers,
+    samplers,
     schedules,
     steps,
 )
@@ -37,91 +43,47 @@ OF_PLUGINS = (hooks.is_active, hooks.hooks_import_nothing_heavy, hooks.uses_publ
 """The checks of a plugin as a whole: `check(plugin, folder)`."""
 
 OF_RECIPES = (recipes.is_right, recipes.tells_what_to_expect, recipes.runs, recipes.resumes_exactly)
-"""The checks of a recipe: `check(offer, registry, folder)`."""
+"""The checks of a recipe: `check(registered, registry, folder)`."""
 
+_CheckOfPart = Callable[[Subject], None]
 _ALWAYS = (parts.is_documented, parts.builds_with_its_defaults)
 _IN_TRAINING = (*_ALWAYS, parts.trains, parts.repeats_itself, parts.resumes_exactly)
+_IN_THE_STEP = (*_IN_TRAINING, modes.trains_in_bf16, modes.trains_compiled)
+_OF_NETWORKS = (
+    *_IN_THE_STEP,
+    networks.every_parameter_learns,
+    networks.leaves_its_input_alone,
+    networks.moves_to_another_device,
+)
 
-OF_PARTS: Mapping[str, tuple[Callable[[Subject, Path], None], ...]] = MappingProxyType(
+
+def _checks_in(module: ModuleType) -> tuple[_CheckOfPart, ...]:
+    """Return the checks that a module holds: its own public functions, in their order."""
+    functions = (each for name, each in vars(module).items() if inspect.isfunction(each) and not name.startswith("_"))
+    return tuple(each for each in functions if each.__module__ == module.__name__)
+
+
+OF_PARTS: Mapping[str, tuple[_CheckOfPart, ...]] = MappingProxyType(
     {
-        "data": (*_IN_TRAINING, datasets.serves_samples, datasets.is_the_same_every_time),
-        "noise": (
-            *_IN_TRAINING,
-            noises.draws_vectors,
-            noises.draws_from_the_generator_alone,
-            noises.rows_are_independent,
-            noises.coordinates_vary,
-            noises.truncation_shrinks,
-        ),
-        "generator": (
-            *_IN_TRAINING,
-            networks.gives_samples,
-            networks.samples_stand_alone,
-            networks.every_parameter_learns,
-            networks.leaves_its_input_alone,
-            networks.moves_to_another_device,
-        ),
-        "discriminator": (
-            *_IN_TRAINING,
-            networks.gives_logits,
-            networks.gives_no_probabilities,
-            networks.gradients_reach_the_samples,
-            networks.every_parameter_learns,
-            networks.leaves_its_input_alone,
-            networks.moves_to_another_device,
-        ),
-        "loss": (
-            *_IN_TRAINING,
-            losses.gives_finite_scalars,
-            losses.is_a_mean,
-            losses.gradients_have_the_right_signs,
-            losses.gradients_are_right,
-            losses.draws_nothing,
-        ),
-        "regularizer": (
-            *_IN_TRAINING,
-            regularizers.does_something,
-            regularizers.gives_finite_scalars,
-            regularizers.gradients_reach_the_network,
-            regularizers.draws_from_the_context_alone,
-            regularizers.leaves_the_networks_alone,
-            regularizers.constrains_within_reason,
-        ),
-        "augmentation": (
-            *_IN_TRAINING,
-            augmentations.keeps_the_form,
-            augmentations.lets_gradients_through,
-            augmentations.treats_rows_alone,
-            augmentations.changes_each_row_in_its_own_way,
-            augmentations.draws_from_the_draws_alone,
-            augmentations.tells_statistics,
-        ),
-        "optimizer": (*_IN_TRAINING, optimizers.holds_the_parameters, optimizers.descends),
-        "schedule": (*_IN_TRAINING, schedules.gives_factors, schedules.follows_from_the_step_alone),
-        "averaging": (
-            *_IN_TRAINING,
-            averages.network_can_be_sampled,
-            averages.update_moves_the_mean,
-            averages.state_comes_back,
-        ),
-        "step": (
-            *_IN_TRAINING,
-            steps.trains_both_networks,
-            steps.each_update_is_of_its_own_network,
-            steps.gives_statistics,
-            steps.draws_from_the_generator_alone,
-        ),
-        "callback": (*_IN_TRAINING, callbacks.handles_events_that_exist, callbacks.leaves_training_alone),
-        "embedding": (*_ALWAYS, metrics.gives_features, metrics.embeds_each_sample_alone),
-        "metric": (
-            *_ALWAYS,
-            metrics.measures,
-            metrics.measures_the_same_every_time,
-            metrics.measures_without_probabilities,
-        ),
+        "data": (*_IN_TRAINING, *_checks_in(datasets)),
+        "noise": (*_IN_TRAINING, *_checks_in(noises)),
+        "generator": (*_OF_NETWORKS, *_checks_in(generators)),
+        "discriminator": (*_OF_NETWORKS, *_checks_in(discriminators)),
+        "network": _OF_NETWORKS,
+        "loss": (*_IN_THE_STEP, *_checks_in(losses)),
+        "regularizer": (*_IN_THE_STEP, *_checks_in(regularizers)),
+        "augmentation": (*_IN_THE_STEP, *_checks_in(augmentations)),
+        "optimizer": (*_IN_TRAINING, *_checks_in(optimizers)),
+        "schedule": (*_IN_TRAINING, *_checks_in(schedules)),
+        "averaging": (*_IN_TRAINING, *_checks_in(averages)),
+        "step": (*_IN_THE_STEP, modes.trains_in_two_processes, *_checks_in(steps)),
+        "sampler": (*_IN_TRAINING, *_checks_in(samplers)),
+        "callback": (*_IN_TRAINING, *_checks_in(callbacks)),
+        "embedding": (*_ALWAYS, *_checks_in(embeddings)),
+        "metric": (*_ALWAYS, *_checks_in(metrics)),
     }
 )
-"""The checks of each kind of part: `check(subject, folder)`."""
+"""The checks of each kind of part: `check(subject)`."""
 
 
 @frozen
@@ -157,6 +119,7 @@ def checks_of(
     *,
     registry: Registry | None = None,
     base: Recipe | None = None,
+    bases: Mapping[str, Recipe] | None = None,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     leaving_out: Mapping[str, str] | None = None,
 ) -> list[Check]:
@@ -173,22 +136,25 @@ def checks_of(
         registry: where parts are found; by default, what `discover` finds.
         base: the recipe that each part goes into; by default `small_recipe`, small networks on MNIST. Parts for
             another form of samples need one with such data.
+        bases: recipes that single parts go into instead, by kind and name: `{"step bigan": recipe}`. A network part
+            needs one with `[networks.NAME]`, whose step calls that network.
         parameters: keys to set, by kind and name: `{"data shapes": {"size": 100}}`.
         leaving_out: checks that are not made, and why: `{"noise x: coordinates vary": "the last one is a constant"}`.
 
     Raises:
-        PluginError: no such plugin is installed, or `parameters` or `leaving_out` name what is not there.
+        PluginError: no such plugin is installed, or `bases`, `parameters` or `leaving_out` name what is not there.
     """
     registry = registry or discover()
     found = [plugin for plugin in registry.plugins if _same(plugin.distribution, distribution)]
     if not found:
         raise PluginError(f"no plugin '{distribution}' is installed: pip install -e . in its folder")
     base = base or small_recipe(registry)
-    checks = [check for plugin in found for check in _checks(plugin, registry, base, parameters or {})]
+    checks = [check for plugin in found for check in _checks(plugin, registry, base, bases or {}, parameters or {})]
     subjects = {check.subject for check in checks}
-    for name in parameters or {}:
-        if name not in subjects:
-            raise PluginError(f"parameters are given for '{name}', which is not there; there are {_listed(subjects)}")
+    for what, given in (("parameters are", parameters), ("a base is", bases)):
+        for name in given or {}:
+            if name not in subjects:
+                raise PluginError(f"{what} given for '{name}', which is not there; there are {_listed(subjects)}")
     names = {str(check) for check in checks}
     for name in leaving_out or {}:
         if name not in names:
@@ -197,18 +163,28 @@ def checks_of(
 
 
 def _checks(
-    plugin: Plugin, registry: Registry, base: Recipe, parameters: Mapping[str, Mapping[str, Any]]
+    plugin: Plugin,
+    registry: Registry,
+    base: Recipe,
+    bases: Mapping[str, Recipe],
+    parameters: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Check]:
     for of_plugin in OF_PLUGINS:
         yield Check(f"plugin {plugin.distribution}", _name(of_plugin), functools.partial(of_plugin, plugin))
     for part in plugin.parts:
-        offer, label = RegisteredPart(part, plugin), f"{part.kind} {part.name}"
+        registered, label = RegisteredPart(part, plugin), f"{part.kind} {part.name}"
         if part.kind == "recipe":
             for of_recipe in OF_RECIPES:
-                yield Check(label, _name(of_recipe), functools.partial(of_recipe, offer, registry))
-        subject = Subject(offer, registry, base, parameters.get(label, {}))
+                yield Check(label, _name(of_recipe), functools.partial(of_recipe, registered, registry))
+        subject_in = functools.partial(
+            Subject, registered, registry, bases.get(label, base), parameters=parameters.get(label, {})
+        )
         for check in OF_PARTS.get(part.kind, ()):
-            yield Check(label, _name(check), functools.partial(check, subject))
+            yield Check(label, _name(check), functools.partial(_check_in, check, subject_in))
+
+
+def _check_in(check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder: Path) -> None:
+    check(subject_in(folder))
 
 
 def _same(left: str, right: str) -> bool:

@@ -1,37 +1,39 @@
 """What data must do."""
 
-from pathlib import Path
-
 import torch
 
-from ganfw.testing.subject import Subject, labels_of, samples_of
+from ganfw.testing.subject import Subject
+
+_MOST_ROWS = 64
 
 
-def serves_samples(subject: Subject, _folder: Path) -> None:
-    """Batches are float32 and finite, images `(channels, height, width)` in [0, 1]; labels are below num_classes."""
-    batches = subject.experiment().batches
-    batch = next(batches.epoch(0))
-    shape = (len(batch.samples), *batches.sample_shape)
-    samples = subject.require_tensor(batch.samples, "a batch of it", shape)
-    low, high = float(samples.min()), float(samples.max())
-    in_range = len(batches.sample_shape) != 3 or (low >= 0 and high <= 1)
-    subject.require(in_range, f"its values are from {low:.3g} to {high:.3g}; images are in [0, 1]")
-    if batch.labels is None:
+def serves_samples(subject: Subject) -> None:
+    """Batches are finite float32 in the data's range; labels are floats, or classes below num_classes, -1 for none."""
+    batches = subject.again(f"run.batch_size={_MOST_ROWS}").batches
+    batch, classes = next(batches.epoch(0)), batches.num_classes
+    subject.require_samples(batch.samples, "a batch of it", len(batch))
+    for name, entry in batch.more.items():
+        finite = len(entry) == len(batch) and bool(torch.isfinite(entry).all())
+        subject.require(finite, f"its entry '{name}' must be finite, with a row for each sample")
+    if batch.labels is None or batch.labels.is_floating_point():
         return
     subject.require(batch.labels.dtype == torch.int64, f"its labels are {batch.labels.dtype}, not torch.int64")
-    classes = batches.num_classes
     subject.require(classes is not None, "it has labels and does not say how many classes there are")
-    known = classes is not None and bool(((batch.labels >= 0) & (batch.labels < classes)).all())
-    subject.require(known, f"it has labels outside 0, 1, ..., {(classes or 0) - 1}")
+    known = classes is not None and bool(((batch.labels >= -1) & (batch.labels < classes)).all())
+    subject.require(known, f"it has labels outside 0, 1, ..., {(classes or 0) - 1}, and -1 for none")
 
 
-def is_the_same_every_time(subject: Subject, _folder: Path) -> None:
+def is_the_same_every_time(subject: Subject) -> None:
     """Built again, it serves the same samples in the same order."""
-    first, second = (subject.experiment() for _ in range(2))
-    subject.require(first.batches.size == second.batches.size, "built again it has another size")
-    count = min(first.batches.size, 64)
-    same = torch.equal(samples_of(first, count), samples_of(second, count))
-    subject.require(same, "built again it has other samples: draw random data from a generator with a fixed seed")
-    labels = labels_of(first, count), labels_of(second, count)
-    equal = labels[0] is None or (labels[1] is not None and torch.equal(labels[0], labels[1]))
-    subject.require(equal, "built again it has other labels")
+    first, second = (each.batches for each in (subject, subject.again()))
+    subject.require(first.size == second.size, "built again it has another size")
+    ours, theirs = (
+        {"samples": batch.samples, "labels": batch.labels, **batch.more}
+        for batch in (first.first(_MOST_ROWS), second.first(_MOST_ROWS))
+    )
+    subject.require(ours.keys() == theirs.keys(), "built again it has other entries")
+    for name, entry in ours.items():
+        other = theirs[name]
+        same = entry is other is None or (entry is not None and other is not None and torch.equal(entry, other))
+        complaint = f"built again it has other {name}: draw random data from a generator with a fixed seed"
+        subject.require(same, complaint)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ganfw
 from ganfw.plugins.registry import SCRIPT_SUFFIX, Plugin
+from ganfw.testing.subject import require
 
 HEAVY = (
     "torch",
@@ -42,8 +43,8 @@ print("LOADED", *[name for name in sys.argv[2:] if name in sys.modules])
 
 def is_active(plugin: Plugin, _folder: Path) -> None:
     """It loads, and offers something."""
-    _require(plugin, plugin.status == "active", f"it is {plugin.status}: {plugin.reason}")
-    _require(plugin, bool(plugin.parts), "it offers no part")
+    require(f"plugin '{plugin.distribution}'", plugin.status == "active", f"it is {plugin.status}: {plugin.reason}")
+    require(f"plugin '{plugin.distribution}'", bool(plugin.parts), "it offers no part")
 
 
 def hooks_import_nothing_heavy(plugin: Plugin, folder: Path) -> None:
@@ -57,10 +58,12 @@ def hooks_import_nothing_heavy(plugin: Plugin, folder: Path) -> None:
         text=True,
         check=False,
     )
-    _require(plugin, done.returncode == 0, f"importing '{plugin.source}' fails:\n{done.stderr}")
+    require(
+        f"plugin '{plugin.distribution}'", done.returncode == 0, f"importing '{plugin.source}' fails:\n{done.stderr}"
+    )
     loaded = done.stdout.rpartition("LOADED")[2].split()
-    _require(
-        plugin,
+    require(
+        f"plugin '{plugin.distribution}'",
         not loaded,
         f"importing '{plugin.source}', as every listing does, imports {', '.join(loaded)}: import it in the modules of "
         "the parts alone",
@@ -73,14 +76,18 @@ def uses_public_names_alone(plugin: Plugin, _folder: Path) -> None:
     Import statements are read; an attribute of a module that is public, `ganfw.training.loop.train`, is not seen.
     """
     modules = _modules(plugin)
-    _require(plugin, bool(modules), f"no module of '{plugin.source}' is found")
+    require(f"plugin '{plugin.distribution}'", bool(modules), f"no module of '{plugin.source}' is found")
     testing = {f"ganfw.testing.{name}" for name in importlib.import_module("ganfw.testing").__all__}
     public = {"ganfw", "ganfw.*", "ganfw.testing", *testing, *(f"ganfw.{name}" for name in dir(ganfw))}
     own = f"{_module_name(plugin)}."
     for module in modules:
         imported = {name for name in _imports(module) if name.split(".")[0] == "ganfw"}
         private = sorted(name for name in imported - public if not name.startswith(own))
-        _require(plugin, not private, f"{module.name} imports {', '.join(private)}, not public: see dir(ganfw)")
+        require(
+            f"plugin '{plugin.distribution}'",
+            not private,
+            f"{module.name} imports {', '.join(private)}, not public: see dir(ganfw)",
+        )
 
 
 def _module_name(plugin: Plugin) -> str:
@@ -109,8 +116,3 @@ def _imports(module: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _require(plugin: Plugin, condition: bool, complaint: str) -> None:
-    if not condition:
-        raise AssertionError(f"plugin '{plugin.distribution}': {complaint}")

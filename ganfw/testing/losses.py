@@ -1,19 +1,18 @@
 """What losses must do."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganfw.testing.subject import Subject, randomness
+from ganfw.testing.subject import Subject
 from ganfw.training.objective import is_relativistic
 
 
-def gives_finite_scalars(subject: Subject, _folder: Path) -> None:
+def gives_finite_scalars(subject: Subject) -> None:
     """Both losses are scalars, and finite, of one logit and of extreme ones too."""
-    loss = subject.fresh()
+    loss = subject.part
     for scale in (0.0, 1.0, 20.0):
         for count in (1, 6):
             real, fake = (scale * sign * torch.linspace(-1, 1, count).reshape(-1, 1) for sign in (1, -1))
@@ -21,9 +20,9 @@ def gives_finite_scalars(subject: Subject, _folder: Path) -> None:
                 subject.require_tensor(value, f"the {name}'s loss of logits up to {scale:g}", ())
 
 
-def is_a_mean(subject: Subject, _folder: Path) -> None:
+def is_a_mean(subject: Subject) -> None:
     """A batch that holds everything twice has the same loss, so rates and processes need not know its size."""
-    loss = subject.fresh()
+    loss = subject.part
     real, fake = _logits(6)
     once, twice = _values(loss, real, fake), _values(loss, torch.cat([real, real]), torch.cat([fake, fake]))
     for name in once:
@@ -34,9 +33,9 @@ def is_a_mean(subject: Subject, _folder: Path) -> None:
         )
 
 
-def gradients_have_the_right_signs(subject: Subject, _folder: Path) -> None:
+def gradients_have_the_right_signs(subject: Subject) -> None:
     """Better separated logits lower the discriminator's loss; fakes that are judged more real, the generator's."""
-    loss = subject.fresh()
+    loss = subject.part
     undecided = torch.linspace(-0.1, 0.1, 8, dtype=torch.float64).reshape(-1, 1)
     real, fake = _gradients(lambda real, fake: loss.discriminator(real, fake), undecided, undecided)
     subject.require(real < 1e-9, "a higher logit of real samples raises the discriminator's loss: turn its sign")
@@ -53,9 +52,9 @@ def gradients_have_the_right_signs(subject: Subject, _folder: Path) -> None:
     )
 
 
-def gradients_are_right(subject: Subject, _folder: Path) -> None:
+def gradients_are_right(subject: Subject) -> None:
     """Gradients are those of finite differences, so nothing is detached or rounded on the way."""
-    loss = subject.fresh()
+    loss = subject.part
     real, fake = (logits.double().requires_grad_() for logits in _logits(4))
     for name, function, inputs in (
         ("discriminator", loss.discriminator, (real, fake)),
@@ -65,15 +64,14 @@ def gradients_are_right(subject: Subject, _folder: Path) -> None:
         subject.require(right, f"the gradient of the {name}'s loss is not that of finite differences")
 
 
-def draws_nothing(subject: Subject, _folder: Path) -> None:
+def draws_nothing(subject: Subject) -> None:
     """The losses follow from the logits alone, and leave them as they are."""
-    experiment = subject.experiment()
-    loss = experiment.loss
+    loss = subject.part
     real, fake = _logits(6)
-    kept, before = (real.clone(), fake.clone()), randomness(experiment)
+    kept, before = (real.clone(), fake.clone()), subject.randomness()
     first, second = _values(loss, real, fake), _values(loss, real, fake)
     subject.require(all(map(torch.equal, (real, fake), kept)), "it writes into the logits")
-    subject.require(randomness(experiment) == before, "it draws random numbers; a loss samples nothing")
+    subject.require(subject.randomness() == before, "it draws random numbers; a loss samples nothing")
     subject.require(
         all(torch.equal(first[name], second[name]) for name in first), "with the same logits it gives another loss"
     )

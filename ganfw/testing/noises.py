@@ -1,48 +1,43 @@
 """What noise must do."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
 from ganfw.protocols import TruncatableNoise
-from ganfw.testing.subject import Subject, random_on, randomness
+from ganfw.testing.subject import Subject
 
 _ROWS = 4096
 
 
-def draws_vectors(subject: Subject, _folder: Path) -> None:
+def draws_vectors(subject: Subject) -> None:
     """It gives as many vectors of length z_dim as it is asked for, float32, on its device."""
-    experiment = subject.experiment()
-    noise = experiment.noise
+    noise = subject.part
     for count in (1, 7):
-        z = subject.require_tensor(noise(count, random_on(experiment)), "what it draws", (count, noise.z_dim))
+        z = subject.require_tensor(noise(count, subject.random()), "what it draws", (count, noise.z_dim))
         subject.require(z.device == noise.device, f"it draws on {z.device}, and says that it is on {noise.device}")
 
 
-def draws_from_the_generator_alone(subject: Subject, _folder: Path) -> None:
+def draws_from_the_generator_alone(subject: Subject) -> None:
     """What it draws follows from the generator that it is given; it neither uses nor changes the global ones."""
-    experiment = subject.experiment()
-    noise = experiment.noise
-    before = randomness(experiment)
-    first = noise(7, random_on(experiment))
-    unchanged = randomness(experiment) == before
+    noise = subject.part
+    before = subject.randomness()
+    first = noise(7, subject.random())
+    unchanged = subject.randomness() == before
     subject.require(unchanged, "it draws from a global random generator: draw from the one that it is given")
-    again = noise(7, random_on(experiment))
+    again = noise(7, subject.random())
     subject.require(torch.equal(first, again), "with one seed it draws other numbers the second time")
-    other = noise(7, random_on(experiment, 1))
+    other = noise(7, subject.random(1))
     subject.require(not torch.equal(first, other), "with another seed it draws the same numbers")
-    random = random_on(experiment)
+    random = subject.random()
     subject.require(
         not torch.equal(noise(7, random), noise(7, random)),
         "it does not move the generator on: its second draw is its first",
     )
 
 
-def rows_are_independent(subject: Subject, _folder: Path) -> None:
+def rows_are_independent(subject: Subject) -> None:
     """Rows differ, and one says nothing of the next."""
-    experiment = subject.experiment()
-    z = experiment.noise(_ROWS, random_on(experiment)).double()
+    z = subject.part(_ROWS, subject.random()).double()
     subject.require(not torch.equal(z[:1].expand_as(z), z), "all rows are the same")
     z = z - z.mean(0)
     total = z.square().sum()
@@ -54,28 +49,26 @@ def rows_are_independent(subject: Subject, _folder: Path) -> None:
         )
 
 
-def coordinates_vary(subject: Subject, _folder: Path) -> None:
+def coordinates_vary(subject: Subject) -> None:
     """Every coordinate varies, and none is a copy of another."""
-    experiment = subject.experiment()
-    z = experiment.noise(_ROWS, random_on(experiment)).double()
+    z = subject.part(_ROWS, subject.random()).double()
     spread = z.std(0)
     still = (spread < 1e-6).nonzero().flatten().tolist()
     subject.require(not still, f"coordinates that never vary: {still[:5]}")
-    if experiment.noise.z_dim > 1:
+    if z.shape[1] > 1:
         correlation = torch.corrcoef(z.T).abs().fill_diagonal_(0)
         left, right = divmod(int(correlation.argmax()), len(correlation))
         subject.require(correlation.max() < 0.99, f"coordinates {left} and {right} are copies of each other")
 
 
-def truncation_shrinks(subject: Subject, _folder: Path) -> None:
+def truncation_shrinks(subject: Subject) -> None:
     """Truncated, it keeps within the threshold, and moves continuously with it; at 0 nothing is left but the mean."""
-    experiment = subject.experiment()
-    noise = experiment.noise
+    noise = subject.part
     if not isinstance(noise, TruncatableNoise):
         return
 
     def draw(threshold: float) -> Tensor:
-        return noise.truncated(threshold)(500, random_on(experiment))
+        return noise.truncated(threshold)(500, subject.random())
 
     for threshold in (0.0, 0.1, 0.5, 1.0, 2.0):
         z = subject.require_tensor(draw(threshold), f"what it draws truncated at {threshold}", (500, noise.z_dim))

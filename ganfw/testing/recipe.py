@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ganfw.errors import PluginError
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
+from ganfw.recipe.resolved import own_keys
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES, Table
 
 
@@ -22,32 +24,59 @@ def small_recipe(registry: Registry) -> Recipe:
     )
 
 
-def recipe_using(offer: RegisteredPart, base: Recipe, parameters: Mapping[str, Any] | None = None) -> Recipe:
+def recipe_using(registered: RegisteredPart, base: Recipe, parameters: Mapping[str, Any] | None = None) -> Recipe:
     """Return a recipe with one part exchanged for what a plugin offers.
 
     Args:
-        offer: a part that is not a recipe; one of `registry.parts()`.
-        base: the recipe that it goes into. An optimizer or a schedule is for both networks; in a table of several
-            parts it takes the place of one of the same name, or is added.
+        registered: a part that is not a recipe; one of `registry.parts()`.
+        base: the recipe that it goes into. In a table of several parts it takes the place of one of the same name,
+            or is added. An optimizer takes the place of all optimizers, and a schedule is for all of them; an
+            averaging, or a network, takes the place of the first one. What an optimizer or an averaging is of, and
+            whether a network is frozen, stays as it is.
         parameters: the part's keys; by default, all have their defaults.
+
+    Raises:
+        PluginError: the base has no place for the part.
     """
-    table = next(table for table in TABLES if table.kind == offer.part.kind)
-    part = {"use": offer.qualified_name, **(parameters or {})}
-    names = _names(table, offer, base)
-    changes: dict[str, Any] = {table.name: dict.fromkeys(names, part) if names else part}
+    table, part = _table(registered), {"use": registered.qualified_name, **(parameters or {})}
+    there = base.tables.get(table.name, {})
+    names = _names(table, registered, base)
+    entries = {
+        name: {**{key: value for key, value in there.get(name, {}).items() if key in own_keys(table)}, **part}
+        for name in names
+    }
+    changes: dict[str, Any] = {table.name: entries or part}
     return Recipe(name=base.name, extends=base, **changes)
 
 
-def address_of(offer: RegisteredPart, base: Recipe) -> str:
-    """Return where `recipe_using` puts a part, dotted; the first place if there are two."""
-    table = next(table for table in TABLES if table.kind == offer.part.kind)
-    return ".".join([table.name, *_names(table, offer, base)[:1]])
+def address_of(registered: RegisteredPart, base: Recipe) -> str:
+    """Return where `recipe_using` puts a part, dotted; the first place if there are several."""
+    table = _table(registered)
+    return ".".join([table.name, *_names(table, registered, base)[:1]])
 
 
-def _names(table: Table, offer: RegisteredPart, base: Recipe) -> tuple[str, ...]:
+def _table(registered: RegisteredPart) -> Table:
+    return next(table for table in TABLES if table.kind == registered.part.kind)
+
+
+def _names(table: Table, registered: RegisteredPart, base: Recipe) -> list[str]:
     """Return the names that a part gets inside its table, none if it is the table."""
-    if table.entries is None or table.entries:
-        return table.entries or ()
+    if not table.named:
+        return []
+    if table.name in ("optimizer", "schedule"):
+        return list(base.tables.get("optimizer", {}))
     there = {**DEFAULT_TABLES.get(table.name, {}), **base.tables.get(table.name, {})}
-    same = (name for name, other in there.items() if other.get("use") in (offer.part.name, offer.qualified_name))
-    return (next(same, "checked"),)
+    same = [
+        name for name, each in there.items() if each.get("use") in (registered.part.name, registered.qualified_name)
+    ]
+    match table.name:
+        case "networks" if not there:
+            raise PluginError(
+                f"{registered}: the base recipe has no [networks.NAME] to try it as; give one that has: "
+                f'checks_of(…, bases={{"network {registered.part.name}": recipe}})'
+            )
+        case "networks":
+            return [*same, *there][:1]
+        case "averaging":
+            return [*same, *there, "generator"][:1]
+    return [*same, "checked"][:1]

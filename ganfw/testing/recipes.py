@@ -10,45 +10,41 @@ from ganfw.recipe.resolution import resolve
 from ganfw.run.assembly import assemble
 from ganfw.run.directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
+from ganfw.testing.subject import require
 from ganfw.training.loop import train
 
 HEADER = ("command", "short", "expect", "takes")
 """What the header of a recipe says beside its purpose."""
 
 
-def is_right(offer: RegisteredPart, registry: Registry, _folder: Path) -> None:
+def is_right(registered: RegisteredPart, registry: Registry, _folder: Path) -> None:
     """Every table and key is known; its Part has a line of help."""
-    resolve(Recipe.load(offer.qualified_name, registry), registry)
-    _require(offer, bool(offer.part.help), "its Part has no help")
+    resolve(Recipe.load(registered.qualified_name, registry), registry)
+    require(registered, bool(registered.part.help), "its Part has no help")
 
 
-def tells_what_to_expect(offer: RegisteredPart, _registry: Registry, _folder: Path) -> None:
+def tells_what_to_expect(registered: RegisteredPart, _registry: Registry, _folder: Path) -> None:
     """Its header says what it is for, how it is run, in short too, what comes out and how long it takes."""
-    package, _, name = offer.part.target.partition(":")
+    package, _, name = registered.part.target.partition(":")
     text = (importlib.resources.files(package) / name).read_text(encoding="utf-8")
     lines = text.splitlines()
     header = lines[: next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))]
     first = header[0].strip("# ") if header else ""
     purpose = len(first) > 20 and first.split()[0] not in HEADER
-    _require(offer, purpose, "its file does not begin with a comment that says what the recipe is for")
+    require(registered, purpose, "its file does not begin with a comment that says what the recipe is for")
     for word in HEADER:
         said = any(re.match(rf"#\s+{word}\s+\S", line) for line in header)
-        _require(offer, said, f"its header has no line '#   {word}   …'")
+        require(registered, said, f"its header has no line '#   {word}   …'")
 
 
-def runs(offer: RegisteredPart, registry: Registry, folder: Path) -> None:
+def runs(registered: RegisteredPart, registry: Registry, folder: Path) -> None:
     """It trains for three steps."""
-    recipe = Recipe.load(offer.qualified_name, registry).with_overrides(["run.max_steps=3"])
+    recipe = Recipe.load(registered.qualified_name, registry).with_overrides(["run.max_steps=3"])
     experiment = assemble(resolve(recipe, registry))
     training = train(experiment, directory=create_run_directory(folder, experiment))
-    _require(offer, training.finished, f"it was stopped by {training.stop_reason}")
+    require(registered, training.finished, f"it was stopped by {training.stop_reason}")
 
 
-def resumes_exactly(offer: RegisteredPart, registry: Registry, folder: Path) -> None:
+def resumes_exactly(registered: RegisteredPart, registry: Registry, folder: Path) -> None:
     """Stopped and resumed, it ends as if it had not been."""
-    check_exact_resume(Recipe.load(offer.qualified_name, registry), registry, folder, stop_at=2, steps=3)
-
-
-def _require(offer: RegisteredPart, condition: bool, complaint: str) -> None:
-    if not condition:
-        raise AssertionError(f"{offer}: {complaint}")
+    check_exact_resume(Recipe.load(registered.qualified_name, registry), registry, folder, stop_at=2, steps=3)

@@ -1,24 +1,24 @@
 """What regularizers must do."""
 
-from pathlib import Path
-from typing import Any
+import functools
+import operator
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from ganfw.data import RowRandom
-from ganfw.engine.networks import call_with_labels
+from ganfw.engine.networks import call_network, outputs_of
 from ganfw.protocols import UpdateContext
-from ganfw.testing.subject import Subject, labels_of, random_on, randomness, samples_of
-from ganfw.training.experiment import Experiment
+from ganfw.testing.subject import Subject, copies_of
 
 _COUNT = 6
 _NETWORKS = ("discriminator", "generator")
 
 
-def does_something(subject: Subject, _folder: Path) -> None:
+def does_something(subject: Subject) -> None:
     """It has a term for a network or limits weights, and says how often by a whole number."""
-    regularizer = subject.fresh()
+    regularizer = subject.part
     methods = [name for name in (*_NETWORKS, "constrain") if callable(getattr(regularizer, name, None))]
     subject.require(bool(methods), "it has none of the methods discriminator, generator and constrain")
     every_steps = getattr(regularizer, "every_steps", 1)
@@ -26,19 +26,16 @@ def does_something(subject: Subject, _folder: Path) -> None:
     subject.require(whole, f"every_steps must be a whole number >= 1, not {every_steps!r}")
 
 
-def gives_finite_scalars(subject: Subject, _folder: Path) -> None:
+def gives_finite_scalars(subject: Subject) -> None:
     """Its terms are finite scalars."""
-    experiment = subject.experiment()
-    for name, term in _terms(subject, experiment).items():
+    for name, term in _terms(subject).items():
         subject.require_tensor(term, f"its term for the {name}", ())
 
 
-def gradients_reach_the_network(subject: Subject, _folder: Path) -> None:
+def gradients_reach_the_network(subject: Subject) -> None:
     """A term changes with the weights of the network that it is for, by a finite gradient."""
-    experiment = subject.experiment()
-    for name, term in _terms(subject, experiment).items():
-        network: nn.Module = getattr(experiment, name)
-        gradients = _gradients(term, list(network.parameters()))
+    for name, term in _terms(subject).items():
+        gradients = _gradients(term, list(subject.builder.networks()[name].parameters()))
         subject.require(bool(gradients), f"no gradient of its term for the {name} reaches the {name}")
         for gradient in gradients:
             subject.require(torch.isfinite(gradient).all(), f"the gradient of its term for the {name} is not finite")
@@ -46,44 +43,44 @@ def gradients_reach_the_network(subject: Subject, _folder: Path) -> None:
         subject.require(moves, f"the gradient of its term for the {name} is 0 everywhere")
 
 
-def draws_from_the_context_alone(subject: Subject, _folder: Path) -> None:
-    """Random numbers come from `context.random`: with the same ones a term is the same."""
-    experiment = subject.experiment()
-    before = randomness(experiment)
-    first, second = (_terms(subject, experiment) for _ in range(2))
-    same = randomness(experiment) == before
+def draws_from_the_context_alone(subject: Subject) -> None:
+    """Random numbers come from `context.random`: with the same ones a term is the same, built and asked anew."""
+    before = subject.randomness()
+    first, second = _terms(subject), _terms(subject.again())
+    same = subject.randomness() == before
     subject.require(same, "it draws from a global random generator: draw from context.random")
     for name in first:
-        subject.require(torch.equal(first[name], second[name]), f"with the same draws its term for the {name} differs")
+        subject.require(
+            torch.equal(first[name], second[name]), f"with the same random numbers its term for the {name} differs"
+        )
 
 
-def leaves_the_networks_alone(subject: Subject, _folder: Path) -> None:
+def leaves_the_networks_alone(subject: Subject) -> None:
     """Computing a term changes neither weights nor gradients."""
-    experiment = subject.experiment()
-    before = [weight.clone() for weight in _weights(experiment)]
-    _terms(subject, experiment)
-    for old, weight in zip(before, _weights(experiment), strict=True):
+    before = [copy for network in subject.builder.networks().values() for copy in copies_of(network)]
+    _terms(subject)
+    for old, weight in zip(before, _weights(subject), strict=True):
         subject.require(torch.equal(old, weight), "computing its term changes weights")
         subject.require(weight.grad is None, "computing its term leaves gradients behind: use torch.autograd.grad")
         subject.require(weight.requires_grad, "computing its term leaves weights that need no gradient any more")
 
 
-def constrains_within_reason(subject: Subject, _folder: Path) -> None:
+def constrains_within_reason(subject: Subject) -> None:
     """Limits of weights are set in place: the same parameters, of the same shape, with finite values."""
-    experiment = subject.experiment()
-    regularizer = subject.part(experiment)
+    regularizer = subject.part
     if not hasattr(regularizer, "constrain"):
         return
-    parameters = list(experiment.discriminator.parameters())
+    discriminator = subject.builder.networks()["discriminator"]
+    parameters = list(discriminator.parameters())
     shapes = [parameter.shape for parameter in parameters]
     with torch.no_grad():
         for parameter in parameters:
             parameter.mul_(100)
         before = [parameter.clone() for parameter in parameters]
-        regularizer.constrain(experiment.discriminator)
-    after = list(experiment.discriminator.parameters())
+        regularizer.constrain(discriminator)
+    after = list(discriminator.parameters())
     subject.require(
-        len(after) == len(parameters) and all(map(_is, parameters, after)),
+        len(after) == len(parameters) and all(map(operator.is_, parameters, after)),
         "constrain replaces parameters, which their optimizer does not know: change them in place",
     )
     kept = all(parameter.shape == shape for parameter, shape in zip(after, shapes, strict=True))
@@ -94,12 +91,8 @@ def constrains_within_reason(subject: Subject, _folder: Path) -> None:
     )
 
 
-def _is(left: object, right: object) -> bool:
-    return left is right
-
-
-def _weights(experiment: Experiment) -> list[nn.Parameter]:
-    return [*experiment.generator.parameters(), *experiment.discriminator.parameters()]
+def _weights(subject: Subject) -> list[nn.Parameter]:
+    return [weight for network in subject.builder.networks().values() for weight in network.parameters()]
 
 
 def _gradients(term: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
@@ -109,31 +102,35 @@ def _gradients(term: Tensor, weights: list[nn.Parameter]) -> list[Tensor]:
     return [gradient for gradient in gradients if gradient is not None]
 
 
-def _terms(subject: Subject, experiment: Experiment) -> dict[str, Tensor]:
-    """Return the terms of a regularizer as in the updates of a step."""
-    regularizer: Any = subject.part(experiment)
-    real, labels = samples_of(experiment, _COUNT), labels_of(experiment, _COUNT)
+def _terms(subject: Subject) -> dict[str, Tensor]:
+    """Return the terms of a regularizer, computed as in the updates of a step."""
+    regularizer, networks = subject.part, subject.builder.networks()
+    batch = subject.batches.first(_COUNT)
+    z = subject.builder.part("noise")(len(batch), subject.random())
 
-    def discriminate(samples: Tensor) -> Tensor:
-        return call_with_labels(experiment.discriminator, samples, labels)
+    def outputs(samples: Tensor) -> Mapping[str, Tensor]:
+        named = {"z": z, "labels": batch.labels, **batch.more}
+        return outputs_of(call_network(networks["discriminator"], samples, **named))
+
+    def generate(z: Tensor) -> Tensor:
+        fakes: Tensor = call_network(networks["generator"], z, labels=batch.labels, **batch.more)
+        return fakes
 
     terms = {}
-    for network in _NETWORKS:
-        if hasattr(regularizer, network):
-            z = experiment.noise(_COUNT, random_on(experiment))
-            fake = call_with_labels(experiment.generator, z, labels)
-            if network == "discriminator":
-                fake = fake.detach()
-            context = UpdateContext(
-                real=real,
-                fake=fake,
-                real_logits=discriminate(real) if network == "discriminator" else None,
-                fake_logits=discriminate(fake),
-                labels=labels,
-                discriminate=discriminate,
-                generator=experiment.generator,
-                discriminator=experiment.discriminator,
-                random=RowRandom(random_on(experiment, 1), _COUNT),
-            )
-            terms[network] = getattr(regularizer, network)(context)
+    for network in filter(functools.partial(hasattr, regularizer), _NETWORKS):
+        is_discriminator = network == "discriminator"
+        fake = generate(z).detach() if is_discriminator else generate(z)
+        context = UpdateContext(
+            real=batch.samples,
+            fake=fake,
+            real_outputs=outputs(batch.samples) if is_discriminator else None,
+            fake_outputs=outputs(fake),
+            z=z,
+            labels=batch.labels,
+            discriminate=lambda samples: outputs(samples)["logits"],
+            generate=generate,
+            networks=networks,
+            random=RowRandom(subject.random(1), len(batch)),
+        )
+        terms[network] = getattr(regularizer, network)(context)
     return terms

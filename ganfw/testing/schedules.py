@@ -1,23 +1,22 @@
 """What schedules must do."""
 
 import math
-from pathlib import Path
 
 from ganfw.testing.subject import Subject
 
 _TOTALS = (1, 2, 10, 1000, 93_800)
 
 
-def gives_factors(subject: Subject, _folder: Path) -> None:
+def gives_factors(subject: Subject) -> None:
     """It gives finite numbers >= 0 from the first step to the last, whatever the length; not all of them 0."""
-    schedule = subject.fresh()
+    schedule = subject.part
     for total_steps in _TOTALS:
         for step in _steps(total_steps):
             where = f"in step {step} of {total_steps}"
             try:
                 factor = schedule(step, total_steps)
             except ArithmeticError as error:
-                raise AssertionError(f"{subject.offer}: {where} it fails: {error}") from error
+                raise AssertionError(f"{subject.registered}: {where} it fails: {error}") from error
             a_number = isinstance(factor, int | float)
             subject.require(a_number, f"{where} it gives {type(factor).__name__}, not a float")
             subject.require(math.isfinite(factor) and factor >= 0, f"{where} it gives {factor}")
@@ -25,9 +24,9 @@ def gives_factors(subject: Subject, _folder: Path) -> None:
     subject.require(any(factors), "it is 0 all along: nothing would be learnt")
 
 
-def follows_from_the_step_alone(subject: Subject, _folder: Path) -> None:
+def follows_from_the_step_alone(subject: Subject) -> None:
     """It is a function of the step: asked in another order, or again, it says the same."""
-    schedule, other = subject.fresh(), subject.fresh()
+    schedule, other = subject.part, subject.part
     forwards = [schedule(step, 1000) for step in _steps(1000)]
     backwards = [other(step, 1000) for step in reversed(_steps(1000))]
     subject.require(forwards == backwards[::-1], "asked in another order it gives other factors: it must have no state")

@@ -1,87 +1,60 @@
 """What steps must do."""
 
-from pathlib import Path
-
 import torch
-from torch import Tensor, nn
 
-from ganfw.testing.subject import Subject, random_on, randomness
-from ganfw.training.experiment import Experiment
+from ganfw.engine.updates import weights_of
+from ganfw.testing.networks import require_gradients
+from ganfw.testing.subject import Subject, copies_of
 
 _STEPS = 5
 
 
-def trains_both_networks(subject: Subject, _folder: Path) -> None:
-    """Every parameter of both networks gets a finite gradient, and both networks move."""
-    experiment = subject.experiment()
-    for name in ("generator", "discriminator"):
-        network: nn.Module = getattr(experiment, name)
-        before = _copy(network)
-        seen: set[str] = set()
-        hooks = [
-            parameter.register_hook(_Note(subject, name, path, seen)) for path, parameter in network.named_parameters()
-        ]
-        _run(experiment)
-        for hook in hooks:
-            hook.remove()
-        for path, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                subject.require(path in seen, f"in {_STEPS} steps no gradient reaches '{path}' of the {name}")
-        moved = not all(map(torch.equal, before, network.parameters()))
+def trains_every_network(subject: Subject) -> None:
+    """Every parameter of every network that an optimizer holds gets a finite gradient, and the networks move."""
+    networks = subject.trained_networks()
+    before = {name: copies_of(network) for name, network in networks.items()}
+    require_gradients(subject, networks)
+    for name, network in networks.items():
+        moved = not all(map(torch.equal, before[name], network.parameters()))
         subject.require(moved, f"in {_STEPS} steps no weight of the {name} moves")
 
 
-def each_update_is_of_its_own_network(subject: Subject, _folder: Path) -> None:
-    """Where the optimizer of one network stands still so does the network, and the other one moves."""
-    for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
-        experiment = subject.experiment()
-        for group in experiment.optimizers[still].param_groups:
+def each_update_is_of_its_own_weights(subject: Subject) -> None:
+    """Where an optimizer stands still so do the weights that it alone holds, and those of every other one move."""
+    for still in subject.experiment.optimizers:
+        each = subject.again()
+        for group in each.experiment.optimizers[still].param_groups:
             group["lr"] = 0.0
-        before = {name: _copy(getattr(experiment, name)) for name in (still, moving)}
-        _run(experiment)
-        same = {name: all(map(torch.equal, before[name], getattr(experiment, name).parameters())) for name in before}
-        subject.require(same[still], f"weights of the {still} change though its optimizer has a learning rate of 0")
-        complaint = f"weights of the {moving} stand still where the {still}'s optimizer has a learning rate of 0"
-        subject.require(not same[moving], complaint)
+        held = {name: weights_of(optimizer) for name, optimizer in each.experiment.optimizers.items()}
+        shared = {id(weight) for name in held if name != still for weight in held[name]}
+        held[still] = [weight for weight in held[still] if id(weight) not in shared]
+        before = {name: [weight.detach().clone() for weight in weights] for name, weights in held.items()}
+        each.take_steps(_STEPS)
+        for name, weights in held.items():
+            same = all(map(torch.equal, before[name], weights))
+            if name == still:
+                subject.require(same, f"weights of the {name} change though its optimizer has a learning rate of 0")
+            else:
+                complaint = f"weights of the {name} stand still where the {still}'s optimizer has a learning rate of 0"
+                subject.require(not same, complaint)
 
 
-def gives_statistics(subject: Subject, _folder: Path) -> None:
-    """Statistics are finite scalars, detached, on the device, with the same names in every step."""
-    experiment = subject.experiment()
-    passes = list(_run(experiment))
-    subject.require(all(passes), "it gives no statistics")
-    subject.require_statistics(passes, experiment.device)
+def gives_statistics(subject: Subject) -> None:
+    """What losses return is finite; what is logged besides are finite scalars with the same names in every step."""
+    every = max(update.every_steps for update in subject.experiment.updates)
+    subject.require_statistics(subject.take_steps(_STEPS * every)[::every])
 
 
-def draws_from_the_generator_alone(subject: Subject, _folder: Path) -> None:
+def draws_from_the_generator_alone(subject: Subject) -> None:
     """Where the networks draw nothing, no global random generator is used: all comes from the one that is given."""
-    experiment = subject.experiment()
-    before = randomness(experiment)
-    _run(experiment)
-    unchanged = randomness(experiment) == before
+    before = subject.randomness()
+    subject.take_steps(_STEPS)
+    unchanged = subject.randomness() == before
     subject.require(unchanged, "it draws from a global random generator: draw from the one that it is given")
 
 
-class _Note:
-    """Notes that a gradient came."""
-
-    def __init__(self, subject: Subject, network: str, path: str, seen: set[str]) -> None:
-        self.subject = subject
-        self.where = f"'{path}' of the {network}"
-        self.path = path
-        self.seen = seen
-
-    def __call__(self, gradient: Tensor) -> None:
-        self.subject.require(torch.isfinite(gradient).all(), f"the gradient of {self.where} is not finite")
-        self.seen.add(self.path)
-
-
-def _copy(network: nn.Module) -> list[Tensor]:
-    return [weight.detach().clone() for weight in network.parameters()]
-
-
-def _run(experiment: Experiment) -> list[dict[str, Tensor]]:
-    """Take some steps, and return their statistics."""
-    random = random_on(experiment)
-    batches = experiment.batches.epoch(0)
-    return [dict(experiment.step(batch, random)) for batch, _ in zip(batches, range(_STEPS), strict=False)]
+def gives_the_same_updates_every_time(subject: Subject) -> None:
+    """Asked again, it returns the same losses in the same order, for each is compiled once."""
+    step = subject.part
+    first, second = ([(update.optimizer, update.loss) for update in step.updates()] for _ in range(2))
+    subject.require(first == second, "asked again, updates() returns other losses: make each a method of the step")

@@ -6,37 +6,37 @@ from ganfw.testing import augmentations
 
 
 class Brightness:
-    def __call__(self, samples, draws):
-        return samples + draws.uniform(1, 1, 1)
+    def __call__(self, samples, random):
+        return samples + random.uniform(1, 1, 1)
 
 
 class InPlace:
-    def __call__(self, samples, draws):
+    def __call__(self, samples, random):
         return samples.mul_(0.5)
 
 
 class Doubling(Brightness):
-    def __call__(self, samples, draws):
+    def __call__(self, samples, random):
         return torch.cat([samples, samples]) if len(samples) > 2 else samples
 
 
 class Detaching(Brightness):
-    def __call__(self, samples, draws):
-        return super().__call__(samples.detach(), draws)
+    def __call__(self, samples, random):
+        return super().__call__(samples.detach(), random)
 
 
 class Rounding(Brightness):
-    def __call__(self, samples, draws):
-        return super().__call__(samples.round(), draws)
+    def __call__(self, samples, random):
+        return super().__call__(samples.round(), random)
 
 
 class Centring(Brightness):
-    def __call__(self, samples, draws):
-        return super().__call__(samples - samples.mean(), draws)
+    def __call__(self, samples, random):
+        return super().__call__(samples - samples.mean(), random)
 
 
 class Idle:
-    def __call__(self, samples, draws):
+    def __call__(self, samples, random):
         return samples.clone()
 
 
@@ -46,25 +46,25 @@ class NeverAdapting(Idle):
 
 
 class AllAlike:
-    def __call__(self, samples, draws):
-        return samples + draws.uniform(1, 1, 1)[:1]
+    def __call__(self, samples, random):
+        return samples + random.uniform(1, 1, 1)[:1]
 
 
 class Global:
-    def __call__(self, samples, draws):
+    def __call__(self, samples, random):
         return samples + torch.rand(len(samples), 1, 1, 1)
 
 
 class Counting(Brightness):
     asked = 0
 
-    def __call__(self, samples, draws):
+    def __call__(self, samples, random):
         self.asked += 1
-        return self.asked * super().__call__(samples, draws)
+        return self.asked * super().__call__(samples, random)
 
 
 class Fixed:
-    def __call__(self, samples, draws):
+    def __call__(self, samples, random):
         return samples + torch.linspace(0, 1, len(samples)).reshape(-1, 1, 1, 1)
 
 
@@ -114,14 +114,18 @@ BROKEN = (
         "it changes all rows of a batch alike: draw a number for each row",
     ),
     (
-        augmentations.draws_from_the_draws_alone,
+        augmentations.draws_from_its_random_alone,
         Global,
-        "it draws from a global random generator: draw from the draws that it is given",
+        "it draws from a global random generator: draw from the `random` that it is given",
     ),
-    (augmentations.draws_from_the_draws_alone, Counting, "with the same samples and draws it gives something else"),
-    (augmentations.draws_from_the_draws_alone, Fixed, "with other draws it does the same"),
-    (augmentations.tells_statistics, TellingNumbers, "the statistic 'p' must be a tensor, not float"),
-    (augmentations.tells_statistics, TellingAList, "observe must return a mapping or None, not list"),
-    (augmentations.tells_statistics, TellingRows, "the statistic 'sign' must have the shape (), not (32, 1)"),
-    (augmentations.tells_statistics, TellingWhenSure, "its statistics have other names in another step"),
+    (
+        augmentations.draws_from_its_random_alone,
+        Counting,
+        "with the same samples and random numbers it gives something else",
+    ),
+    (augmentations.draws_from_its_random_alone, Fixed, "with other random numbers it does the same"),
+    (augmentations.gives_statistics, TellingNumbers, "the statistic 'p' must be a tensor, not float"),
+    (augmentations.gives_statistics, TellingAList, "observe must return a mapping or None, not list"),
+    (augmentations.gives_statistics, TellingRows, "the statistic 'sign' must have the shape (), not (32, 1)"),
+    (augmentations.gives_statistics, TellingWhenSure, "its statistics have other names in another step"),
 )

@@ -19,21 +19,21 @@ class NotInheriting:
 class Clipping(Callback):
     @torch.no_grad()
     def on_step(self, training):
-        for weight in training.experiment.discriminator.parameters():
+        for weight in training.experiment.networks["discriminator"].parameters():
             weight.clamp_(-0.01, 0.01)
 
 
-EVENTS = "on_end, on_log, on_step_end, on_start, on_step"
+EVENTS = "on_end, on_log, on_start, on_step, on_step_end"
 BROKEN = (
     (callbacks.handles_events_that_exist, WaitingForEpochs, f"on_epoch is never called; events are {EVENTS}"),
     (
         callbacks.handles_events_that_exist,
         NotInheriting,
-        "it has no on_end, on_log, on_step_end, on_step: inherit ganfw.Callback",
+        "it has no on_end, on_log, on_step, on_step_end: inherit ganfw.Callback",
     ),
     (
         callbacks.leaves_training_alone,
         Clipping,
-        "with it the generator ends with other weights: a callback tells, and changes nothing",
+        "with it the generator ends with other weights: a callback reports, and changes nothing",
     ),
 )

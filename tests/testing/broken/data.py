@@ -24,8 +24,12 @@ def labels_without_classes():
     return TensorData(GREY, torch.zeros(100, dtype=torch.int64))
 
 
-def labels_of_floats():
-    return TensorData(GREY, torch.zeros(100), num_classes=10)
+def labels_of_short_integers():
+    return TensorData(GREY, torch.zeros(100, dtype=torch.int32), num_classes=10)
+
+
+def infinite_entry():
+    return TensorData(GREY, more={"mask": torch.full((100, 2), torch.inf)})
 
 
 def by_chance():
@@ -39,18 +43,23 @@ def labels_by_chance():
 
 
 BROKEN = (
-    (datasets.serves_samples, too_bright, "its values are from "),
-    (datasets.serves_samples, labels_of_letters, "it has labels outside 0, 1, ..., 25"),
+    (datasets.serves_samples, too_bright, "a batch of it is from "),
+    (datasets.serves_samples, labels_of_letters, "it has labels outside 0, 1, ..., 25, and -1 for none"),
     (
         datasets.serves_samples,
         labels_without_classes,
         "it has labels and does not say how many classes there are",
     ),
-    (datasets.serves_samples, labels_of_floats, "its labels are torch.float32, not torch.int64"),
+    (datasets.serves_samples, labels_of_short_integers, "its labels are torch.int32, not torch.int64"),
+    (datasets.serves_samples, infinite_entry, "its entry 'mask' must be finite, with a row for each sample"),
     (
         datasets.is_the_same_every_time,
         by_chance,
         "built again it has other samples: draw random data from a generator with a fixed seed",
     ),
-    (datasets.is_the_same_every_time, labels_by_chance, "built again it has other labels"),
+    (
+        datasets.is_the_same_every_time,
+        labels_by_chance,
+        "built again it has other labels: draw random data from a generator with a fixed seed",
+    ),
 )

@@ -6,7 +6,7 @@ import os
 import torch
 
 from ganfw import MetricValue
-from ganfw.testing import metrics
+from ganfw.testing import embeddings, metrics
 
 
 class Flat:
@@ -74,28 +74,28 @@ class NamedByChance(Flat):
 
 
 BROKEN_EMBEDDINGS = (
-    (metrics.gives_features, Alone, "it must give a pair: features, and probabilities or None"),
-    (metrics.gives_features, WithImages, "its features have the shape (64, 1, 28, 28), not (n, d)"),
-    (metrics.gives_features, InDoubles, "its features must be torch.float32, not torch.float64"),
+    (embeddings.gives_features, Alone, "it must give a pair: features, and probabilities or None"),
+    (embeddings.gives_features, WithImages, "its features have the shape (64, 1, 28, 28), not (n, d)"),
+    (embeddings.gives_features, InDoubles, "its features must be torch.float32, not torch.float64"),
     (
-        metrics.gives_features,
+        embeddings.gives_features,
         Unnormalised,
         "its probabilities are not >= 0 with a sum of 1 for each sample",
     ),
-    (metrics.gives_features, Nameless, "its identity must be a text that is not empty"),
-    (metrics.embeds_each_sample_alone, WithDropout, "it draws from a global random generator"),
-    (metrics.embeds_each_sample_alone, Counting, "the same samples have other features the second time"),
+    (embeddings.gives_features, Nameless, "its identity must be a text that is not empty"),
+    (embeddings.embeds_each_sample_alone, WithDropout, "it draws from a global random generator"),
+    (embeddings.embeds_each_sample_alone, Counting, "the same samples have other features the second time"),
     (
-        metrics.embeds_each_sample_alone,
+        embeddings.embeds_each_sample_alone,
         Centring,
         "the features of a sample depend on the samples beside it: use evaluation mode",
     ),
     (
-        metrics.embeds_each_sample_alone,
+        embeddings.embeds_each_sample_alone,
         RandomProjection,
         "built again it has other features under the same identity",
     ),
-    (metrics.embeds_each_sample_alone, NamedByChance, "built again it has another identity"),
+    (embeddings.embeds_each_sample_alone, NamedByChance, "built again it has another identity"),
 )
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ganfw.testing import networks
+from ganfw.testing import discriminators, generators, networks
 
 
 class Generator(nn.Module):
@@ -81,6 +81,16 @@ class WithSigmoid(Discriminator):
         return super().forward(samples).sigmoid()
 
 
+class WithRelu(Discriminator):
+    def forward(self, samples):
+        return super().forward(samples).relu()
+
+
+class WithSoftmax(Discriminator):
+    def forward(self, samples):
+        return super().forward(samples).softmax(1)
+
+
 class Rounding(Discriminator):
     def forward(self, samples):
         return super().forward(samples.round())
@@ -93,21 +103,21 @@ class InPlaceDiscriminator(Discriminator):
 
 BROKEN_GENERATORS = (
     (
-        networks.gives_samples,
+        generators.gives_samples,
         Squeezing,
         "what it gives for 1 rows in evaluation mode must have the shape (1, 1, 28, 28), not (1, 28, 28)",
     ),
     (
-        networks.gives_samples,
+        generators.gives_samples,
         JitteringInTraining,
         "what it gives for 5 rows in training mode is from ",
     ),
     (
-        networks.samples_stand_alone,
+        generators.samples_stand_alone,
         OnBatchStatistics,
         "in evaluation mode a sample changes with what is generated beside it",
     ),
-    (networks.every_parameter_learns, WithSpareLayer, "no gradient reaches the parameter 'spare.weight'"),
+    (networks.every_parameter_learns, WithSpareLayer, "in 5 steps no gradient reaches 'spare.weight' of the generator"),
     (
         networks.leaves_its_input_alone,
         InPlace,
@@ -120,19 +130,30 @@ BROKEN_GENERATORS = (
     ),
     (networks.moves_to_another_device, MakingTensorsOnTheCpu, "moved to another device it fails: "),
 )
+BOUNDED = "whatever its weights, it gives"
 BROKEN_DISCRIMINATORS = (
     (
-        networks.gives_logits,
+        discriminators.gives_logits,
         OneLogitTooMany,
         "what it gives for 1 rows in evaluation mode must have the shape (1, 1), not (1, 2)",
     ),
     (
-        networks.gives_no_probabilities,
+        discriminators.gives_no_probabilities,
         WithSigmoid,
-        "whatever its weights, it gives values in [0, 1]: leave the sigmoid to the loss",
+        f"{BOUNDED} values in [0, 1]: leave the sigmoid or softmax to the loss, for a loss takes logits of both signs",
     ),
     (
-        networks.gradients_reach_the_samples,
+        discriminators.gives_no_probabilities,
+        WithSoftmax,
+        f"{BOUNDED} values in [0, 1]: leave the sigmoid or softmax to the loss, for a loss takes logits of both signs",
+    ),
+    (
+        discriminators.gives_no_probabilities,
+        WithRelu,
+        f"{BOUNDED} no value below 0: leave the ReLU out, for a loss takes logits of both signs",
+    ),
+    (
+        discriminators.gradients_reach_the_samples,
         Rounding,
         "no finite gradient reaches the samples, so no generator can learn from it",
     ),
@@ -140,5 +161,48 @@ BROKEN_DISCRIMINATORS = (
         networks.leaves_its_input_alone,
         InPlaceDiscriminator,
         "it writes into its input: its first layer must not work in place",
+    ),
+)
+
+
+class Encoder(nn.Module):
+    """Scales samples by as much as it has learnt."""
+
+    def __init__(self, sample_shape, /) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(sample_shape))
+
+    def forward(self, samples):
+        return samples * self.scale
+
+
+class WithoutItsWeights(Encoder):
+    def __init__(self, sample_shape, /) -> None:
+        super().__init__(sample_shape)
+        self.spare = nn.Parameter(torch.ones(2))
+
+
+class InPlaceEncoder(Encoder):
+    def forward(self, samples):
+        return super().forward(samples.sub_(0.5))
+
+
+class OnTheCpu(Encoder):
+    def forward(self, samples):
+        super().forward(samples)
+        return torch.ones(samples.shape)
+
+
+BROKEN_NETWORKS = (
+    (networks.every_parameter_learns, WithoutItsWeights, "in 5 steps no gradient reaches 'spare' of the encoder"),
+    (
+        networks.leaves_its_input_alone,
+        InPlaceEncoder,
+        "it writes into its input: its first layer must not work in place",
+    ),
+    (
+        networks.moves_to_another_device,
+        OnTheCpu,
+        "moved to another device, what it gives is still on cpu",
     ),
 )

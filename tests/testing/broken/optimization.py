@@ -79,10 +79,14 @@ BROKEN_SCHEDULES = (
 
 
 class Mean:
-    def __init__(self, generator, /) -> None:
-        self.generator = generator
-        self.network = copy.deepcopy(generator).eval().requires_grad_(False)
+    def __init__(self, networks, /) -> None:
+        self.followed = networks["generator"]
+        self.mean = copy.deepcopy(self.followed).eval().requires_grad_(False)
         self.updates = 0
+
+    @property
+    def networks(self):
+        return {"generator": self.mean}
 
     @torch.no_grad()
     def update(self):
@@ -91,35 +95,46 @@ class Mean:
             mean.lerp_(weight, 1 / self.updates)
 
     def pairs(self):
-        own, others = self.network, self.generator
-        yield from zip(own.parameters(), others.parameters(), strict=True)
-        for mean, buffer in zip(own.buffers(), others.buffers(), strict=True):
+        yield from zip(self.mean.parameters(), self.followed.parameters(), strict=True)
+        for mean, buffer in zip(self.mean.buffers(), self.followed.buffers(), strict=True):
             if mean.is_floating_point():
                 yield mean, buffer
 
     def state_dict(self):
-        return {"network": self.network.state_dict(), "updates": self.updates}
+        return {"network": self.mean.state_dict(), "updates": self.updates}
 
     def load_state_dict(self, state):
-        self.network.load_state_dict(state["network"])
+        self.mean.load_state_dict(state["network"])
         self.updates = state["updates"]
 
 
+class OfAnother(Mean):
+    @property
+    def networks(self):
+        return {"discriminator": self.mean}
+
+
+class Copying(Mean):
+    @property
+    def networks(self):
+        return {"generator": copy.deepcopy(self.mean)}
+
+
 class Sharing(Mean):
-    def __init__(self, generator, /) -> None:
-        super().__init__(generator)
-        self.network = generator
+    def __init__(self, networks, /) -> None:
+        super().__init__(networks)
+        self.mean = self.followed
 
 
 class InTraining(Mean):
-    def __init__(self, generator, /) -> None:
-        super().__init__(generator)
-        self.network.train()
+    def __init__(self, networks, /) -> None:
+        super().__init__(networks)
+        self.mean.train()
 
 
 class WithoutBuffers(Mean):
     def pairs(self):
-        return zip(self.network.parameters(), self.generator.parameters(), strict=True)
+        return zip(self.mean.parameters(), self.followed.parameters(), strict=True)
 
 
 class Pulling(Mean):
@@ -131,38 +146,44 @@ class Pulling(Mean):
 
 class ForgettingItsAge(Mean):
     def state_dict(self):
-        return {"network": self.network.state_dict()}
+        return {"network": self.mean.state_dict()}
 
     def load_state_dict(self, state):
-        self.network.load_state_dict(state["network"])
+        self.mean.load_state_dict(state["network"])
 
 
-class Stateless:
-    def __init__(self, generator, /) -> None:
-        self.network = copy.deepcopy(generator).eval()
+class Standing:
+    def __init__(self, networks, /) -> None:
+        self.networks = {name: copy.deepcopy(network).eval() for name, network in networks.items()}
 
     def update(self):
         pass
 
 
 BROKEN_AVERAGES = (
+    (averages.networks_are_its_own, OfAnother, "it has means of discriminator, not of generator"),
     (
-        averages.network_can_be_sampled,
+        averages.networks_are_its_own,
         Sharing,
-        "its network shares weights with the generator: make a deep copy",
+        "its generator shares weights with the one that it is a mean of: make a deep copy",
     ),
-    (averages.network_can_be_sampled, InTraining, "its network is not in evaluation mode"),
+    (averages.networks_are_its_own, InTraining, "its generator is not in evaluation mode"),
+    (averages.networks_are_its_own, Copying, "its generator is another object each time"),
     (
         averages.update_moves_the_mean,
-        Stateless,
-        "after 200 updates '0.0.weight' of its network is no nearer to the generator's",
+        Standing,
+        "after 200 updates '0.0.weight' of its generator is no nearer to that of the generator",
     ),
     (
         averages.update_moves_the_mean,
         WithoutBuffers,
-        "after 200 updates '0.1.running_mean' of its network is as it was",
+        "after 200 updates '0.1.running_mean' of its generator is as it was",
     ),
     (averages.update_moves_the_mean, Pulling, "update changes the generator"),
-    (averages.state_comes_back, Stateless, "it has no state_dict: a resumed run would lose the mean"),
-    (averages.state_comes_back, ForgettingItsAge, "after loading its state, '0.0.weight' goes another way"),
+    (averages.state_comes_back, Standing, "it has no state_dict: a resumed run would lose the mean"),
+    (
+        averages.state_comes_back,
+        ForgettingItsAge,
+        "after loading its state, '0.0.weight' of its generator goes another way",
+    ),
 )
