@@ -7,7 +7,7 @@ from ganfw import Part, hookimpl
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """Offer this package's parts; their modules are imported when a recipe uses them."""
+    """Return this package's parts; their modules are imported when a recipe uses them."""
     yield Part(
         kind="augmentation",
         name="diffaugment",

@@ -75,37 +75,37 @@ class ADA:
         self._images = 0
         self._passes = 0
 
-    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
+    def __call__(self, samples: Tensor, random: RowRandom) -> Tensor:
         """Return `(n, channels, height, width)` float32 for images in [0, 1]; values may leave it."""
         if self.flips:
-            mirrored = self._chosen(draws) & (draws.integers(2) == 1)
+            mirrored = self._chosen(random) & (random.integers(2) == 1)
             samples = torch.where(_rows(mirrored), samples.flip(3), samples)
         if self.quarter_turns:
-            turns = draws.integers(4) * self._chosen(draws)
+            turns = random.integers(4) * self._chosen(random)
             for count in (1, 2, 3):
                 samples = torch.where(_rows(turns == count), samples.rot90(count, (2, 3)), samples)
         if self.shift:
-            chosen = self._chosen(draws)
+            chosen = self._chosen(random)
             for dim in (2, 3):
                 most = int(samples.shape[dim] * self.shift + 0.5)
-                samples = shift(samples, (draws.integers(2 * most + 1) - most) * chosen, dim)
+                samples = shift(samples, (random.integers(2 * most + 1) - most) * chosen, dim)
         if self.zoom or self.turn_degrees:
-            zooms = torch.exp2(self.zoom * draws.normal() * self._chosen(draws))
-            degrees = self.turn_degrees * (2 * draws.uniform() - 1) * self._chosen(draws)
+            zooms = torch.exp2(self.zoom * random.normal() * self._chosen(random))
+            degrees = self.turn_degrees * (2 * random.uniform() - 1) * self._chosen(random)
             samples = zoom_and_turn(samples, zooms, torch.deg2rad(degrees))
-        return self._coloured(samples, draws) if self.colour else samples
+        return self._coloured(samples, random) if self.colour else samples
 
-    def _coloured(self, samples: Tensor, draws: RowRandom) -> Tensor:
-        samples = samples + _rows(0.1 * draws.normal() * self._chosen(draws))
-        samples = change_contrast(samples, torch.exp2(0.5 * draws.normal() * self._chosen(draws)))
+    def _coloured(self, samples: Tensor, random: RowRandom) -> Tensor:
+        samples = samples + _rows(0.1 * random.normal() * self._chosen(random))
+        samples = change_contrast(samples, torch.exp2(0.5 * random.normal() * self._chosen(random)))
         if samples.shape[1] == 1:
             return samples
-        angles = torch.pi * (2 * draws.uniform() - 1) * self._chosen(draws)
-        return turn_hue(samples, angles, saturation=torch.exp2(draws.normal() * self._chosen(draws)))
+        angles = torch.pi * (2 * random.uniform() - 1) * self._chosen(random)
+        return turn_hue(samples, angles, saturation=torch.exp2(random.normal() * self._chosen(random)))
 
-    def _chosen(self, draws: RowRandom) -> Tensor:
+    def _chosen(self, random: RowRandom) -> Tensor:
         """Return `(n,)` bool, True with probability p."""
-        return draws.uniform() < self.p
+        return random.uniform() < self.p
 
     def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
         """Take in the signs of `(n, 1)` logits of real samples, change p if it is time, and return it."""

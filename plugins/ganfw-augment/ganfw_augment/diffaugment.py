@@ -45,20 +45,20 @@ class DiffAugment:
         self.cutout = cutout
         self.fill = fill
 
-    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
+    def __call__(self, samples: Tensor, random: RowRandom) -> Tensor:
         """Return `(n, channels, height, width)` float32 for images in [0, 1]."""
         if self.colour:
-            samples = change_colour(samples, draws)
+            samples = change_colour(samples, random)
         if self.translation:
-            samples = translate(samples, draws, self.translation, self.fill)
+            samples = translate(samples, random, self.translation, self.fill)
         if self.cutout:
-            samples = cut_out(samples, draws, self.cutout, self.fill)
+            samples = cut_out(samples, random, self.cutout, self.fill)
         return samples
 
 
-def change_colour(samples: Tensor, draws: RowRandom) -> Tensor:
+def change_colour(samples: Tensor, random: RowRandom) -> Tensor:
     """Change brightness, saturation and contrast of `(n, channels, height, width)` images."""
-    brightness, saturation, contrast = draws.uniform(3, 1, 1, 1).unbind(1)
+    brightness, saturation, contrast = random.uniform(3, 1, 1, 1).unbind(1)
     samples = samples + (brightness - 0.5) / 2
     if samples.shape[1] > 1:
         grey = samples.mean(1, keepdim=True)
@@ -67,21 +67,21 @@ def change_colour(samples: Tensor, draws: RowRandom) -> Tensor:
     return torch.lerp(mean, samples, contrast + 0.5)
 
 
-def translate(samples: Tensor, draws: RowRandom, ratio: float, fill: float) -> Tensor:
+def translate(samples: Tensor, random: RowRandom, ratio: float, fill: float) -> Tensor:
     """Move each of `(n, channels, height, width)` images by whole pixels, at most `ratio` of its sides."""
     for dim in (2, 3):
         most = int(samples.shape[dim] * ratio + 0.5)
-        samples = shift(samples, draws.integers(2 * most + 1) - most, dim, fill)
+        samples = shift(samples, random.integers(2 * most + 1) - most, dim, fill)
     return samples
 
 
-def cut_out(samples: Tensor, draws: RowRandom, ratio: float, fill: float) -> Tensor:
+def cut_out(samples: Tensor, random: RowRandom, ratio: float, fill: float) -> Tensor:
     """Fill a rectangle of each of `(n, channels, height, width)` images; it may hang over their border."""
     holes = []
     for dim in (2, 3):
         size = samples.shape[dim]
         length = int(size * ratio + 0.5)
-        starts = draws.integers(size + (length + 1) % 2, 1) - length // 2
+        starts = random.integers(size + (length + 1) % 2, 1) - length // 2
         distances = torch.arange(size, device=samples.device) - starts  # (n, size)
         shape = [len(samples), 1, 1, 1]
         shape[dim] = size

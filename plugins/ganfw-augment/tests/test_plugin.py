@@ -61,7 +61,7 @@ def test_probability_follows_the_signs_of_a_run(registry: ganfw.Registry, tmp_pa
     ada = experiment.augmentations["ada"]
     ada.p.fill_(0.5)
     signs = []
-    experiment.discriminator.register_forward_hook(
+    experiment.networks["discriminator"].register_forward_hook(
         lambda network, inputs, logits: signs.append(logits[:32].sign().mean().item()) if len(logits) == 64 else None
     )  # 32 real samples and 32 fakes go through in one pass
     ganfw.train(experiment, directory=tmp_path)

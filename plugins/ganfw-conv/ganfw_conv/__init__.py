@@ -7,7 +7,7 @@ from ganfw import Part, hookimpl
 
 @hookimpl
 def ganfw_parts() -> Iterator[Part]:
-    """Offer this package's parts; their modules are imported when a recipe uses them."""
+    """Return this package's parts; their modules are imported when a recipe uses them."""
 
     def part(kind: str, name: str, target: str, help: str) -> Part:  # noqa: A002 - the field's name
         return Part(kind=kind, name=name, target=f"ganfw_conv{target}", help=help)

@@ -62,7 +62,7 @@ def test_recipe_in_the_readme_is_right(registry: ganfw.Registry) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
     assert len(blocks) == 1
     experiment = ganfw.assemble(ganfw.resolve(ganfw.Recipe.parse(blocks[0]), registry))
-    assert experiment.generator.num_classes == 10
+    assert experiment.networks["generator"].num_classes == 10
 
 
 def test_python_in_the_readme_runs() -> None:

@@ -39,8 +39,8 @@ def test_recipe_changes_the_noise_the_loss_and_the_length_of_mnist_mlp(registry:
     recipe = ganfw.Recipe.load("mnist_mlp_hellinger", registry)
     assert {name for name in recipe.tables if recipe.tables[name] != base[name]} == {"run", "noise", "loss"}
     assert recipe.tables["run"] == {**base["run"], "epochs": 40}
-    offers = ganfw.resolve(recipe, registry).offers
-    assert {name for name in offers if offers[name].plugin.distribution == "ganfw-example"} == {"noise", "loss"}
+    parts = ganfw.resolve(recipe, registry).parts
+    assert {name for name in parts if parts[name].plugin.distribution == "ganfw-example"} == {"noise", "loss"}
 
 
 def test_recipe_in_the_readme_is_right(registry: ganfw.Registry) -> None:

@@ -1,15 +1,13 @@
 """The TensorBoard callback."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Annotated
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from ganfw import Callback, Training, call_with_labels, image_grid, sample
+from ganfw import Callback, Training, call_network, each_class_in_turn, evaluation_mode, image_grid, outputs_of
 
 
 class TensorBoard(Callback):
@@ -19,8 +17,8 @@ class TensorBoard(Callback):
     histograms come with every so many: of all weights and their gradients, and of the discriminator's logits for the
     first real samples and for those of the noise. What is trained is the same as without.
 
-    A step is written once: a resume has TensorBoard forget what a run wrote after the checkpoint that it goes on from.
-    A window that the end of a run cuts short is left to `metrics.jsonl`, for a resume would go on with it.
+    A step is written once: on a resume, TensorBoard forgets what the run wrote after the checkpoint it continues from.
+    A window that the end of a run cuts short is left to `metrics.jsonl`, because a resume would continue it.
     """
 
     def __init__(
@@ -64,7 +62,7 @@ class TensorBoard(Callback):
         if window % self.histogram_every_windows == 0:
             self._add_weights(training)
             self._add_logits(training)
-        self._writer.flush()  # before a checkpoint of this step, from which a resume goes on
+        self._writer.flush()  # before a checkpoint of this step, from which a resume continues
 
     def on_end(self, training: Training) -> None:
         """Close the event file."""
@@ -87,37 +85,28 @@ class TensorBoard(Callback):
 
     def _add_weights(self, training: Training) -> None:
         assert self._writer is not None
-        for owner in ("generator", "discriminator"):
-            network: nn.Module = getattr(training.experiment, owner)
+        for owner, network in training.experiment.networks.items():
             for name, weight in network.named_parameters():
                 self._writer.add_histogram(f"weights/{owner}.{name}", weight.detach(), training.step)
                 if weight.grad is not None:
                     self._writer.add_histogram(f"gradients/{owner}.{name}", weight.grad, training.step)
 
     def _add_logits(self, training: Training) -> None:
+        """Write the logits of the discriminator, if there is one of samples, or of samples and classes."""
         assert self._writer is not None
         experiment = training.experiment
-        real = experiment.batches.first(self.logits)
-        labels, classes = real.labels, experiment.batches.num_classes
-        fake = self._samples(training, len(real.samples)).to(experiment.device)
-        fake_labels = None if classes is None else torch.arange(len(fake), device=experiment.device) % classes
-        with torch.no_grad(), _evaluation_mode(experiment.discriminator):
-            for name, samples, given in (("real", real.samples, labels), ("fake", fake, fake_labels)):
-                logits = call_with_labels(experiment.discriminator, samples, given)
+        discriminator = experiment.networks.get("discriminator")
+        if discriminator is None:
+            return
+        real, classes = experiment.batches.first(self.logits), experiment.batches.num_classes
+        fake = self._samples(training, len(real)).to(experiment.device)
+        fake_labels = None if classes is None else each_class_in_turn(classes, len(fake), experiment.device)
+        with torch.no_grad(), evaluation_mode(discriminator):
+            for name, samples, labels in (("real", real.samples, real.labels), ("fake", fake, fake_labels)):
+                logits = outputs_of(call_network(discriminator, samples, labels=labels))["logits"]
                 self._writer.add_histogram(f"logits/{name}", logits.float(), training.step)
 
     def _samples(self, training: Training, count: int) -> Tensor:
-        """Return samples of the noise that `ganfw sample` has with the run's seed."""
-        return sample(training.experiment.sampled_generator, training.experiment.noise, count, seed=self.seed)
-
-
-@contextlib.contextmanager
-def _evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Run a block with the network in evaluation mode, in which it keeps no statistics of what it sees."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+        """Return the samples that `ganfw sample` gives with the run's seed."""
+        experiment = training.experiment
+        return experiment.source.sample(count, seed=self.seed, inputs=experiment.batches.first(count))

@@ -94,7 +94,7 @@ def test_pictures_are_the_grids_of_a_fixed_noise(small: Recipe, registry: Regist
     assert steps(directory_of(training))["samples"] == [2, 4, 6, 8]
     assert [event.step for event in events.Images("real")] == [0]
     picture = Image.open(io.BytesIO(events.Images("samples")[-1].encoded_image_string)).convert("L")
-    fake = ganfw.sample(training.experiment.generator, training.experiment.noise, 6)
+    fake = ganfw.sample(training.experiment.networks["generator"], training.experiment.noise, 6)
     assert np.array_equal(np.asarray(picture), ganfw.image_grid(fake, 3)[0].numpy())
 
 
@@ -103,7 +103,7 @@ def test_histograms_hold_every_weight_gradient_and_logit(small: Recipe, registry
     experiment, events = training.experiment, read(directory_of(training))
 
     for owner in ("generator", "discriminator"):
-        for name, weight in getattr(experiment, owner).named_parameters():
+        for name, weight in experiment.networks[owner].named_parameters():
             for kind, tensor in (("weights", weight.detach()), ("gradients", weight.grad)):
                 assert tensor is not None
                 histograms = events.Histograms(f"{kind}/{owner}.{name}")
@@ -112,10 +112,11 @@ def test_histograms_hold_every_weight_gradient_and_logit(small: Recipe, registry
                 assert last.num == tensor.numel()
                 assert (last.min, last.max) == pytest.approx((float(tensor.min()), float(tensor.max())))
                 assert last.sum == pytest.approx(float(tensor.double().sum()), rel=1e-4, abs=1e-7)
+    discriminator = experiment.networks["discriminator"]
     with torch.no_grad():
-        experiment.discriminator.eval()
-        real = experiment.discriminator(experiment.batches.first(32).samples)
-        fake = experiment.discriminator(ganfw.sample(experiment.generator, experiment.noise, 32))
+        discriminator.eval()
+        real = discriminator(experiment.batches.first(32).samples)
+        fake = discriminator(ganfw.sample(experiment.networks["generator"], experiment.noise, 32))
     for name, logits in (("real", real), ("fake", fake)):
         last = events.Histograms(f"logits/{name}")[-1].histogram_value
         assert (last.num, last.sum) == (32, pytest.approx(float(logits.sum()), rel=1e-4))
@@ -149,9 +150,10 @@ def test_networks_keep_their_modes_and_the_random_state_its_place(
     experiment = ganfw.assemble(ganfw.resolve(small, registry))
     training = Training(experiment, tmp_path)
     training.step, training.means = 4, {"loss/generator": 1.0}
-    experiment.discriminator.train()
-    experiment.discriminator[0].eval()
-    modes = [module.training for module in experiment.discriminator.modules()]
+    discriminator = experiment.networks["discriminator"]
+    discriminator.train()
+    discriminator[0].eval()
+    modes = [module.training for module in discriminator.modules()]
     before = torch.get_rng_state()
     callback = experiment.callbacks["tensorboard"]
 
@@ -159,7 +161,7 @@ def test_networks_keep_their_modes_and_the_random_state_its_place(
     callback.on_log(training)
     callback.on_end(training)
 
-    assert [module.training for module in experiment.discriminator.modules()] == modes
+    assert [module.training for module in discriminator.modules()] == modes
     assert torch.equal(before, torch.get_rng_state())
     assert "logits/real" in read(tmp_path).Tags()["histograms"]
 
