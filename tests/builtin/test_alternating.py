@@ -1,6 +1,7 @@
 """The step against the same GAN update written in plain PyTorch, from the definition and without ganfw."""
 
 import copy
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ from torch import Tensor, nn
 
 import ganfw
 from ganfw import Batch, Registry, RowRandom
-from ganfw.engine.averaging import averaged_weights
 from ganfw.engine.random_streams import seeded_generator
+from ganfw.engine.updates import Updater
 
 HIDDEN = 128
 LR = 1e-5
@@ -76,13 +77,15 @@ def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: in
     discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
     loss = registry.load("loss", "bce")()
     adam = registry.load("optimizer", "adam")
+    optimizers = {
+        "generator": adam(generator.parameters(), lr=LR),
+        "discriminator": adam(discriminator.parameters(), lr=LR),
+    }
     step = registry.load("step", "alternating")(
         generator,
         discriminator,
         loss,
         noise,
-        adam(generator.parameters(), lr=LR),
-        adam(discriminator.parameters(), lr=LR),
         discriminator_steps=d_steps,
         generator_steps=g_steps,
     )
@@ -94,15 +97,15 @@ def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: in
             assert [value.shape for value in values] == [value.shape for value in theirs.state_dict().values()]
             theirs.load_state_dict(dict(zip(theirs.state_dict(), values, strict=True)))
         for theirs, ours in (
-            (reference.generator_optimizer, step.generator_optimizer),
-            (reference.discriminator_optimizer, step.discriminator_optimizer),
+            (reference.generator_optimizer, optimizers["generator"]),
+            (reference.discriminator_optimizer, optimizers["discriminator"]),
         ):
             theirs.load_state_dict({**theirs.state_dict(), "state": copy.deepcopy(ours.state_dict()["state"])})
         images = torch.rand(batch_size, 1, 28, 28)
         replay = torch.Generator().set_state(random.get_state())
         noises = [noise(batch_size, replay) for _ in range(d_steps + g_steps)]
 
-        statistics = step(Batch(images), random)
+        statistics = Updater(optimizers).run(step, step.updates(), Batch(images), random)
         d_loss, g_loss = reference(images, noises)
 
         assert float(statistics["loss/discriminator"]) == pytest.approx(d_loss, abs=1e-6)
@@ -118,18 +121,20 @@ def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(registry: Regist
     generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
     discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
     sgd = registry.load("optimizer", "sgd")
+    ours = {
+        "generator": sgd(generator.parameters(), lr=0.1),
+        "discriminator": sgd(discriminator.parameters(), lr=0.1),
+    }
     networks = [copy.deepcopy(generator), copy.deepcopy(discriminator)]
     step = registry.load("step", "alternating")(
         generator,
         discriminator,
         registry.load("loss", "bce")(),
         noise,
-        sgd(generator.parameters(), lr=0.1),
-        sgd(discriminator.parameters(), lr=0.1),
         reuse_fakes=True,
     )
     images = torch.rand(8, 1, 28, 28)
-    step(Batch(images), seeded_generator("cpu", 0))
+    Updater(ours).run(step, step.updates(), Batch(images), seeded_generator("cpu", 0))
 
     optimizers = [torch.optim.SGD(network.parameters(), lr=0.1) for network in networks]
     fake = networks[0](noise(8, seeded_generator("cpu", 0)))
@@ -139,8 +144,8 @@ def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(registry: Regist
     nn.functional.softplus(-networks[1](fake)).mean().backward()
     optimizers[0].step()
 
-    for theirs, ours in zip(networks, (generator, discriminator), strict=True):
-        for expected, actual in zip(theirs.state_dict().values(), ours.state_dict().values(), strict=True):
+    for theirs, network in zip(networks, (generator, discriminator), strict=True):
+        for expected, actual in zip(theirs.state_dict().values(), network.state_dict().values(), strict=True):
             torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
@@ -148,14 +153,17 @@ def test_reused_fakes_go_with_one_update_each(registry: Registry, tiny: ganfw.Re
     recipe = tiny.with_overrides(["step.reuse_fakes=true", "step.generator_steps=2"])
     with pytest.raises(ganfw.InputError) as caught:
         ganfw.assemble(ganfw.resolve(recipe, registry))
-    assert "reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only" in str(caught.value)
+    assert str(caught.value) == (
+        f"step 'alternating' (ganfw {version('ganfw')}): reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only; "
+        "set both to 1, or reuse_fakes = false"
+    )
 
 
 class Flip:
     """Mirrors rows, each with probability 1/2."""
 
-    def __call__(self, samples: Tensor, draws: RowRandom) -> Tensor:
-        return torch.where(draws.uniform(1, 1, 1) < 0.5, samples.flip(-1), samples)
+    def __call__(self, samples: Tensor, random: RowRandom) -> Tensor:
+        return torch.where(random.uniform(1, 1, 1) < 0.5, samples.flip(-1), samples)
 
 
 def flipped(samples: Tensor, random: torch.Generator) -> Tensor:
@@ -181,14 +189,17 @@ def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Softplus(), nn.Linear(16, 1))
     theirs_g, theirs_d, mean = (copy.deepcopy(network) for network in (generator, discriminator, generator))
     sgd = registry.load("optimizer", "sgd")
-    optimizers = [sgd(network.parameters(), lr=0.05) for network in (generator, discriminator)]
-    average = registry.load("averaging", "ema")(generator, noise, decay=0.15)
+    optimizers = {
+        name: sgd(network.parameters(), lr=0.05)
+        for name, network in (("generator", generator), ("discriminator", discriminator))
+    }
+    average = registry.load("averaging", "ema")({"generator": generator}, noise, decay=0.15)
+    updater = Updater(optimizers, followers={"generator": [average.update]})
     step = registry.load("step", "alternating")(
         generator,
         discriminator,
         registry.load("loss", "relativistic")(),
         noise,
-        *optimizers,
         {
             "r1": registry.load("regularizer", "r1")(weight=0.5, every_steps=2),
             "gp": registry.load("regularizer", "gradient_penalty")(weight=0.1),
@@ -201,20 +212,21 @@ def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
     for number in range(3):
         images = torch.rand(6, 1, 28, 28)
         replay = torch.Generator().set_state(random.get_state())
-        with averaged_weights(average, optimizers[0]):
-            statistics = step(Batch(images, step=number), random)
+        statistics = updater.run(step, step.updates(), Batch(images, step=number), random)
 
-        d_losses, r1 = [], torch.zeros(())
+        d_losses, r1s, gps = [], [], []
         for _ in range(2):
             fake = theirs_g(torch.randn(6, 8, generator=replay)).detach()
             real, fake = flipped(images, replay), flipped(fake, replay)
             loss = nn.functional.softplus(theirs_d(fake) - theirs_d(real)).mean()
             if number % 2 == 0:
-                r1 = 2 * 0.5 / 2 * squared_slopes(theirs_d, real).mean()
-                loss = loss + r1
+                r1 = 0.5 / 2 * squared_slopes(theirs_d, real).mean()
+                loss = loss + 2 * r1
+                r1s.append(r1.item())
             t = torch.rand(6, 1, 1, 1, generator=replay)
             gp = 0.1 * ((squared_slopes(theirs_d, t * real + (1 - t) * fake).sqrt() - 1) ** 2).mean()
             loss = loss + gp
+            gps.append(gp.item())
             theirs[1].zero_grad()
             loss.backward()
             theirs[1].step()
@@ -233,15 +245,15 @@ def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
         expected = {
             "loss/discriminator": sum(d_losses) / 2,
             "loss/generator": loss.item(),
-            "r1/discriminator": r1.item(),
-            "gp/discriminator": gp.item(),
+            "gp/discriminator": sum(gps) / 2,
+            **({"r1/discriminator": sum(r1s) / 2} if r1s else {}),
         }
         assert {name: value.item() for name, value in statistics.items()} == pytest.approx(expected, abs=1e-6)
         assert torch.equal(random.get_state(), replay.get_state())
         for ours, reference in ((generator, theirs_g), (discriminator, theirs_d)):
             for actual, wanted in zip(ours.state_dict().values(), reference.state_dict().values(), strict=True):
                 torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-6)
-        for actual, wanted in zip(average.network.parameters(), mean.parameters(), strict=True):
+        for actual, wanted in zip(average.networks["generator"].parameters(), mean.parameters(), strict=True):
             torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-6)
 
 
@@ -276,13 +288,15 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
         discriminator,
         registry.load("loss", "bce")(),
         noise,
-        sgd(generator.parameters(), lr=0.0),
-        sgd(discriminator.parameters(), lr=0.0),
     )
+    optimizers = {
+        "generator": sgd(generator.parameters(), lr=0.0),
+        "discriminator": sgd(discriminator.parameters(), lr=0.0),
+    }
     images = torch.rand(8, 1, 28, 28)
     z = noise(8, seeded_generator("cpu", 0))
 
-    statistics = step(Batch(images), seeded_generator("cpu", 0))
+    statistics = Updater(optimizers).run(step, step.updates(), Batch(images), seeded_generator("cpu", 0))
 
     assert discriminator.rows == rows
     with torch.no_grad():
@@ -293,15 +307,18 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
 
 def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Registry, tiny: ganfw.Recipe) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
-    before = copy.deepcopy([experiment.generator.state_dict(), experiment.discriminator.state_dict()])
+    before = copy.deepcopy(
+        [experiment.networks["generator"].state_dict(), experiment.networks["discriminator"].state_dict()]
+    )
     batch = next(experiment.batches.epoch(0))
 
-    statistics = experiment.step(batch, seeded_generator("cpu", 0))
+    updater = Updater(experiment.optimizers)
+    statistics = updater.run(experiment.step, experiment.updates, batch, seeded_generator("cpu", 0))
 
-    after = [experiment.generator.state_dict(), experiment.discriminator.state_dict()]
+    after = [experiment.networks["generator"].state_dict(), experiment.networks["discriminator"].state_dict()]
     for old, new in zip(before, after, strict=True):
         assert any(not torch.equal(old[name], new[name]) for name in old)
-    assert all(weight.requires_grad for weight in experiment.discriminator.parameters())
+    assert all(weight.requires_grad for weight in experiment.networks["discriminator"].parameters())
     assert {name: (value.shape, value.requires_grad) for name, value in statistics.items()} == {
         "loss/discriminator": ((), False),
         "loss/generator": ((), False),
@@ -313,21 +330,23 @@ def test_generator_update_computes_no_gradient_of_the_discriminator(
     registry: Registry, tiny: ganfw.Recipe, loss: str
 ) -> None:
     experiment = ganfw.assemble(ganfw.resolve(ganfw.Recipe(extends=tiny, loss={"use": loss}), registry))
-    step, batch, random = experiment.step, next(experiment.batches.epoch(0)), seeded_generator("cpu", 0)
-    step(batch, random)
-    gradients = [weight.grad.clone() for weight in experiment.discriminator.parameters()]
+    batch, random = next(experiment.batches.epoch(0)), seeded_generator("cpu", 0)
+    updater = Updater(experiment.optimizers)
+    updater.run(experiment.step, experiment.updates, batch, random)
+    gradients = [weight.grad.clone() for weight in experiment.networks["discriminator"].parameters()]
 
-    step._update_generator(batch, step.noise(len(batch.samples), random), None, random)
+    updater.apply(experiment.updates[1], batch, random)
 
-    for before, weight in zip(gradients, experiment.discriminator.parameters(), strict=True):
+    for before, weight in zip(gradients, experiment.networks["discriminator"].parameters(), strict=True):
         torch.testing.assert_close(weight.grad, before, rtol=0, atol=0)
 
 
 def test_frozen_weights_of_the_discriminator_stay_frozen(registry: Registry, tiny: ganfw.Recipe) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
-    frozen = next(experiment.discriminator.parameters()).requires_grad_(False)
+    frozen = next(experiment.networks["discriminator"].parameters()).requires_grad_(False)
 
-    experiment.step(next(experiment.batches.epoch(0)), seeded_generator("cpu", 0))
+    batch, random = next(experiment.batches.epoch(0)), seeded_generator("cpu", 0)
+    Updater(experiment.optimizers).run(experiment.step, experiment.updates, batch, random)
 
     assert not frozen.requires_grad
     assert frozen.grad is None

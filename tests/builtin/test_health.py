@@ -1,9 +1,9 @@
 """Real training that goes wrong in every way that the callback watches for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from attrs import evolve
 from torch import Tensor
 
 import ganfw
-from ganfw import Batch, Experiment, Recipe, Registry, TrainingError
+from ganfw import Batch, Experiment, Recipe, Registry, RowRandom, TrainingError, Update
 
 Change = Callable[[Experiment], None]
 LOG_EVERY = 4
@@ -21,14 +21,29 @@ class Meddling:
     """A step after which something is changed, once."""
 
     def __init__(self, experiment: Experiment, at: int, change: Change) -> None:
-        self.step, self.experiment, self.left, self.change = experiment.step, experiment, at, change
+        self.step, self.experiment, self.at, self.change = experiment.step, experiment, at, change
 
-    def __call__(self, batch: Batch, random: torch.Generator) -> Any:
-        statistics = dict(self.step(batch, random))
-        self.left -= 1
-        if self.left == 0:
+    def updates(self) -> Sequence[Update]:
+        return self.step.updates()
+
+    def drive(self, batch: Batch, random: torch.Generator, apply: Callable[..., None]) -> None:
+        for update in self.updates():
+            apply(update, batch, random)
+        if batch.step + 1 == self.at:
             self.change(self.experiment)
-        return statistics
+
+
+class Losses:
+    """A step that changes nothing, and whose losses are functions of the step."""
+
+    def __init__(self, experiment: Experiment, **losses: Callable[[int], float]) -> None:
+        self.networks, self.losses = experiment.networks, losses
+
+    def updates(self) -> Sequence[Update]:
+        return [Update(name, partial(self._loss, name)) for name in self.losses]
+
+    def _loss(self, name: str, batch: Batch, random: RowRandom) -> Tensor:
+        return 0 * next(self.networks[name].parameters()).sum() + self.losses[name](batch.step)
 
 
 @pytest.fixture
@@ -45,15 +60,15 @@ def meddled(registry: Registry, tiny: Recipe, tmp_path: Path) -> Callable[..., P
 
 
 def spoil_weight(experiment: Experiment) -> None:
-    next(experiment.generator.parameters()).data[0, 0] = float("nan")
+    next(experiment.networks["generator"].parameters()).data[0, 0] = float("nan")
 
 
 def spoil_buffer(experiment: Experiment) -> None:
-    next(experiment.generator.buffers())[0] = float("inf")
+    next(experiment.networks["generator"].buffers())[0] = float("inf")
 
 
 def spoil_gradient(experiment: Experiment) -> None:
-    gradient = list(experiment.discriminator.parameters())[-1].grad
+    gradient = list(experiment.networks["discriminator"].parameters())[-1].grad
     assert gradient is not None
     gradient.fill_(float("-inf"))
 
@@ -79,10 +94,8 @@ def test_a_value_that_is_not_finite_stops_the_run_before_anything_is_saved(
 
 
 def test_a_loss_that_is_not_finite_is_named(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
-    def explode(batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
-        return {"loss/discriminator": torch.tensor(1.0), "loss/generator": torch.tensor(float("nan"))}
-
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    explode = Losses(experiment, discriminator=lambda step: 1.0, generator=lambda step: float("nan") if step else 1.0)
     with pytest.raises(TrainingError) as caught:
         ganfw.train(evolve(experiment, step=explode), directory=ganfw.create_run_directory(tmp_path, experiment))
 
@@ -94,12 +107,12 @@ def warnings(directory: Path) -> list[list[str]]:
 
 
 def collapse(experiment: Experiment) -> None:
-    for weight in experiment.generator.parameters():
+    for weight in experiment.networks["generator"].parameters():
         torch.nn.init.zeros_(weight)
 
 
 def revive(experiment: Experiment) -> None:
-    for weight in experiment.generator.parameters():
+    for weight in experiment.networks["generator"].parameters():
         torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
 
 
@@ -122,11 +135,9 @@ def test_collapse_is_warned_of_once_and_in_every_line_until_it_is_over(
 def test_a_dead_discriminator_is_warned_of(
     registry: Registry, tiny: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def perfect(batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
-        return {"loss/discriminator": torch.tensor(1e-4), "loss/generator": torch.tensor(9.0)}
-
     experiment = ganfw.assemble(ganfw.resolve(tiny.with_overrides(["run.max_steps=4"]), registry))
     directory = ganfw.create_run_directory(tmp_path, experiment)
+    perfect = Losses(experiment, discriminator=lambda step: 1e-4, generator=lambda step: 9.0)
     ganfw.train(evolve(experiment, step=perfect), directory=directory)
 
     assert "dead_discriminator" in warnings(directory)[0]
@@ -141,7 +152,7 @@ def test_looking_changes_nothing(registry: Registry, tiny: Recipe) -> None:
         recipe = tiny.with_overrides([*off, f"callbacks.health.enabled={enabled}"])
         experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
         ganfw.train(experiment)
-        return list(experiment.generator.state_dict().values())
+        return list(experiment.networks["generator"].state_dict().values())
 
     for left, right in zip(weights("true"), weights("false"), strict=True):
         assert torch.equal(left, right)

@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 import ganfw
-from ganfw import Batch, Callback, Experiment, Recipe, Registry, Training
+from ganfw import Batch, Callback, Experiment, Recipe, Registry, Training, Update
 from ganfw.builtin.profile import PARTS, Profile
 
 MILLISECONDS = 20
@@ -111,14 +110,18 @@ def test_work_of_a_step_is_told_by_its_kind(
 ) -> None:
     x = torch.rand(512, 512)
 
-    def step(batch: Batch, random: torch.Generator) -> Mapping[str, Tensor]:
-        end = time.perf_counter() + MILLISECONDS / 1e3
-        while time.perf_counter() < end:
-            work(x)
-        return {}
+    class Busy:
+        def updates(self) -> list[Update]:
+            return []
+
+        def drive(self, batch: Batch, random: torch.Generator, apply: Any) -> None:
+            end = time.perf_counter() + MILLISECONDS / 1e3
+            while time.perf_counter() < end:
+                work(x)
 
     callbacks = {"profile": Profile(start_step=1, steps=3)}
-    ganfw.train(experiment(tiny, registry, step=step, callbacks=callbacks), steps=5, directory=tmp_path)
+    changed = experiment(tiny, registry, step=Busy(), optimizers={}, callbacks=callbacks)
+    ganfw.train(changed, steps=5, directory=tmp_path)
 
     assert largest(tmp_path) == part
 

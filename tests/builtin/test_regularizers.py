@@ -16,6 +16,7 @@ from ganfw import Recipe, Registry, RowRandom, UpdateContext
 from ganfw.engine.precision import computing_in
 from ganfw.testing import check_exact_resume
 
+CPU = torch.device("cpu")
 PENALTIES = ("r1", "r2", "gradient_penalty", "dragan")
 
 
@@ -25,19 +26,18 @@ def context(
     fake: Tensor,
     *,
     judge: Callable[[Tensor], Tensor] | None = None,
-    draws: RowRandom | None = None,
+    random: RowRandom | None = None,
 ) -> UpdateContext:
     judge = judge or discriminator
     return UpdateContext(
         real=real,
         fake=fake,
-        real_logits=judge(real),
-        fake_logits=judge(fake),
-        labels=None,
+        real_outputs={"logits": judge(real)},
+        fake_outputs={"logits": judge(fake)},
         discriminate=judge,
-        generator=nn.Identity(),
-        discriminator=discriminator,
-        random=draws or RowRandom(torch.Generator().manual_seed(0), len(real)),
+        generate=nn.Identity(),
+        networks={"discriminator": discriminator},
+        random=random or RowRandom(torch.Generator().manual_seed(0), len(real)),
     )
 
 
@@ -197,9 +197,7 @@ def test_in_bfloat16_a_penalty_is_near_that_in_float32(registry: Registry, name:
     values, gradients = {}, {}
     for precision in ("fp32", "bf16"):
         discriminator.zero_grad()
-        with computing_in(precision, discriminator):
-            discriminator(real).sum().backward()  # the first pass finds the weights that are rounded
-            discriminator.zero_grad()
+        with computing_in(precision, CPU, discriminator):
             value = registry.load("regularizer", name)().discriminator(context(discriminator, real, fake))
             value.backward()
         assert value.dtype == torch.float32
@@ -235,7 +233,7 @@ def test_clipped_weights_are_those_of_the_next_pass_in_bfloat16(registry: Regist
     nn.init.ones_(discriminator.weight)
     clipping = registry.load("regularizer", "weight_clipping")(limit=0.25)
     objective = ganfw.Objective(nn.Identity(), discriminator, registry.load("loss", "bce")(), {"clipping": clipping})
-    with computing_in("bf16", discriminator):
+    with computing_in("bf16", CPU, discriminator):
         before = [discriminator(torch.ones(1, 1)).item() for _ in range(2)]
         objective.constrain()
         after = discriminator(torch.ones(1, 1)).item()
@@ -255,7 +253,7 @@ def test_every_update_is_followed_by_clipping(registry: Registry, tiny: Recipe) 
     experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
     training = ganfw.train(experiment)
 
-    largest = max(weight.abs().max().item() for weight in experiment.discriminator.parameters())
+    largest = max(weight.abs().max().item() for weight in experiment.networks["discriminator"].parameters())
     assert largest == pytest.approx(0.01)
     assert list(training.means) == ["loss/discriminator", "loss/generator"]
 

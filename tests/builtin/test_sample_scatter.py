@@ -74,7 +74,7 @@ def test_pictures_are_saved_every_so_many_steps_and_at_the_end(
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert names == ["real.png", "step-000004.png", "step-000008.png", "step-000010.png"]
     real = experiment.batches.first(2000).samples
-    fake = ganfw.sample(experiment.generator, experiment.noise, 2000)
+    fake = ganfw.sample(experiment.networks["generator"], experiment.noise, 2000)
     assert (tmp_path / "samples" / "step-000010.png").read_bytes() == scatter_png(real, fake)
 
 

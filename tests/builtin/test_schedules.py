@@ -74,7 +74,7 @@ def test_optimizers_train_with_the_rates_of_their_schedules(registry: Registry, 
 
 def test_a_rate_of_zero_leaves_the_weights_of_that_network_alone(registry: Registry, tiny: Recipe) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
-    networks = (experiment.generator, experiment.discriminator)
+    networks = (experiment.networks["generator"], experiment.networks["discriminator"])
     before = [[weight.clone() for weight in network.parameters()] for network in networks]
 
     ganfw.train(evolve(experiment, callbacks={}, schedules={"generator": lambda step, total_steps: 0.0}), steps=2)
