@@ -74,6 +74,12 @@ def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def buffers_of(*networks: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:
+    """Return each buffer with its module and its name there, for a pass may put another tensor in its place."""
+    modules = {id(module): module for network in networks for module in network.modules()}.values()
+    return [(module, name, buffer) for module in modules for name, buffer in module.named_buffers(recurse=False)]
+
+
 @torch.no_grad()
 def treats_rows_alone(network: nn.Module, samples: Tensor, /, **named: Tensor | None) -> bool:
     """Return whether one pass over two batches gives what a pass over each would.
@@ -90,14 +96,16 @@ def treats_rows_alone(network: nn.Module, samples: Tensor, /, **named: Tensor | 
     rows = samples[:_ROWS]
     others = {name: torch.cat([value[:_ROWS]] * 2) for name, value in named.items() if value is not None}
     results: list[list[Tensor]] = []
-    before = [(buffer, buffer.clone(), buffer._version) for buffer in network.buffers()]
+    buffers = buffers_of(network)
+    before = [(buffer.clone(), buffer._version) for _, _, buffer in buffers]
     for neighbours in (torch.zeros_like(rows), torch.ones_like(rows)):
         with own_randomness(0, samples.device):
             returned = call_network(network, torch.cat([rows, neighbours]), **others)
             results.append([output[: len(rows)] for output in outputs_of(returned).values()])
     left_a_trace = False
-    for buffer, value, version in before:
+    for (module, name, buffer), (value, version) in zip(buffers, before, strict=True):
         # Batch normalisation does not count as a version, and a power iteration may come out where it started.
-        left_a_trace |= buffer._version != version or not torch.equal(buffer, value)
-        buffer.copy_(value)
+        is_same = getattr(module, name) is buffer and buffer._version == version
+        left_a_trace |= not is_same or not torch.equal(buffer, value)
+        setattr(module, name, buffer.copy_(value))
     return not left_a_trace and all(map(torch.equal, *results))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganfw.data import Batch
-from ganfw.engine.networks import call_network, evaluation_mode, inputs_of, outputs_of
+from ganfw.engine.networks import buffers_of, call_network, evaluation_mode, inputs_of, outputs_of
 from ganfw.engine.random_streams import own_randomness, seeded_generator
 from ganfw.engine.updates import Update, weights_of
 from ganfw.errors import GanfwError, PartError, PartFailure
@@ -33,7 +33,7 @@ _MISFITS = (RuntimeError, TypeError, ValueError, IndexError)
 def unchanged(parts: Mapping[str, Any], device: torch.device) -> Iterator[None]:
     """Run a block and leave parts as they were: buffers, what they remember, and the global random generators."""
     networks = [part for part in parts.values() if isinstance(part, nn.Module)]
-    buffers = [(buffer, buffer.clone()) for network in networks for buffer in network.buffers()]
+    buffers = [(*each, each[2].clone()) for each in buffers_of(*networks)]
     remembering = [
         (part, copy.deepcopy(part.state_dict()))
         for part in parts.values()
@@ -44,8 +44,8 @@ def unchanged(parts: Mapping[str, Any], device: torch.device) -> Iterator[None]:
             yield
     finally:
         with torch.no_grad():
-            for buffer, value in buffers:
-                buffer.copy_(value)
+            for module, name, buffer, value in buffers:
+                setattr(module, name, buffer.copy_(value))
         for part, state in remembering:
             part.load_state_dict(state)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganfw import treats_rows_alone
+from ganfw.engine.networks import treats_rows_alone
 
 
 class Centred(nn.Module):
@@ -58,3 +58,21 @@ def test_finding_out_changes_nothing(name: str) -> None:
 
     assert torch.equal(torch.get_rng_state(), random_state)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_a_buffer_that_a_pass_replaces_is_a_trace_and_is_put_back() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("passes", torch.zeros(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.passes = self.passes + 1
+            return x
+
+    network = Counting()
+    buffer = network.passes
+
+    assert not treats_rows_alone(network, torch.rand(5, 2))
+    assert network.passes is buffer
+    assert float(buffer) == 0
