@@ -50,7 +50,11 @@ class TensorData:
             )
         if self.labels is not None and self.labels.shape[:1] != self.samples.shape[:1]:
             raise DataError(f"labels must be ({len(self.samples)},), not {tuple(self.labels.shape)}")
+        if self.labels is not None and self.labels.dtype not in (torch.int64, torch.float32):
+            raise DataError(f"labels must be torch.int64 classes or torch.float32, not {self.labels.dtype}")
         for name, entry in self.more.items():
+            if entry.dtype not in (torch.uint8, torch.int64, torch.float32):
+                raise DataError(f"entry '{name}' must be torch.uint8, torch.int64 or torch.float32, not {entry.dtype}")
             if name in ("samples", "labels", "z"):
                 raise DataError(f"a further entry cannot be called '{name}'")
             if entry.shape[:1] != self.samples.shape[:1]:

@@ -1,112 +1,8 @@
-import random
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from ganfw import Batch, DataError, TensorData
-from ganfw.training.batches import Batches
-
-CPU = torch.device("cpu")
-SIZE = 23
-
-
-def numbered(size: int = SIZE) -> TensorData:
-    """Return data whose samples and labels tell their index."""
-    return TensorData(torch.arange(size, dtype=torch.float32).reshape(size, 1), torch.arange(size), num_classes=size)
-
-
-class Noisy(Dataset[Any]):
-    """A torch data set with a random transform, as augmentations are."""
-
-    classes = ["even", "odd"]  # noqa: RUF012 - as torchvision's data sets have it
-
-    def __len__(self) -> int:
-        return SIZE
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return torch.full((1, 2, 2), index / SIZE) + torch.rand(1, 2, 2) / 100 + random.random() / 100, index % 2
-
-
-def collect(batches: Batches, epoch: int, first_batch: int = 0) -> list[Batch]:
-    return list(batches.epoch(epoch, first_batch))
-
-
-def test_every_sample_is_served_once_an_epoch_with_its_label_and_the_short_batch_kept() -> None:
-    served = collect(Batches(numbered(), 5, 0, CPU), 0)
-
-    assert [len(batch.samples) for batch in served] == [5, 5, 5, 5, 3]
-    assert sorted(torch.cat([batch.labels for batch in served]).tolist()) == list(range(SIZE))
-    assert all(torch.equal(batch.samples[:, 0].long(), batch.labels) for batch in served)
-
-
-def test_order_differs_between_epochs_and_seeds_and_repeats_with_the_same() -> None:
-    def order(seed: int, epoch: int) -> list[int]:
-        return torch.cat([batch.labels for batch in collect(Batches(numbered(), 5, seed, CPU), epoch)]).tolist()
-
-    assert order(0, 0) == order(0, 0)
-    assert len({tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}) == 9
-
-
-@pytest.mark.parametrize("data", [numbered(), Noisy()], ids=["in memory", "torch data set"])
-def test_an_epoch_can_be_entered_anywhere(data: Any) -> None:
-    batches = Batches(data, 5, 0, CPU, workers=0)
-
-    whole, rest = collect(batches, 2), collect(batches, 2, first_batch=3)
-
-    assert len(rest) == 2
-    for expected, actual in zip(whole[3:], rest, strict=True):
-        assert torch.equal(actual.samples, expected.samples)
-        assert torch.equal(actual.labels, expected.labels)
-
-
-def test_uint8_images_become_floats_in_0_to_1() -> None:
-    images = torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
-
-    (batch,) = collect(Batches(TensorData(images), 256, 0, CPU), 0)
-
-    assert batch.labels is None
-    assert torch.equal(batch.samples.flatten().sort().values, torch.arange(256) / 255)
-    assert images.dtype == torch.uint8
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_random_transforms_do_not_depend_on_the_number_of_workers(workers: int) -> None:
-    expected = collect(Batches(Noisy(), 5, 0, CPU, workers=0), 1)
-
-    for left, right in zip(expected, collect(Batches(Noisy(), 5, 0, CPU, workers=workers), 1), strict=True):
-        assert torch.equal(left.samples, right.samples)
-
-
-def test_random_transforms_differ_between_epochs() -> None:
-    batches = Batches(Noisy(), SIZE, 0, CPU, workers=0)
-    first, second = (collect(batches, epoch)[0].samples.sum() for epoch in (0, 1))
-
-    assert first != second
-
-
-def test_shape_and_classes_are_found_in_a_torch_data_set() -> None:
-    batches = Batches(Noisy(), 5, 0, CPU)
-
-    assert (batches.sample_shape, batches.num_classes, batches.size, batches.per_epoch) == ((1, 2, 2), 2, SIZE, 5)
-
-
-def test_first_gives_samples_in_the_order_of_the_data() -> None:
-    assert Batches(numbered(), 5, 0, CPU).first(3).samples.flatten().tolist() == [0, 1, 2]
-    assert len(Batches(numbered(), 5, 0, CPU).first(99).samples) == SIZE
-    assert Batches(Noisy(), 5, 0, CPU).first(3).labels.tolist() == [0, 1, 0]
-
-
-def test_a_torch_data_set_may_give_samples_without_labels() -> None:
-    class Plain(Noisy):
-        def __getitem__(self, index: int) -> Any:
-            return super().__getitem__(index)[0]
-
-    (batch,) = collect(Batches(Plain(), SIZE, 0, CPU, workers=0), 0)
-
-    assert (batch.samples.shape, batch.labels) == ((SIZE, 1, 2, 2), None)
+from ganfw import DataError, TensorData
 
 
 def test_hash_sees_samples_labels_dtype_and_shape() -> None:
@@ -141,6 +37,11 @@ def test_hash_sees_samples_labels_dtype_and_shape() -> None:
         ),
         (torch.zeros(3), None, "samples must be (size, …) uint8 or float32 with size >= 1, not (3,) torch.float32"),
         (torch.zeros(3, 2), torch.zeros(2), "labels must be (3,), not (2,)"),
+        (
+            torch.zeros(3, 2),
+            torch.zeros(3, dtype=torch.uint8),
+            "labels must be torch.int64 classes or torch.float32, not torch.uint8",
+        ),
     ],
 )
 def test_data_of_a_wrong_form_is_refused(samples: Tensor, labels: Tensor | None, message: str) -> None:
@@ -149,11 +50,29 @@ def test_data_of_a_wrong_form_is_refused(samples: Tensor, labels: Tensor | None,
     assert str(caught.value) == message
 
 
-def test_a_torch_data_set_without_length_is_refused() -> None:
-    class Endless(Dataset[Any]):
-        def __getitem__(self, index: int) -> Tensor:
-            return torch.zeros(1)
+def test_hash_sees_further_entries_and_their_names() -> None:
+    samples, entry = torch.zeros(4, 2), torch.arange(4)
+    variants = [TensorData(samples, more=more) for more in ({}, {"a": entry}, {"b": entry}, {"a": entry + 1})]
 
+    assert len({data.sha256() for data in variants}) == len(variants)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"labels": torch.zeros(3)}, "a further entry cannot be called 'labels'"),
+        ({"mask": torch.zeros(2)}, "entry 'mask' must have 3 rows, not (2,)"),
+        (
+            {"mask": torch.zeros(3, dtype=torch.float64)},
+            "entry 'mask' must be torch.uint8, torch.int64 or torch.float32, not torch.float64",
+        ),
+    ],
+)
+def test_a_further_entry_of_a_wrong_form_is_refused(more: dict[str, Tensor], message: str) -> None:
     with pytest.raises(DataError) as caught:
-        Batches(Endless(), 5, 0, CPU)
-    assert str(caught.value) == "a torch data set must have a length of at least 1"
+        TensorData(torch.zeros(3, 2), more=more)
+    assert str(caught.value) == message
+
+
+def test_what_is_shown_of_data_is_its_size_and_shape() -> None:
+    assert repr(TensorData(torch.zeros(1500, 1, 2, 3))) == "TensorData(1,500 samples of 1 x 2 x 3)"

@@ -144,6 +144,11 @@ class Batches:
             raise DataError(f"an item of the data has the shape {tuple(samples.shape[1:])}, not {self.sample_shape}")
         if samples.dtype not in (torch.uint8, torch.float32):
             raise DataError(f"an item of the data is {samples.dtype}; make it torch.float32, or uint8 for an image")
+        for name, entry in entries.items():
+            taken = (torch.int64, torch.float32) if name == "labels" else (torch.uint8, torch.int64, torch.float32)
+            if not isinstance(entry, Tensor) or entry.dtype not in taken:
+                found = entry.dtype if isinstance(entry, Tensor) else type(entry).__name__
+                raise DataError(f"'{name}' of an item of the data is {found}; make it {' or '.join(map(str, taken))}")
         return {name: _as_float(entry.to(self.device, non_blocking=True)) for name, entry in entries.items()}
 
 
