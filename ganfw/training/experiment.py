@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from attrs import Factory, define, field
+from attrs import define, field
 from torch import nn
 
 from ganfw.data import Data
@@ -51,8 +51,8 @@ class Experiment:
         settings: the `[run]` table.
         resolved: the recipe this was built from, or None if it was composed by hand.
         processes: the processes that train it together.
-        batches: the data as it is served, on the device.
         initial_weights: of networks that started from saved weights, where these came from, and their hash.
+        batches: the data as it is served, on the device.
         updates: the updates of the step.
 
     Raises:
@@ -77,11 +77,14 @@ class Experiment:
     settings: RunSettings = field(factory=RunSettings)
     resolved: ResolvedRecipe | None = field(default=None, repr=False)
     processes: ProcessGroup = field(factory=ProcessGroup, repr=False)
-    batches: Batches = field(default=Factory(lambda experiment: _served(experiment), takes_self=True), repr=False)
     initial_weights: Mapping[str, Mapping[str, str]] = field(factory=dict, repr=False)
+    batches: Batches = field(init=False, repr=False)
     updates: tuple[Update, ...] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        settings = self.settings
+        device = choose_device(settings.device)
+        self.batches = Batches(self.data, settings.batch_size, settings.seed, device, settings.workers, self.processes)
         self.data = self.batches.data  # the copy on the device is the only one kept
         self.processes.require_shareable(self.device)
         require_precision(self.settings.precision, self.device)
@@ -159,12 +162,6 @@ class Experiment:
                     )
 
 
-def _served(experiment: Experiment) -> Batches:
-    settings = experiment.settings
-    device = choose_device(settings.device)
-    return Batches(experiment.data, settings.batch_size, settings.seed, device, settings.workers, experiment.processes)
-
-
 def build_experiment(builder: Builder) -> Experiment:
     """Build every part of a recipe, and put them together.
 
@@ -177,7 +174,6 @@ def build_experiment(builder: Builder) -> Experiment:
     clip_norms = {name: resolved.own_keys(f"optimizer.{name}")["clip_norm"] for name in resolved.names_in("optimizer")}
     return Experiment(
         data=builder.batches.data,
-        batches=builder.batches,
         noise=builder.optional("noise"),
         networks=builder.networks(),
         loss=builder.optional("loss"),
