@@ -1,12 +1,16 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from attrs import evolve
+from torch import Tensor
 
 import ganfw
-from ganfw import Callback, Recipe, Registry, RunError, Training
+from ganfw import Callback, Recipe, Registry, RunError, Step, Training, Update
+from ganfw.engine.updates import Updater
 
 
 class Recorder(Callback):
@@ -35,18 +39,23 @@ class Recorder(Callback):
 
 
 def with_callbacks(registry: Registry, recipe: Recipe, **callbacks: Callback) -> ganfw.Experiment:
-    built = ganfw.assemble(ganfw.resolve(recipe, registry))
-    return ganfw.Experiment(
-        data=built.data,
-        noise=built.noise,
-        generator=built.generator,
-        discriminator=built.discriminator,
-        loss=built.loss,
-        optimizers=built.optimizers,
-        step=built.step,
-        callbacks=callbacks,
-        settings=built.settings,
-    )
+    return evolve(ganfw.assemble(ganfw.resolve(recipe, registry)), callbacks=callbacks, resolved=None)
+
+
+class Spying:
+    """A step that notes its batches, and the losses of each."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.batches: list[ganfw.Batch] = []
+
+    def updates(self) -> Sequence[Update]:
+        return self.step.updates()
+
+    def drive(self, batch: ganfw.Batch, random: torch.Generator, apply: Any) -> None:
+        self.batches.append(batch)
+        for update in self.updates():
+            apply(update, batch, random)
 
 
 def test_events_come_in_order(registry: Registry, tiny: Recipe) -> None:
@@ -115,16 +124,10 @@ def test_epoch_and_images_follow_from_the_step(
 
 def test_training_goes_through_every_image_once_an_epoch(registry: Registry, tiny: Recipe) -> None:
     experiment = with_callbacks(registry, Recipe(extends=tiny, run={"batch_size": 2048, "epochs": 2, "max_steps": 99}))
-    seen = []
-    step = experiment.step
+    spy = Spying(experiment.step)
+    ganfw.train(evolve(experiment, step=spy))
 
-    def spy(batch: ganfw.Batch, random: torch.Generator) -> Any:
-        seen.append(batch.labels)
-        return step(batch, random)
-
-    object.__setattr__(experiment, "step", spy)
-    ganfw.train(experiment)
-
+    seen = [batch.labels for batch in spy.batches]
     assert [len(labels) for labels in seen] == [*[2048] * 4, 1808, *[2048] * 4, 1808]
     counts = torch.cat(seen).bincount()
     assert counts.tolist() == (2 * experiment.data.labels.bincount()).tolist()
@@ -137,16 +140,16 @@ def test_global_randomness_outside_is_left_alone(registry: Registry, tiny: Recip
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_means_are_those_of_the_last_window(registry: Registry, tiny: Recipe) -> None:
+def test_means_are_those_of_the_last_window(registry: Registry, tiny: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = with_callbacks(registry, tiny)
     losses = []
-    step = experiment.step
+    run = Updater.run
 
-    def spy(batch: ganfw.Batch, random: torch.Generator) -> Any:
-        losses.append(step(batch, random))
+    def spy(*arguments: Any) -> dict[str, Tensor]:
+        losses.append(run(*arguments))
         return losses[-1]
 
-    object.__setattr__(experiment, "step", spy)
+    monkeypatch.setattr(Updater, "run", spy)
     training = ganfw.train(experiment, steps=8)
 
     for name in ("loss/discriminator", "loss/generator"):
@@ -157,8 +160,17 @@ def test_means_are_those_of_the_last_window(registry: Registry, tiny: Recipe) ->
 def test_a_mean_that_is_not_finite_is_null(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
     built = ganfw.assemble(ganfw.resolve(tiny, registry))
     experiment = with_callbacks(registry, tiny, metrics=built.callbacks["metrics"])
-    object.__setattr__(experiment, "step", lambda batch, random: {"a": torch.tensor(float("nan"))})
+    weight = next(experiment.networks["generator"].parameters())
 
+    class Diverging:
+        def updates(self) -> list[Update]:
+            return [Update("generator", lambda batch, random: (weight.sum() * 0, self.told(batch)))]
+
+        def told(self, batch: ganfw.Batch) -> dict[str, Tensor]:
+            return {"a": torch.tensor(float("nan") if batch.step else 1.0)}
+
+    optimizers = {"generator": experiment.optimizers["generator"]}
+    experiment = evolve(experiment, step=Diverging(), optimizers=optimizers)
     ganfw.train(experiment, steps=4, directory=tmp_path)
 
     assert json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)["a"] is None
