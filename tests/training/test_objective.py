@@ -41,7 +41,7 @@ class Shift:
     def __init__(self) -> None:
         self.told: list[Tensor] = []
 
-    def __call__(self, samples: Tensor, draws: Any) -> Tensor:
+    def __call__(self, samples: Tensor, random: Any) -> Tensor:
         return samples + 1
 
     def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
@@ -62,8 +62,12 @@ def networks() -> tuple[nn.Module, nn.Module]:
     return nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 4), nn.LeakyReLU(0.2), nn.Linear(4, 1))
 
 
-def random() -> torch.Generator:
-    return seeded_generator("cpu", 0, "test")
+def of(objective: Objective, network: str, batch: Batch, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the loss of a network as its update computes it, and the statistics."""
+    random = batch.row_random(seeded_generator("cpu", 0, "test"))
+    of_network = objective.of_discriminator if network == "discriminator" else objective.of_generator
+    loss, seen = of_network(batch, random, *objective.due(network, batch), fake=fake)
+    return loss, objective.observe(seen) if network == "discriminator" else seen
 
 
 def test_a_loss_is_relativistic_when_its_generator_asks_for_real_logits(registry: Registry) -> None:
@@ -78,28 +82,38 @@ def test_terms_are_added_and_told(registry: Registry) -> None:
     bare = Objective(generator, discriminator, Plain())
     batch, fake = Batch(torch.rand(5, 2)), torch.rand(5, 2)
 
-    assert bare.statistics == {}
-    for of, term in (("of_discriminator", 2.0), ("of_generator", 0.5)):
-        with_term, without = (getattr(each, of)(batch, fake, random()) for each in (objective, bare))
-        torch.testing.assert_close(with_term, without + term)
-    assert {name: (float(value), value.requires_grad) for name, value in objective.statistics.items()} == {
-        "noted/discriminator": (2.0, False),
-        "noted/generator": (0.5, False),
-    }
+    for network, term in (("discriminator", 2.0), ("generator", 0.5)):
+        (loss, told), (without, nothing) = (of(each, network, batch, fake) for each in (objective, bare))
+        torch.testing.assert_close(loss, without + term)
+        assert nothing == {}
+        assert {name: (float(value), value.requires_grad) for name, value in told.items()} == {
+            f"noted/{network}": (term, False)
+        }
 
 
-def test_a_lazy_term_is_left_out_and_then_multiplied() -> None:
+def test_a_lazy_term_is_left_out_and_then_multiplied_and_told_as_it_is() -> None:
     objective = Objective(*networks(), Plain(), {"noted": Noted(every_steps=3)})
     bare = Objective(*networks(), Plain())
     samples, fake = torch.rand(5, 2), torch.rand(5, 2)
     terms, told = [], []
     for step in range(7):
         batch = Batch(samples, step=step)
-        loss = objective.of_discriminator(batch, fake, random()) - bare.of_discriminator(batch, fake, random())
-        terms.append(round(loss.item(), 5))
-        told.append(float(objective.statistics["noted/discriminator"]))
+        loss, statistics = of(objective, "discriminator", batch, fake)
+        terms.append(round((loss - of(bare, "discriminator", batch, fake)[0]).item(), 5))
+        told.append([float(value) for value in statistics.values()])
 
-    assert terms == told == [6, 0, 0, 6, 0, 0, 6]
+    assert terms == [6, 0, 0, 6, 0, 0, 6]
+    assert told == [[2], [], [], [2], [], [], [2]]
+
+
+def test_the_step_goes_to_penalties_in_a_tensor() -> None:
+    noted = Noted()
+    objective = Objective(*networks(), Plain(), {"noted": noted})
+    of(objective, "discriminator", Batch(torch.rand(5, 2), step=7, total_steps=9), torch.rand(5, 2))
+
+    context = noted.seen[0][1]
+    assert (context.step.shape, context.step.dtype, int(context.step)) == ((), torch.int64, 7)
+    assert context.total_steps == 9
 
 
 def test_regularizers_see_what_the_discriminator_saw(registry: Registry) -> None:
@@ -110,8 +124,8 @@ def test_regularizers_see_what_the_discriminator_saw(registry: Registry) -> None
     batch = Batch(torch.rand(5, 2), torch.arange(5))
     fake = generator(torch.rand(5, 3))
 
-    objective.of_discriminator(batch, fake.detach(), random())
-    objective.of_generator(batch, fake, random())
+    _, statistics = of(objective, "discriminator", batch, fake)
+    of(objective, "generator", batch, fake)
 
     assert [network for network, _ in noted.seen] == ["discriminator", "generator"]
     for _, context in noted.seen:
@@ -121,11 +135,11 @@ def test_regularizers_see_what_the_discriminator_saw(registry: Registry) -> None
         torch.testing.assert_close(context.fake_logits, discriminator(fake + 1))
         torch.testing.assert_close(context.discriminate(context.fake), context.fake_logits)
         assert context.labels is batch.labels
-        assert (context.generator, context.discriminator) == (generator, discriminator)
+        assert context.networks == {"generator": generator, "discriminator": discriminator}
         assert context.random.normal(2).shape == (5, 2)
     assert [tuple(logits.shape) for logits in shift.told] == [(5, 1)]  # in the discriminator's update alone
     assert not shift.told[0].requires_grad
-    assert objective.statistics["shift/size"] == 5
+    assert statistics["shift/size"] == 5
     torch.testing.assert_close(shift.told[0], discriminator(batch.samples + 1).detach())
 
 
@@ -141,7 +155,7 @@ def test_weights_are_constrained_without_gradients() -> None:
 def test_without_a_relativistic_loss_real_logits_are_computed_for_the_discriminator_alone() -> None:
     noted = Noted()
     objective = Objective(*networks(), Plain(), {"noted": noted})
-    objective.of_generator(Batch(torch.rand(5, 2)), torch.rand(5, 2), random())
+    of(objective, "generator", Batch(torch.rand(5, 2)), torch.rand(5, 2))
 
     assert noted.seen[0][1].real_logits is None
 
@@ -151,7 +165,7 @@ def test_the_relativistic_generator_gets_real_logits_without_gradient(registry: 
     objective = Objective(generator, discriminator, registry.load("loss", "relativistic")())
     batch, z = Batch(torch.rand(5, 2)), torch.rand(5, 3)
 
-    loss = objective.of_generator(batch, generator(z), random())
+    loss, _ = of(objective, "generator", batch, generator(z))
     loss.backward()
     through_fakes = [weight.grad.clone() for weight in discriminator.parameters()]
 
@@ -166,16 +180,18 @@ def test_the_relativistic_generator_gets_real_logits_without_gradient(registry: 
 
 
 @pytest.mark.parametrize("loss", ["bce", "relativistic"])
-def test_one_pass_over_both_gives_what_two_passes_give(registry: Registry, loss: str) -> None:
+def test_one_pass_over_both_gives_what_two_passes_give(
+    registry: Registry, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator, discriminator = networks()
     batch, fake = Batch(torch.rand(6, 2)), torch.rand(6, 2)
     parts = ({"r1": registry.load("regularizer", "r1")()}, {"shift": Shift()})
     results = []
     for one_pass in (True, False):
         discriminator.zero_grad()
+        monkeypatch.setattr("ganfw.training.objective.treats_rows_alone", lambda *args, found=one_pass, **named: found)
         objective = Objective(generator, discriminator, registry.load("loss", loss)(), *parts)
-        objective.load_state_dict({"one_pass": one_pass})
-        value = objective.of_discriminator(batch, fake, random())
+        value, _ = of(objective, "discriminator", batch, fake)
         value.backward()
         results.append([value.detach(), *[weight.grad.clone() for weight in discriminator.parameters()]])
 
@@ -183,14 +199,49 @@ def test_one_pass_over_both_gives_what_two_passes_give(registry: Registry, loss:
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
 
 
-def test_what_was_found_out_about_the_discriminator_is_state() -> None:
-    generator, discriminator = networks()
-    mixing = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
-    for network, expected in ((discriminator, True), (mixing, False)):
-        objective = Objective(generator, network, Plain())
-        assert objective.state_dict() == {"one_pass": None}
-        objective.of_discriminator(Batch(torch.rand(5, 2)), torch.rand(5, 2), random())
-        assert objective.state_dict() == {"one_pass": expected}
+def test_what_is_found_out_about_the_discriminator_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr("ganfw.training.objective.treats_rows_alone", lambda *args, **named: bool(tried.append(args)))
+    objective = Objective(*networks(), Plain())
+    for _ in range(3):
+        of(objective, "discriminator", Batch(torch.rand(5, 2)), torch.rand(5, 2))
+
+    assert len(tried) == 1
+    assert not hasattr(objective, "state_dict")
+
+
+class Joint(nn.Module):
+    """A discriminator of a sample, its noise and its class, with a logit of each class too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_sample, self.of_z, self.classes = nn.Linear(2, 1), nn.Linear(3, 1), nn.Linear(2, 4)
+
+    def forward(self, samples: Tensor, z: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        logits = self.of_sample(samples) + self.of_z(z) + labels[:, None]
+        return {"logits": logits, "classes": self.classes(samples)}
+
+
+def test_networks_are_given_what_they_name_and_outputs_stand_by_name() -> None:
+    torch.manual_seed(0)
+    noted, discriminator, generator = Noted(), Joint(), nn.Linear(3, 2)
+    encoder = nn.Linear(2, 3)
+    everyone = {"generator": generator, "discriminator": discriminator, "encoder": encoder}
+    objective = Objective(generator, discriminator, Plain(), {"noted": noted}, None, everyone)
+    batch, z = Batch(torch.rand(5, 2), torch.arange(5)), torch.rand(5, 3)
+    random = batch.row_random(seeded_generator("cpu", 0))
+
+    for network in ("discriminator", "generator"):
+        getattr(objective, f"of_{network}")(batch, random, *objective.due(network, batch), z)
+
+    for network, context in noted.seen:
+        assert context.networks is everyone
+        assert context.z is z
+        torch.testing.assert_close(context.generate(z), generator(z))
+        torch.testing.assert_close(context.fake_outputs, discriminator(generator(z), z, batch.labels))
+        torch.testing.assert_close(context.discriminate(context.fake), context.fake_logits)
+        expected = discriminator(batch.samples, z, batch.labels) if network == "discriminator" else None
+        torch.testing.assert_close(context.real_outputs, expected)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +250,7 @@ def test_what_was_found_out_about_the_discriminator_is_state() -> None:
 def test_what_tells_cannot_take_the_name_of_the_losses(kind: str, parts: tuple[Any, Any]) -> None:
     with pytest.raises(InputError) as caught:
         Objective(*networks(), Plain(), *parts)
-    assert str(caught.value) == f"{kind} cannot be named 'loss', for what it tells stands beside loss/discriminator"
+    assert str(caught.value) == f"{kind} cannot be named 'loss', for what it logs stands beside loss/discriminator"
 
 
 def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registry) -> None:
@@ -216,17 +267,14 @@ def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registr
     experiment = ganfw.Experiment(
         data=TensorData(torch.randn(50, 2)),
         noise=noise,
-        generator=generator,
-        discriminator=discriminator,
+        networks={"generator": generator, "discriminator": discriminator},
         loss=loss,
         optimizers=optimizers,
-        step=registry.load("step", "alternating")(
-            generator, discriminator, loss, noise, *optimizers.values(), regularizers, augmentations
-        ),
+        step=registry.load("step", "alternating")(generator, discriminator, loss, noise, regularizers, augmentations),
         regularizers=regularizers,
         augmentations=augmentations,
         schedules={"generator": registry.load("schedule", "cosine")()},
-        averaging=registry.load("averaging", "ema")(generator, noise),
+        averaging={"mean": registry.load("averaging", "ema")({"generator": generator}, noise)},
         settings=RunSettings(batch_size=10, device="cpu"),
     )
     tried = len(regularizers["noted"].seen)
@@ -236,15 +284,15 @@ def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registr
     assert tried == 2  # the contract: once for each network
     assert [network for network, _ in regularizers["noted"].seen[tried:]] == ["discriminator", "generator"] * 4
     assert regularizers["noted"].constrained == [discriminator] * 4
-    assert len(augmentations["shift"].told) == 4
-    assert experiment.averaging.updates == 4
+    assert len(augmentations["shift"].told) == 1 + 4
+    assert experiment.averaging["mean"].updates == 4
     assert optimizers["generator"].param_groups[0]["lr"] == pytest.approx(0.1 * (1 - 0.5**0.5) / 2)
     assert list(training.means) == [
         "loss/discriminator",
-        "loss/generator",
-        "shift/size",
         "r1/discriminator",
         "noted/discriminator",
+        "shift/size",
+        "loss/generator",
         "noted/generator",
     ]
     assert training.means["noted/discriminator"] == 2.0
