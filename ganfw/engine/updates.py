@@ -76,7 +76,7 @@ class Updater:
     clip_norms: Mapping[str, float] = field(factory=dict)
     followers: Mapping[str, Sequence[Callable[[], None]]] = field(factory=dict)
     compiler: Compiler | None = None
-    _seen: dict[str, list[Tensor]] = field(factory=dict, init=False)
+    _seen: dict[str, list[tuple[Tensor, float]]] = field(factory=dict, init=False)
 
     def run(self, step: Step, updates: Sequence[Update], batch: Batch, random: torch.Generator) -> dict[str, Tensor]:
         """Make all updates of a step with a batch; return its statistics, detached scalars on the device."""
@@ -87,9 +87,7 @@ class Updater:
         else:
             for update in updates:
                 self.apply(update, batch, random)
-        return {
-            name: values[0] if len(values) == 1 else torch.stack(values).mean() for name, values in self._seen.items()
-        }
+        return {name: _mean(noted) for name, noted in self._seen.items()}
 
     def apply(self, update: Update, batch: Batch, random: torch.Generator) -> None:
         """Make an update as often as it says, if it is due in this step."""
@@ -103,12 +101,10 @@ class Updater:
         drawn = update.draw(batch, random) if update.draw else ()
         for weight in weights:
             weight.grad = None
-        carried = [value for value in drawn if isinstance(value, Tensor) and value.requires_grad]
-        drawn = tuple(_leaf(value) if isinstance(value, Tensor) else value for value in drawn)
-        self._add_gradients(update, batch, random, weights, drawn)
+        carried = {index: torch.zeros_like(value) for index, value in enumerate(drawn) if _has_graph(value)}
+        self._add_gradients(update, batch, random, weights, drawn, carried)
         if carried:
-            leaves = [value for value in drawn if isinstance(value, Tensor) and value.requires_grad]
-            torch.autograd.backward(carried, [leaf.grad for leaf in leaves], inputs=weights)
+            torch.autograd.backward([drawn[index] for index in carried], list(carried.values()), inputs=weights)
         gradients: list[Tensor] = [weight.grad for weight in weights if weight.grad is not None]
         if self.processes.size > 1 and gradients:
             torch._foreach_mul_(gradients, self.processes.weight)
@@ -123,22 +119,34 @@ class Updater:
                 update.after()
 
     def _add_gradients(
-        self, update: Update, batch: Batch, random: torch.Generator, weights: list[Tensor], drawn: tuple[Any, ...]
+        self,
+        update: Update,
+        batch: Batch,
+        random: torch.Generator,
+        weights: list[Tensor],
+        drawn: tuple[Any, ...],
+        carried: Mapping[int, Tensor],
     ) -> None:
-        """Add the gradients of each part of the batch; every part draws the random numbers of the whole."""
+        """Add the gradients of each part of the batch; every part draws the random numbers of the whole.
+
+        Those of what was drawn with a graph are added to `carried`, by its place in `drawn`.
+        """
         state = random.get_state() if self.accumulate > 1 else None
         for part, rows in batch.split(self.accumulate) if self.accumulate > 1 else ((batch, None),):
             share = 1.0 if rows is None else len(part) / len(batch)
             if state is not None:
                 random.set_state(state)
-            inputs = drawn if rows is None else tuple(_rows_of(value, rows, len(batch)) for value in drawn)
+            inputs = tuple(_leaf(_rows_of(value, rows, len(batch))) for value in drawn)
             loss, seen = differentiate(update.loss, weights, part, random, inputs, share, self.compiler)
+            for index, gradient in carried.items():
+                if inputs[index].grad is not None:
+                    _rows_of(gradient, rows, len(batch)).add_(inputs[index].grad)
             self._note(f"loss/{update.optimizer}", loss, share)
             for name, value in (update.observe(seen) if update.observe else seen).items():
-                self._note(name, value.detach(), 1.0)
+                self._note(name, value.detach(), share)
 
     def _note(self, name: str, value: Tensor, share: float) -> None:
-        self._seen.setdefault(name, []).append(value if share == 1 else value * (share * self.accumulate))
+        self._seen.setdefault(name, []).append((value, share))
 
 
 def weights_of(optimizer: Optimizer) -> list[Tensor]:
@@ -171,11 +179,23 @@ def check_updates(label: str, updates: Sequence[Update], optimizers: Mapping[str
             raise PartError(f"{label} makes no update of [optimizer.{name}]; remove it, or choose another step")
 
 
-def _leaf(value: Tensor) -> Tensor:
+def _mean(noted: list[tuple[Tensor, float]]) -> Tensor:
+    """Return the mean of what was noted, each with its share in the rows."""
+    if len(noted) == 1:
+        return noted[0][0]
+    rows = sum(share for _, share in noted)
+    return torch.stack([value * (share / rows) for value, share in noted]).sum()
+
+
+def _has_graph(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _leaf(value: Any) -> Any:
     """Cut a tensor from its graph, and let it collect the gradient that goes on through it."""
-    return value.detach().requires_grad_() if value.requires_grad else value
+    return value.detach().requires_grad_() if _has_graph(value) else value
 
 
-def _rows_of(value: Any, rows: slice, total: int) -> Any:
-    is_of_rows = isinstance(value, Tensor) and value.ndim > 0 and len(value) == total
+def _rows_of(value: Any, rows: slice | None, total: int) -> Any:
+    is_of_rows = rows is not None and isinstance(value, Tensor) and value.ndim > 0 and len(value) == total
     return value[rows] if is_of_rows else value
