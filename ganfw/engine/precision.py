@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -42,7 +43,7 @@ def computing_in(precision: Precision, device: torch.device, *networks: nn.Modul
     """
     replaced = [(network, vars(network).get("forward")) for network in networks if precision == "bf16"]
     for network, _ in replaced:
-        network.forward = _mixed(network, network.forward, device.type)
+        network.forward = partial(_mixed, network, network.forward, device.type)  # a copy of it calls its own copy
     try:
         yield
     finally:
@@ -52,17 +53,13 @@ def computing_in(precision: Precision, device: torch.device, *networks: nn.Modul
                 network.forward = forward
 
 
-def _mixed(network: nn.Module, forward: Callable[..., Any], device_type: str) -> Callable[..., Any]:
-    """Return a forward pass under autocast, in a form that a compiler understands."""
-
-    def mixed(*inputs: Any, **options: Any) -> Any:
-        if not network.training:
-            return forward(*inputs, **options)
-        with torch.autocast(device_type, torch.bfloat16):
-            outputs = forward(*inputs, **options)
-        return _as_float32(outputs)
-
-    return mixed
+def _mixed(network: nn.Module, forward: Callable[..., Any], device_type: str, *inputs: Any, **options: Any) -> Any:
+    """Do a forward pass, in training mode under autocast."""
+    if not network.training:
+        return forward(*inputs, **options)
+    with torch.autocast(device_type, torch.bfloat16):
+        outputs = forward(*inputs, **options)
+    return _as_float32(outputs)
 
 
 def _as_float32(outputs: Any) -> Any:

@@ -1,15 +1,17 @@
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from attrs import evolve
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import ganfw
-from ganfw import Batch, InputError, Recipe, Registry
+from ganfw import Batch, InputError, Recipe, Registry, Update
 from ganfw.engine.precision import computing_in, require_precision
 from ganfw.engine.random_streams import seeded_generator
+from ganfw.engine.updates import Updater
 
 CPU = torch.device("cpu")
 
@@ -40,17 +42,13 @@ def gradients(run: nn.Module, x: Tensor) -> list[Tensor]:
 
 def test_outputs_and_gradients_are_those_of_autocast_in_float32() -> None:
     ours, theirs = network(), network()
-    for number in range(3):  # the first pass finds the weights, the next reuses their roundings, the last remakes them
+    for _ in range(2):  # with the weights of the second step too
         x = torch.rand(5, 1, 8, 8)
-        with computing_in("bf16", ours):
-            if number == 1:
-                gradients(ours, x)
-            output, mine = ours(x), gradients(ours, x)
+        with computing_in("bf16", CPU, ours):
+            output = ours(x)
+            mine = gradients(ours, x)
         with torch.autocast("cpu", torch.bfloat16):
             expected = theirs(x)
-            if number == 1:
-                theirs(x)
-        with torch.autocast("cpu", torch.bfloat16):
             outputs = theirs(x)
         theirs.zero_grad()
         outputs.float().square().mean().backward()
@@ -61,44 +59,7 @@ def test_outputs_and_gradients_are_those_of_autocast_in_float32() -> None:
         assert [gradient.dtype for gradient in mine] == 8 * [torch.float32]
         torch.testing.assert_close(mine, others, rtol=0, atol=0)
         for run in (ours, theirs):
-            if number == 0:  # a write that autograd's version counter does not see
-                torch.optim.SGD(run.parameters(), lr=0.1, fused=True).step()
-            else:
-                with torch.no_grad():
-                    for weight in run.parameters():
-                        weight -= 0.1 * weight.grad
-
-
-class CountRoundings(TorchDispatchMode):
-    """Counts how often a float32 tensor of each shape is written as bfloat16."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shapes: list[tuple[int, ...]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func is torch.ops.aten.copy_.default and args[0].dtype == torch.bfloat16:
-            self.shapes.append(tuple(args[1].shape))
-        if func is torch.ops.aten._to_copy.default and kwargs.get("dtype") == torch.bfloat16:
-            self.shapes.append(tuple(args[0].shape))
-        return func(*args, **kwargs)
-
-
-def test_a_weight_is_rounded_once_for_each_update(registry: Registry, tiny: Recipe) -> None:
-    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
-    networks = (experiment.generator, experiment.discriminator)
-    weights = [tuple(weight.shape) for network in networks for weight in network.parameters() if weight.ndim == 2]
-    batches = list(experiment.batches.epoch(0))[:4]
-    random = seeded_generator("cpu", 0)
-    with computing_in("bf16", experiment.generator, experiment.discriminator):
-        for batch in batches[:3]:
-            experiment.step(batch, random)
-        with CountRoundings() as count:
-            experiment.step(batches[3], random)
-
-    assert len(set(weights)) == len(weights) == 9
-    assert [count.shapes.count(shape) for shape in weights] == 9 * [1]
+            torch.optim.SGD(run.parameters(), lr=0.1, fused=True).step()
 
 
 def test_a_weight_used_in_float32_too_is_left_to_autocast() -> None:
@@ -111,7 +72,7 @@ def test_a_weight_used_in_float32_too_is_left_to_autocast() -> None:
             return nn.functional.linear(x, self.weight) + self.weight.double().float()
 
     run = Twice()
-    with computing_in("bf16", run):
+    with computing_in("bf16", CPU, run):
         outputs = [float(run(torch.zeros(1, 1)).detach()) for _ in range(2)]
 
     assert outputs == [pytest.approx(1.001, abs=1e-6)] * 2
@@ -121,14 +82,14 @@ def test_evaluation_mode_stays_in_float32() -> None:
     run = network().eval()
     x = torch.rand(2, 1, 8, 8)
     expected = run(x)
-    with computing_in("bf16", run):
+    with computing_in("bf16", CPU, run):
         torch.testing.assert_close(run(x), expected, rtol=0, atol=0)
 
 
 def test_nothing_is_left_on_the_network(registry: Registry) -> None:
     run = network()
     names = list(run.state_dict())
-    with computing_in("bf16", run):
+    with computing_in("bf16", CPU, run):
         gradients(run, torch.rand(2, 1, 8, 8))
         run(torch.rand(2, 1, 8, 8))
         with pytest.raises(RuntimeError):
@@ -141,13 +102,13 @@ def test_nothing_is_left_on_the_network(registry: Registry) -> None:
     copy.deepcopy(run)
 
 
-def test_a_network_to_be_compiled_gets_its_own_forward_pass_back() -> None:
+def test_a_network_gets_its_own_forward_pass_back() -> None:
     plain, owner = network(), network()
     own = owner.forward = lambda x: x + 1
     x = torch.rand(2, 1, 8, 8)
-    with computing_in("bf16", plain, owner, compiled=True):
+    with computing_in("bf16", CPU, plain, owner):
         assert plain(x).dtype == torch.float32
-        with computing_in("bf16", reference := network()):
+        with computing_in("bf16", CPU, reference := network()):
             torch.testing.assert_close(plain(x), reference(x), rtol=0, atol=0)
         reference.load_state_dict(plain.state_dict())
         torch.testing.assert_close(plain.eval()(x), reference.eval()(x), rtol=0, atol=0)
@@ -167,13 +128,16 @@ def sgd_step(registry: Registry, precision: Any) -> list[Tensor]:
         discriminator,
         registry.load("loss", "bce")(),
         registry.load("noise", "normal")("cpu", z_dim=64),
-        sgd(generator.parameters(), lr=1.0),
-        sgd(discriminator.parameters(), lr=1.0),
     )
+    optimizers = {
+        "generator": sgd(generator.parameters(), lr=1.0),
+        "discriminator": sgd(discriminator.parameters(), lr=1.0),
+    }
     weights = [*generator.parameters(), *discriminator.parameters()]
     before = [weight.detach().clone() for weight in weights]
-    with computing_in(precision, generator, discriminator):
-        step(Batch(torch.rand(128, 1, 28, 28)), seeded_generator("cpu", 0))
+    with computing_in(precision, CPU, generator, discriminator):
+        batch = Batch(torch.rand(128, 1, 28, 28))
+        Updater(optimizers).run(step, step.updates(), batch, seeded_generator("cpu", 0))
     return [weight.detach() - old for weight, old in zip(weights, before, strict=True)]
 
 
@@ -183,6 +147,77 @@ def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth(registry: Regis
 
     error = (mixed - exact).norm() / exact.norm()
     assert 1e-4 < error < 0.05
+
+
+class Tracking(nn.Module):
+    """A network with a mean of its own, and a mapping of outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+        self.register_buffer("mean", torch.zeros(4))
+        self.seen: list[torch.dtype] = []
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        y = self.layer(x)
+        self.seen.append(y.dtype)
+        self.mean.lerp_(y.detach().mean(0).to(self.mean.dtype), 0.5)
+        return {"logits": y[:, :1], "inner": {"classes": y[:, 1:]}, "largest": y.argmax(1)}
+
+
+def test_a_mapping_of_outputs_is_float32_and_integers_stay() -> None:
+    run = Tracking()
+    with computing_in("bf16", CPU, run):
+        outputs = run(torch.rand(5, 3))
+
+    assert run.seen == [torch.bfloat16]
+    dtypes = (outputs["logits"].dtype, outputs["inner"]["classes"].dtype, outputs["largest"].dtype)
+    assert dtypes == (torch.float32, torch.float32, torch.int64)
+    assert run.mean.dtype == torch.float32
+    assert bool(run.mean.any())
+
+
+def test_a_copy_that_is_made_meanwhile_is_a_network_of_its_own() -> None:
+    run = network()
+    with computing_in("bf16", CPU, run):
+        twin = copy.deepcopy(run)
+        nn.init.zeros_(run[6].weight)
+        assert bool(run(torch.rand(2, 1, 8, 8)).diff(dim=0).abs().max() == 0)
+        assert twin.train()(torch.rand(2, 1, 8, 8)).diff(dim=0).abs().max() > 0
+        assert torch.equal(run[1].num_batches_tracked, torch.tensor(1))
+        assert torch.equal(twin[1].num_batches_tracked, torch.tensor(1))
+
+
+@pytest.mark.skipif(not bf16_is_native(), reason="this processor has no bfloat16 arithmetic")
+def test_every_network_of_an_experiment_computes_in_bf16(registry: Registry) -> None:
+    networks = {name: Tracking() for name in ("encoder", "critic")}
+
+    class Both:
+        def updates(self) -> list[Update]:
+            return [Update(name, self._loss_of(name)) for name in networks]
+
+        def _loss_of(self, name: str) -> Callable[..., Tensor]:
+            return lambda batch, random: networks[name](batch.samples)["logits"].square().mean()
+
+    experiment = ganfw.Experiment(
+        data=ganfw.TensorData(torch.rand(8, 3)),
+        networks=networks,
+        optimizers={name: torch.optim.SGD(each.parameters(), lr=0.1) for name, each in networks.items()},
+        step=Both(),
+        settings=ganfw.RunSettings(device="cpu", precision="bf16", batch_size=8),
+    )
+    for each in networks.values():
+        each.seen.clear()
+
+    class Copying(ganfw.Callback):
+        def on_step(self, training: ganfw.Training) -> None:
+            copy.deepcopy(training.experiment.networks["encoder"])(torch.rand(2, 3))
+
+    ganfw.train(evolve(experiment, callbacks={"copying": Copying()}), steps=1)
+
+    for each in networks.values():
+        assert each.seen[-1] == torch.bfloat16
+        assert "forward" not in vars(each)
 
 
 @pytest.mark.parametrize(
@@ -216,9 +251,7 @@ def test_losses_in_bf16_stay_within_the_spread_of_float32_seeds(registry: Regist
                 means.extend(training.means.values())
 
         experiment = ganfw.assemble(resolved)
-        experiment.callbacks.clear()  # type: ignore[attr-defined]
-        experiment.callbacks["note"] = Note()  # type: ignore[index]
-        ganfw.train(experiment)
+        ganfw.train(evolve(experiment, callbacks={"note": Note()}))
         return means
 
     seeds = torch.tensor([window_means(f"run.seed={seed}") for seed in range(4)])
