@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import InputError, Noise, Registry, draw_noise, generate, interpolate, sample
-from ganfw.engine.sampling import evaluation_mode
+from ganfw import InputError, Noise, Registry, draw_noise, evaluation_mode, generate, interpolate, sample
 
 
 @pytest.fixture(scope="module")
