@@ -62,7 +62,7 @@ class Loss(Protocol):
         ...
 
 
-@define(eq=False, kw_only=True)  # not frozen: compilers do not follow how frozen classes set attributes
+@define(eq=False, kw_only=True)  # not frozen: torch.compile cannot build a frozen one
 class UpdateContext:
     """What the update of one network has seen, for penalties.
 

@@ -43,9 +43,9 @@ def unchanged(parts: Mapping[str, Any], device: torch.device) -> Iterator[None]:
         with own_randomness(0, device):
             yield
     finally:
-        with torch.no_grad():
-            for module, name, buffer, value in buffers:
-                setattr(module, name, buffer.copy_(value))
+        for module, name, buffer, value in buffers:
+            buffer.data.copy_(value)  # unseen by autograd, for a graph that was made before may hold it
+            setattr(module, name, buffer)
         for part, state in remembering:
             part.load_state_dict(state)
 
