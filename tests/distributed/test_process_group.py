@@ -1,4 +1,5 @@
 import contextlib
+import copy
 import json
 import os
 import signal
@@ -62,6 +63,9 @@ class Counting:
     def __call__(self, count: int, random: torch.Generator) -> Tensor:
         return torch.arange(2.0 * count).reshape(count, 2)
 
+    def split(self, z: Tensor) -> dict[str, Tensor]:
+        return {"first": z[:, :1], "second": z[:, 1:]}
+
 
 def test_processes_share_one_draw_of_noise() -> None:
     random = torch.Generator()
@@ -74,6 +78,8 @@ def test_processes_share_one_draw_of_noise() -> None:
             assert (noise.z_dim, noise.device) == (2, CPU)
             parts.append(noise(times * processes.count, random).reshape(times, processes.count, 2))
         assert torch.cat(parts, 1).flatten(0, 1).tolist() == Counting()(7 * times, random).tolist()
+        assert noise.split(torch.ones(3, 2))["second"].shape == (3, 1)
+        assert isinstance(copy.deepcopy(noise), SharedNoise)
     with pytest.raises(RunError) as caught:
         noise(4, random)
     assert str(caught.value) == "in several processes a step can draw noise for its batch only, not for 4 samples"
@@ -206,14 +212,17 @@ def test_several_processes_regularize_and_average_as_one_does(launch: Launcher) 
         "regularizers.gp.weight=0.1",
         "regularizers.around.use=dragan",
         "regularizers.around.weight=0.1",
-        "averaging.use=ema",
+        "averaging.generator.use=ema",
     ]
     alone = launch.run(1, "regularized-1", *settings)
     for size in (2, 3):
         together = launch.run(size, f"regularized-{size}", *settings)
 
         torch.testing.assert_close(weights(together), weights(alone), rtol=0, atol=1e-5)
-        means = [load_file(run / "checkpoints" / "step-000006" / "averaging.safetensors") for run in (together, alone)]
+        means = [
+            load_file(run / "checkpoints" / "step-000006" / "averaging.generator.safetensors")
+            for run in (together, alone)
+        ]
         torch.testing.assert_close(*means, rtol=0, atol=1e-5)
         for ours, theirs in zip(lines(together), lines(alone), strict=True):
             assert ours.pop("warnings", []) == theirs.get("warnings", [])
@@ -238,8 +247,10 @@ with join_processes() as processes:
     objective = Objective(nn.Identity(), network, registry.load("loss", "relativistic")(), parts)
     processes.begin_batch(7)
     batch = Batch(real[processes.rows], total=7, rows=processes.rows)
+    random = batch.row_random(torch.Generator().manual_seed(0))
     with synchronised_batch_norm(processes, network):
-        objective.of_discriminator(batch, fake[processes.rows], torch.Generator().manual_seed(0)).backward()
+        due = objective.due("discriminator", batch)
+        objective.of_discriminator(batch, random, *due, fake=fake[processes.rows])[0].backward()
     gradients = [weight.grad * processes.weight for weight in network.parameters()]
     processes.add_up(gradients)
     if processes.is_main:
@@ -285,7 +296,7 @@ def test_resume_is_exact_with_as_many_processes_and_refused_with_others(launch: 
     launch(2, "resume", str(half), "--set=run.max_steps=11")
 
     assert refusal == (
-        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and goes on exactly with "
+        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and continues exactly with "
         "as many only, not with 1: torchrun --nproc-per-node 2 --no-python ganfw resume …\n"
     )
     assert all(torch.equal(value, weights(whole, 11)[key]) for key, value in weights(half, 11).items())
@@ -344,7 +355,7 @@ def test_a_killed_process_ends_the_others_in_seconds(launch: Launcher, rank: int
     assert "Error: another process of this run has ended; this one cannot go on without it\n" in errors or (
         "Signal 15" in errors  # torchrun was faster
     )
-    assert "ganfw/loop.py" not in errors, "a traceback"
+    assert "ganfw/training/loop.py" not in errors, "a traceback"
 
 
 @pytest.mark.slow
