@@ -8,7 +8,7 @@ from ganfw.errors import did_you_mean
 from ganfw.plugins.part import CONTEXT
 from ganfw.recipe.origins import KeyPath
 from ganfw.recipe.resolved import ResolvedRecipe
-from ganfw.recipe.tables import NETWORKS, network_address
+from ganfw.recipe.tables import NETWORKS, network_address, table_of
 
 _SOURCES = {
     "noise": "noise",
@@ -59,9 +59,10 @@ def _missing(resolved: ResolvedRecipe) -> Iterator[Misfit]:
             source = _source(name)
             if source in (None, *_MAY_BE_EMPTY, *resolved.parts) or name in signature.optional_context:
                 continue
-            hint = did_you_mean(name, [*resolved.network_names(), *CONTEXT])
+            kind = table_of(source).kind
+            hint = "" if name in CONTEXT else did_you_mean(name, [*resolved.network_names(), *CONTEXT])
             text = f"{part} asks for '{name}': the recipe has no [{source}]"
-            yield Misfit((*address.split("."), "use"), text, (hint,))
+            yield Misfit((*address.split("."), "use"), text, (hint, f"add the table; see: ganfw parts {kind}"))
 
 
 def _unused(resolved: ResolvedRecipe) -> Iterator[Misfit]:

@@ -69,11 +69,12 @@ class _Check:
         settings = self._settings(tables)
         complete = True
         for table in part_tables:
-            if self._is_table((table.name,), self.tables.get(table.name, {})):
-                for path in table.addresses(self.tables):
-                    filled = self._part(path, table)
-                    complete &= bool(filled)
-                    _nest(tables, path, filled)
+            is_table = self._is_table((table.name,), self.tables.get(table.name, {}))
+            complete &= is_table
+            for path in table.addresses(self.tables) if is_table else ():
+                filled = self._part(path, table)
+                complete &= bool(filled)
+                _nest(tables, path, filled)
         origins = {path: origin for path, origin in self.origins.items() if _holds(tables, path)}
         resolved = ResolvedRecipe(Recipe.of_layers(Layers(tables, origins), self.name), settings, self.parts)
         if len(part_tables) == len(TABLES) and complete:

@@ -8,7 +8,6 @@ from annotated_types import Ge, Gt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import ganfw
 from ganfw import GanfwError, Part, Recipe, RecipeError, Registry, ResolvedRecipe, RunSettings, resolve
 from ganfw.plugins.registry import Plugin
 from ganfw.recipe.origins import Origin
@@ -43,7 +42,11 @@ class DeepNet:
 
 
 class Nothing:
-    """A part without facts and keys."""
+    """A part without context arguments and keys."""
+
+
+class Alternating:
+    def __init__(self, generator: object, discriminator: object, noise: object, loss: object, /) -> None: ...
 
 
 class Misspelt:
@@ -61,7 +64,6 @@ METRICS = (
     "kernel_distance",
     "precision_recall",
     "density_coverage",
-    "classifier_score",
     "nearest_neighbours",
     "diversity",
 )
@@ -75,14 +77,13 @@ PARTS = {
     ("loss", "gone"): "NoSuchClass",
     ("loss", "misspelt"): "Misspelt",
     ("loss", "twofold"): "Nothing",
-    ("step", "alternating"): "Nothing",
+    ("step", "alternating"): "Alternating",
     ("optimizer", "adam"): "adam",
     ("callback", "health"): "Nothing",
     ("callback", "progress"): "Nothing",
     ("callback", "metrics"): "Nothing",
     ("callback", "checkpoint"): "Nothing",
     ("callback", "samples"): "samples",
-    ("embedding", "mnist_classifier"): "Nothing",
     **{("metric", name): "Nothing" for name in METRICS},
 }
 
@@ -158,7 +159,8 @@ class TestDefaults:
                 "batch_size": 128,
                 "device": "auto",
                 "precision": "fp32",
-                "compile": False,
+                "compile": "auto",
+                "accumulate": 1,
                 "sync_batch_norm": True,
                 "log_every_steps": 500,
             },
@@ -176,7 +178,6 @@ class TestDefaults:
                 "checkpoint": {"use": "checkpoint"},
                 "samples": {"use": "samples", "every_steps": 500},
             },
-            "embedding": {"use": "mnist_classifier"},
             "metrics": {name: {"use": name} for name in METRICS},
         }
 
@@ -217,7 +218,6 @@ class TestDefaults:
             "callbacks.metrics": "callback 'metrics' (toy 1.0)",
             "callbacks.checkpoint": "callback 'checkpoint' (toy 1.0)",
             "callbacks.samples": "callback 'samples' (toy 1.0)",
-            "embedding": "embedding 'mnist_classifier' (toy 1.0)",
             **{f"metrics.{name}": f"metric '{name}' (toy 1.0)" for name in METRICS},
         }
 
@@ -315,12 +315,12 @@ class TestValues:
 
 
 RUN_KEYS = (
-    "its keys are seed, epochs, batch_size, max_steps, device, precision, compile, sync_batch_norm, "
+    "its keys are seed, epochs, batch_size, max_steps, device, precision, compile, accumulate, sync_batch_norm, "
     "log_every_steps, workers"
 )
 TABLE_NAMES = (
-    "tables are run, data, noise, generator, discriminator, loss, regularizers, augmentations, step, optimizer, "
-    "schedule, averaging, callbacks, embedding, metrics"
+    "tables are run, data, noise, generator, discriminator, networks, loss, regularizers, augmentations, step, "
+    "optimizer, schedule, averaging, sampler, callbacks, embedding, metrics"
 )
 
 
@@ -414,8 +414,9 @@ class TestProblems:
             (
                 'use = "bce"',
                 'use = "misspelt"',
-                "toy.toml:21: loss 'misspelt' (toy 1.0) asks for an unknown fact 'zdim'\n    use = \"misspelt\"\n"
-                f"  facts are {', '.join(ganfw.plugins.part.CONTEXT)}",
+                "toy.toml:21: loss 'misspelt' (toy 1.0) asks for 'zdim', which a loss is not given\n"
+                "    use = \"misspelt\"\n  did you mean 'z_dim'?\n"
+                "  it may ask for seed, device, sample_shape, num_classes, entry_shapes, noise, z_dim",
             ),
             (
                 'use = "bce"',
@@ -437,19 +438,20 @@ class TestProblems:
             (
                 'use = "bce"',
                 'use = "bce"\nenabled = false',
-                "toy.toml:22: [loss] is needed, so it cannot have the key 'enabled'\n    enabled = false",
+                "toy.toml:25: step 'alternating' (toy 1.0) asks for 'loss': the recipe has no [loss]\n"
+                "    use = \"alternating\"\n  add the table; see: ganfw parts loss",
             ),
             (
-                "lr = 1",
-                "enabled = true",
-                "toy.toml:28: [optimizer.generator] is needed, so it cannot have the key 'enabled'\n"
-                "    enabled = true",
+                "count = 100",
+                "count = 100\nenabled = true",
+                "toy.toml:9: [data] is needed, so it cannot have the key 'enabled'\n    enabled = true",
             ),
             (
                 '[optimizer.discriminator]\nuse = "adam"',
                 "",
-                "toy.toml:26: table [optimizer.discriminator] is missing\n    [optimizer.generator]\n"
-                "  see: ganfw parts optimizer",
+                "toy.toml:17: network 'discriminator' is trained by nobody: no optimizer holds it\n"
+                "    [discriminator]\n  add [optimizer.discriminator], or \"discriminator\" to the networks of another, "
+                "or frozen = true to [discriminator]",
             ),
             (
                 '[optimizer.discriminator]\nuse = "adam"',
@@ -459,9 +461,10 @@ class TestProblems:
             ),
             (
                 '[optimizer.discriminator]',
-                '[optimizer.dicriminator]\n[optimizer.discriminator]',
-                "toy.toml:30: unknown key 'dicriminator' in [optimizer]\n    [optimizer.dicriminator]\n"
-                "  did you mean 'discriminator'?\n  it holds [optimizer.generator] and [optimizer.discriminator]",
+                '[optimizer.dicriminator]\nuse = "adam"\n[optimizer.discriminator]',
+                "toy.toml:30: [optimizer.dicriminator] is for the network 'dicriminator', which the recipe does not "
+                "have\n    [optimizer.dicriminator]\n  did you mean 'discriminator'?\n"
+                '  [optimizer.dicriminator] may say: networks = ["…"]',
             ),
             (
                 '[callbacks.samples]\nuse = "samples"',
@@ -496,19 +499,9 @@ class TestProblems:
             recipe = Recipe(extends=RECIPE, **{name: value})
             assert refusal(recipe) == f"Python: '{name}' must be a table: [{name}]"
 
-    def test_an_empty_recipe_lacks_every_table(self) -> None:
-        missing = {
-            "data": "data",
-            "noise": "noise",
-            "generator": "generator",
-            "discriminator": "discriminator",
-            "loss": "loss",
-            "step": "step",
-            "optimizer.generator": "optimizer",
-            "optimizer.discriminator": "optimizer",
-        }
-        assert refusal(Recipe(name="empty")) == "8 problems in recipe 'empty'\n\n" + "\n\n".join(
-            f"recipe 'empty': table [{table}] is missing\n  see: ganfw parts {kind}" for table, kind in missing.items()
+    def test_an_empty_recipe_lacks_the_tables_that_every_recipe_has(self) -> None:
+        assert refusal(Recipe(name="empty")) == "2 problems in recipe 'empty'\n\n" + "\n\n".join(
+            f"recipe 'empty': table [{table}] is missing\n  see: ganfw parts {table}" for table in ("data", "step")
         )
 
     def test_all_problems_are_told_at_once(self, tmp_path: Path) -> None:
@@ -599,7 +592,8 @@ epochs = 2              # toy.toml:4
 batch_size = 128        # default
 device = "auto"         # default
 precision = "fp32"      # default
-compile = false         # default
+compile = "auto"        # default
+accumulate = 1          # default
 sync_batch_norm = true  # default
 log_every_steps = 500   # default
 
@@ -640,7 +634,7 @@ lr = 0.001    # default
             "progress": {"use": "toy:progress"},
             "metrics": {"use": "metrics", "enabled": False},
             "checkpoint": {"use": "toy:checkpoint"},
-            "samples": {"use": "toy:samples", "every_steps": 500},
+            "samples": {"use": "toy:samples", "enabled": True, "every_steps": 500},
         }
 
     def test_a_qualified_recipe_means_the_same_whatever_is_installed_later(self) -> None:
