@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from ganfw.engine.device import choose_device
 from ganfw.engine.sampling import SampleSource
-from ganfw.errors import PartFailure, RecipeError, RunError
+from ganfw.errors import InputError, PartFailure, RecipeError, RunError
 from ganfw.files import read_bounded, sha256
 from ganfw.plugins.registry import Registry, describe
 from ganfw.plugins.signature import show
@@ -121,7 +121,7 @@ class Checkpoint:
         builder = self._builder(resolved, choose_device(device), load=self._restore)
         try:
             source = builder.source()
-        except PartFailure as error:  # the recipe may ask for anything, and each part fails in its own way
+        except (InputError, PartFailure) as error:  # the recipe may ask for anything
             raise RunError(f"{self.path}: its recipe cannot be built: {excerpt(str(error))}") from error
         for network in source.networks.values():
             network.eval()

@@ -19,7 +19,7 @@ from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import NETWORKS, network_address
 from ganfw.training.batches import Batches
 
-_TOO_LARGE = ("can't allocate", "overflow", "Overflow", "out of memory")
+_TOO_LARGE = ("can't allocate", "overflow", "out of memory", "too large", "negative dimension")
 """What torch says of sizes that no machine has room for."""
 
 
@@ -88,9 +88,9 @@ class Builder:
         except GanfwError:
             raise
         except Exception as error:
-            if isinstance(error, MemoryError | OverflowError) or any(text in str(error) for text in _TOO_LARGE):
+            if isinstance(error, MemoryError | OverflowError) or any(text in str(error).lower() for text in _TOO_LARGE):
                 reason = describe(error).partition("\n")[0][:100]
-                raise InputError(f"{part} cannot be built; make its sizes smaller: {reason}") from error
+                raise InputError(f"{part} cannot be built: {reason}; are its sizes meant?") from error
             raise PartFailure(f"{part} fails while it is built: {describe(error)}") from error
 
     def parts_in(self, table: str) -> dict[str, Any]:

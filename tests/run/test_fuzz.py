@@ -295,14 +295,14 @@ def test_a_forged_checkpoint_is_refused_or_loads_what_fits_its_parts(
             forge(checkpoint, files)
 
         def load_to_sample(run: Path = run) -> None:
-            generator, noise = open_checkpoint(run).load_sampler(scripted_registry, "cpu")
-            assert_same_forms(generator, expected.generator)
-            ganfw.image_grid(ganfw.sample(generator, noise, 2))
+            source = open_checkpoint(run).source(scripted_registry, "cpu")
+            assert_same_forms(source.networks["generator"], expected.networks["generator"])
+            ganfw.image_grid(source.sample(2))
 
         def load_to_train(run: Path = run, runs: bool = "recipe.toml" not in files) -> None:
             training, _ = resume_training(run, scripted_registry, ["run.max_steps=3"])
             for name in ("generator", "discriminator"):
-                assert_same_forms(getattr(training.experiment, name), getattr(expected, name))
+                assert_same_forms(training.experiment.networks[name], expected.networks[name])
             if runs:  # a recipe may ask for any amount of work
                 training.run()
 

@@ -1,6 +1,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -17,37 +18,33 @@ def test_checkpoint_alone_is_enough_to_sample(registry: Registry, trained: Path,
     shutil.move(open_checkpoint(trained).path, alone)
     shutil.rmtree(trained)
 
-    generator, noise = open_checkpoint(alone).load_sampler(registry, "cpu")
-
-    assert ganfw.sample(generator, noise, 5).shape == (5, 1, 28, 28)
+    assert open_checkpoint(alone).source(registry, "cpu").sample(5).shape == (5, 1, 28, 28)
 
 
 def test_sampling_a_checkpoint_shows_the_last_grid_of_its_run(registry: Registry, trained: Path) -> None:
     checkpoint = open_checkpoint(trained)
-    generator, noise = checkpoint.load_sampler(registry, "cpu")
+    samples = checkpoint.source(registry, "cpu").sample(25, seed=checkpoint.manifest.seed)
 
-    ganfw.write_png(
-        trained / "again.png", ganfw.image_grid(ganfw.sample(generator, noise, 25, seed=checkpoint.manifest.seed))
-    )
+    ganfw.write_png(trained / "again.png", ganfw.image_grid(samples))
 
     assert (trained / "again.png").read_bytes() == (trained / "samples" / "step-000010.png").read_bytes()
 
 
-def test_sampler_is_rebuilt_with_the_facts_and_states_of_both_parts(
+def test_networks_and_noise_are_rebuilt_with_their_context_arguments_and_states(
     run: Run, scripted_registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
     recipe = Recipe(extends=tiny, noise={"use": "counting"}, generator={"use": "asking"})
     directory = run(recipe, tmp_path)
 
-    generator, noise = open_checkpoint(directory).load_sampler(scripted_registry, "cpu")
+    source = open_checkpoint(directory).source(scripted_registry, "cpu")
 
-    assert generator.noise is noise
-    assert noise.calls == 26  # two a step; one for the check at assembly, each of two grids and of three windows
+    assert source.networks["generator"].noise is source.noise
+    assert cast("Any", source.noise).calls == 25  # two a step; one for each of two grids and of three windows
 
 
-def test_loading_a_sampler_leaves_global_randomness_alone(registry: Registry, trained: Path) -> None:
+def test_loading_to_sample_leaves_global_randomness_alone(registry: Registry, trained: Path) -> None:
     state = torch.get_rng_state()
-    open_checkpoint(trained).load_sampler(registry, "cpu")
+    open_checkpoint(trained).source(registry, "cpu")
 
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -55,7 +52,7 @@ def test_loading_a_sampler_leaves_global_randomness_alone(registry: Registry, tr
 def test_weights_can_be_read_without_ganfw(registry: Registry, trained: Path) -> None:
     checkpoint = open_checkpoint(trained)
     weights = load_file(checkpoint.path / "generator.safetensors")
-    generator, _ = checkpoint.load_sampler(registry, "cpu")
+    generator = checkpoint.source(registry, "cpu").networks["generator"]
 
     assert weights.keys() == generator.state_dict().keys()
     assert all(torch.equal(weights[name], value) for name, value in generator.state_dict().items())
@@ -114,7 +111,7 @@ def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_told(registry: 
 
     assert checkpoint.path == folder / "step-000006"
     assert checkpoint.skipped == (f"{damaged}: damaged: it is not what the manifest says",)
-    assert checkpoint.load_sampler(registry, "cpu")
+    assert checkpoint.source(registry, "cpu")
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_told(trained: Path) -> None:
@@ -152,7 +149,7 @@ def test_a_manifest_of_another_format_is_told(tmp_path: Path, content: str) -> N
 
     with pytest.raises(RunError) as caught:
         open_checkpoint(tmp_path)
-    assert str(caught.value) == f"{path}: no manifest of format 1, which this version of ganfw reads"
+    assert str(caught.value) == f"{path}: no manifest of format 2, which this version of ganfw reads"
 
 
 def test_a_torn_manifest_is_told(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,10 @@ def link(name: str, target: str) -> Callable[[Forge], None]:
     return attack
 
 
+MLP = f"generator 'mlp' (ganfw {version('ganfw')})"
 NOT_WEIGHTS = f"{CHECKPOINT}/generator.safetensors: no safetensors file: …"
 MISFIT = f"{CHECKPOINT}: its weights do not fit the generator of its recipe"
-NO_FILE_NAME = rf"{UNOPENED}{CHECKPOINT}/manifest.json: damaged: 'files' must match regex '\\w[\\w.]*' "
+NO_FILE_NAME = rf"{UNOPENED}{CHECKPOINT}/manifest.json: damaged: 'files' must match regex '\\w[\\w.-]*' "
 ATTACKS: dict[str, tuple[Callable[[Forge], None], str]] = {
     # A pickle in place of something else
     "a pickle as weights": (weights(pickled), NOT_WEIGHTS),
@@ -339,7 +341,7 @@ def test_a_malicious_checkpoint_is_refused(forge: Forge, attack: str, command: s
 def test_samples_beyond_all_integers_are_refused(run: Path, forge: Forge) -> None:
     forge(CHECKPOINT, sample_shape=[1 << 62, 4])
 
-    assert_refused(ganfw_("sample", run), f"{CHECKPOINT}: the generator of its recipe cannot be built: …")
+    assert_refused(ganfw_("sample", run), f"{CHECKPOINT}: its recipe cannot be built: {MLP} cannot be built: …")
 
 
 def optimizer(key: str, tensor: torch.Tensor) -> Callable[[Forge], None]:
@@ -359,7 +361,7 @@ NOT_GONE_ON = f"{CHECKPOINT}: no run can go on from it: "
 NOT_TRAINED = f"{CHECKPOINT}: holds no state of the training at step 3"
 OTHER_OPTIONS = f"{CHECKPOINT}: the state of 'optimizer.generator' is of an optimizer with other options"
 OTHER_PARAMETER = f"{CHECKPOINT}: the state of 'optimizer.generator' does not fit its parameter 0"
-NO_WINDOW = f"{CHECKPOINT}: the state of the window is none that a window has"
+NO_MEANS = f"{CHECKPOINT}: the state of the running means is none that they have"
 TO_RESUME: dict[str, tuple[Callable[[Forge], None], str]] = {
     "a discriminator of terabytes": (
         lambda forge: forge(CHECKPOINT, {"recipe.toml": larger_discriminator()}),
@@ -367,7 +369,8 @@ TO_RESUME: dict[str, tuple[Callable[[Forge], None], str]] = {
     ),
     "a generator beyond all integers": (
         recipe("hidden_dim = 4", f"hidden_dim = {1 << 62}"),
-        f"{NOT_GONE_ON}…",
+        f"{MLP} cannot be built: RuntimeError: Storage size calculation overflowed with sizes=[{1 << 62}, 64]; "
+        "are its sizes meant?",
     ),
     "samples of another shape": (
         manifest(sample_shape=[1 << 62, 4]),
@@ -409,8 +412,18 @@ TO_RESUME: dict[str, tuple[Callable[[Forge], None], str]] = {
     "time that is not finite": (state(lambda trees: trees["training"].update(seconds={"$float": "inf"})), NOT_TRAINED),
     "means that a terminal obeys": (state(lambda trees: trees["training"]["means"].update({"\x1b": 1.0})), NOT_TRAINED),
     "no training": (state(lambda trees: trees.pop("training")), NOT_TRAINED),
-    "a window without steps": (state(lambda trees: trees["training"]["window"].update(steps=0)), NO_WINDOW),
-    "a window of no numbers": (state(lambda trees: trees["training"]["window"]["sums"].update(a=1)), NO_WINDOW),
+    "running means without steps": (
+        state(lambda trees: trees["training"]["running_means"].update(steps={"loss/generator": 0})),
+        NO_MEANS,
+    ),
+    "running means of no numbers": (
+        state(lambda trees: trees["training"]["running_means"]["sums"].update({"loss/generator": 1})),
+        NO_MEANS,
+    ),
+    "running means of other names": (
+        state(lambda trees: trees["training"]["running_means"]["steps"].update(a=1)),
+        NO_MEANS,
+    ),
     "metrics of less than nothing": (
         state(lambda trees: trees["callbacks.metrics"].update(bytes=-1)),
         f"{CHECKPOINT}: metrics.jsonl cannot be -1 bytes long",

@@ -140,7 +140,7 @@ def test_a_weight_that_is_not_finite_is_never_saved(
 ) -> None:
     training = Training(ganfw.assemble(ganfw.resolve(tiny, registry)), tmp_path)
     with torch.no_grad():
-        next(getattr(training.experiment, part).parameters())[0] = float("inf")
+        next(training.experiment.networks[part].parameters())[0] = float("inf")
 
     with pytest.raises(TrainingError) as caught:
         save_checkpoint(training)
