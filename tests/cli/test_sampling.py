@@ -46,12 +46,12 @@ def test_sample_of_a_checkpoint_that_stands_alone(trained: Path) -> None:
 def test_numbers_are_what_the_python_api_gives(trained: Path, registry: Registry) -> None:
     invoke("sample", trained, "-n", "70", "--seed", "7", "--truncation", "0.5", "-o", "a.npy")
     invoke("sample", trained, "-n", "70", "--seed", "7", "--truncation", "0.5", "-o", "b.npy", "--batch-size", "3")
-    generator, noise = ganfw.open_checkpoint(trained).load_sampler(registry, "cpu")
+    samples = ganfw.open_checkpoint(trained).source(registry, "cpu").sample(70, seed=7, truncation=0.5)
 
     array = np.load("a.npy", allow_pickle=False)
 
     assert (array.shape, array.dtype) == ((70, 1, 28, 28), np.float32)
-    assert np.array_equal(array, ganfw.sample(generator, noise, 70, seed=7, truncation=0.5).numpy())
+    assert np.array_equal(array, samples.numpy())
     assert np.array_equal(array, np.load("b.npy"))
 
 
@@ -94,7 +94,7 @@ def test_an_output_that_cannot_be_written_is_told(trained: Path) -> None:
 
     message = invoke("sample", trained, "-o", "file/a.png", status=2)
 
-    assert message == "Error: file/a.png: cannot be written: File exists\n"
+    assert message == "Error: -o file/a.png: there is no folder file; make it first\n"
 
 
 def test_a_folder_that_is_no_run_is_told() -> None:

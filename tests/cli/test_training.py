@@ -1,10 +1,12 @@
 """`ganfw run` and `ganfw resume`, in this process and as real ones."""
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from click.testing import CliRunner, Result
 
 from ganfw import Recipe, Registry, resolve
 from ganfw.cli import main
-from ganfw.files import locked
 
 SMALL = ["--set", "generator.hidden_dim=4", "--set", "discriminator.hidden_dim=4", "--set", "data.split=test"]
 no_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
@@ -165,12 +166,26 @@ def test_resume_of_a_run_with_a_damaged_record_is_told() -> None:
     assert (result.exit_code, result.stderr) == (2, expected)
 
 
+@contextlib.contextmanager
+def lock_held_elsewhere(run: Path) -> Iterator[None]:
+    """Hold the lock of a run in another process."""
+    hold = "import sys; from pathlib import Path; from ganfw.files import locked\n"
+    hold += "with locked(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdin
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
 def test_resume_of_a_run_that_is_training_is_refused_and_changes_nothing() -> None:
     invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=1")
     run = Path("runs/mnist_mlp-1")
     before = [(run / name).read_bytes() for name in ("environment.json", "recipe.toml")]
 
-    with locked(run):
+    with lock_held_elsewhere(run):
         result = invoke("resume", str(run), "--set", "run.max_steps=2")
 
     assert result.exit_code == 2
@@ -203,7 +218,7 @@ def test_all_problems_of_a_recipe_are_told_at_once() -> None:
     assert bad_input("run", "mine.toml", "--set", "loss.use=bec") == (
         "Error: 5 problems in recipe 'mine'\n\n"
         "mine.toml:9: run.batch_size must be >= 1, not 0\n    batch_size = 0\n"
-        "  its keys are seed, epochs, batch_size, max_steps, device, precision, compile, sync_batch_norm, "
+        "  its keys are seed, epochs, batch_size, max_steps, device, precision, compile, accumulate, sync_batch_norm, "
         "log_every_steps, workers\n\n"
         "mine.toml:5: noise.z_dim must be >= 1, not 0\n    z_dim = 0\n  see: ganfw parts noise normal\n\n"
         "mine.toml:3: unknown key 'hiden_dim' of generator 'mlp'\n    hiden_dim = 3\n"
@@ -309,14 +324,23 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     Path("slow_step.py").write_text(
         "import time\n"
         "from pathlib import Path\n"
-        "from ganfw import Part, hookimpl\n"
+        "from ganfw import Part, Update, hookimpl\n"
         "@hookimpl\n"
         "def ganfw_parts():\n"
         "    yield Part(kind='step', name='slow', target='slow_step:Slow')\n"
         "class Slow:\n"
-        "    def __call__(self, batch, random):\n"
-        "        Path('started').touch()\n"
-        "        time.sleep(300)\n"
+        "    def __init__(self, generator, discriminator, noise, loss, /):\n"
+        "        self.generator, self.discriminator = generator, discriminator\n"
+        "        self.calls = 0\n"
+        "    def updates(self):\n"
+        "        return [Update('generator', lambda *_: self.lose(self.generator)),\n"
+        "                Update('discriminator', lambda *_: self.lose(self.discriminator))]\n"
+        "    def lose(self, network):\n"
+        "        self.calls += 1\n"
+        "        if self.calls > 2:  # the trial has called it twice\n"
+        "            Path('started').touch()\n"
+        "            time.sleep(300)\n"
+        "        return sum(weight.sum() for weight in network.parameters())\n"
     )
     arguments = ["run", "mnist_mlp", *SMALL, "--plugin", "slow_step.py", "--set", "step.use=slow"]
     process = subprocess.Popen(

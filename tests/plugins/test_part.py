@@ -60,7 +60,7 @@ def test_every_kind_that_a_recipe_table_holds_is_a_listed_kind() -> None:
     assert {table.kind for table in TABLES} | {"recipe"} == set(KINDS)
 
 
-def test_facts_and_kinds_say_what_they_are_and_cannot_be_changed() -> None:
+def test_context_arguments_and_kinds_say_what_they_are_and_cannot_be_changed() -> None:
     for words in (CONTEXT, KINDS):
         assert all(words.values())
         with pytest.raises(TypeError):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ganfw import InputError, Part, PartError, Registry
-from ganfw.plugins.part import CONTEXT, KINDS
+from ganfw.plugins.part import CONTEXT_OF, KINDS
 from ganfw.plugins.registry import Plugin, RegisteredPart, describe
 
 WriteModule = Callable[[str, str], None]
@@ -190,7 +190,8 @@ class TestSignature:
             ("Loss = 3", "loss 'wgan' (ganfw-x 1.0): its target 'parts_x:Loss' is no class or function"),
             (
                 "def Loss(learning_rate, /): ...",
-                "loss 'wgan' (ganfw-x 1.0) asks for an unknown fact 'learning_rate'; facts are " + ", ".join(CONTEXT),
+                "loss 'wgan' (ganfw-x 1.0) asks for 'learning_rate', which a loss is not given; it may ask for "
+                + ", ".join(CONTEXT_OF["loss"]),
             ),
             ("def Loss(*, weight): ...", "loss 'wgan' (ganfw-x 1.0): parameter 'weight' has no type"),
         ],
@@ -205,7 +206,7 @@ class TestSignature:
 
 
 class TestBuild:
-    def test_a_part_gets_the_facts_it_asks_for_and_its_parameters_with_their_types(
+    def test_a_part_gets_the_context_arguments_it_asks_for_and_its_parameters_with_their_types(
         self, write_module: WriteModule
     ) -> None:
         write_module(
@@ -215,17 +216,18 @@ class TestBuild:
         built = offer("parts_x:Loss").build({"seed": 7, "z_dim": 64, "noise": None}, {"rate": 1, "betas": [0, 0.5]})
         assert repr(built) == "(64, 7, 1.0, (0.0, 0.5))"
 
-    def test_an_optional_fact_that_is_not_known_is_left_out(self, write_module: WriteModule) -> None:
+    def test_an_optional_context_argument_that_is_not_there_is_left_out(self, write_module: WriteModule) -> None:
         write_module("parts_x", "def Loss(seed, num_classes=None, /): return seed, num_classes")
         assert offer("parts_x:Loss").build({"seed": 7}, {}) == (7, None)
         assert offer("parts_x:Loss").build({"seed": 7, "num_classes": 10}, {}) == (7, 10)
 
-    def test_a_fact_that_is_not_known_yet_is_an_error(self, write_module: WriteModule) -> None:
+    def test_a_context_argument_that_its_kind_is_not_given_is_an_error(self, write_module: WriteModule) -> None:
         write_module("parts_x", "def Loss(generator, /): ...")
         with pytest.raises(PartError) as caught:
             offer("parts_x:Loss").build({"seed": 7}, {})
         assert str(caught.value) == (
-            "loss 'wgan' (ganfw-x 1.0) asks for 'generator', which is not known when a loss is built"
+            "loss 'wgan' (ganfw-x 1.0) asks for 'generator', which a loss is not given; it may ask for "
+            + ", ".join(CONTEXT_OF["loss"])
         )
 
     def test_a_part_that_refuses_its_parameters_is_named(self, write_module: WriteModule) -> None:

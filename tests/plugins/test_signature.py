@@ -22,7 +22,7 @@ LABEL = "loss 'wgan' (ganfw-x 1.2)"
 
 
 class TestReadSignature:
-    def test_positional_only_parameters_are_facts_and_keyword_only_ones_are_keys(self) -> None:
+    def test_positional_only_parameters_are_context_arguments_and_keyword_only_ones_are_keys(self) -> None:
         def target(z_dim: int, sample_shape: tuple[int, ...], /, *, width: Width, rate: float = 0.5) -> None: ...
 
         signature = read_signature(target, LABEL)
@@ -44,7 +44,7 @@ class TestReadSignature:
         signature = read_signature(Target, LABEL)
         assert (signature.context, dict(signature.keys)) == ((), {})
 
-    def test_a_fact_with_a_default_is_optional(self) -> None:
+    def test_a_context_argument_with_a_default_is_optional(self) -> None:
         def target(seed, num_classes=None, /) -> None: ...  # type: ignore[no-untyped-def]
 
         signature = read_signature(target, LABEL)
@@ -109,7 +109,7 @@ def unknown_attribute(*, width: "math.NoSuchType") -> None: ...  # type: ignore[
 def no_expression(*, width: "int >") -> None: ...  # type: ignore[syntax] # noqa: F722
 
 
-NEITHER = "is neither positional-only (a fact) nor keyword-only (a recipe key); write it before '/' or after '*'"
+NEITHER = "is neither positional-only (a context argument) nor keyword-only (a recipe key); write it before '/' or after '*'"
 
 
 @pytest.mark.parametrize(
