@@ -109,7 +109,9 @@ def unknown_attribute(*, width: "math.NoSuchType") -> None: ...  # type: ignore[
 def no_expression(*, width: "int >") -> None: ...  # type: ignore[syntax] # noqa: F722
 
 
-NEITHER = "is neither positional-only (a context argument) nor keyword-only (a recipe key); write it before '/' or after '*'"
+NEITHER = (
+    "is neither positional-only (a context argument) nor keyword-only (a recipe key); write it before '/' or after '*'"
+)
 
 
 @pytest.mark.parametrize(

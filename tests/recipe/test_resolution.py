@@ -450,8 +450,8 @@ class TestProblems:
                 '[optimizer.discriminator]\nuse = "adam"',
                 "",
                 "toy.toml:17: network 'discriminator' is trained by nobody: no optimizer holds it\n"
-                "    [discriminator]\n  add [optimizer.discriminator], or \"discriminator\" to the networks of another, "
-                "or frozen = true to [discriminator]",
+                "    [discriminator]\n  add [optimizer.discriminator], or \"discriminator\" to the networks of "
+                "another, or frozen = true to [discriminator]",
             ),
             (
                 '[optimizer.discriminator]\nuse = "adam"',
