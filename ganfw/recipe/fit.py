@@ -73,8 +73,9 @@ def _unused(resolved: ResolvedRecipe) -> Iterator[Misfit]:
         if "networks" in context and address in ("step", "sampler"):
             used.update(map(network_address, resolved.network_names()))
     for address in resolved.parts:
-        table = address.partition(".")[0]
-        if table in _MUST_BE_USED and not {table, address} & used:
+        table, _, name = address.partition(".")
+        misnamed = table == "networks" and name in (*NETWORKS, *CONTEXT)
+        if table in _MUST_BE_USED and not misnamed and not {table, address} & used:
             text = f"[{address}] is not used: {resolved.parts['step']} does not ask for it"
             yield Misfit(tuple(address.split(".")), text, ("remove the table, or choose another step",))
 
@@ -96,7 +97,7 @@ def _of_no_network(resolved: ResolvedRecipe) -> Iterator[Misfit]:
                     yield Misfit((table, name), text, (hint, f'[{table}.{name}] may say: networks = ["…"]'))
                 elif table == "optimizer" and resolved.own_keys(network_address(network))["frozen"]:
                     text = f"[optimizer.{name}] is for the network '{network}', which is frozen"
-                    yield Misfit((table, name), text, ("remove the optimizer, or the key frozen",))
+                    yield Misfit((table, name), text, ("leave it out of the optimizer's networks, or remove the key frozen",))
 
 
 def _untrained(resolved: ResolvedRecipe) -> Iterator[Misfit]:
