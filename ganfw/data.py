@@ -94,8 +94,17 @@ class TensorData:
 Data = TensorData | Dataset[Any]
 """What a data part returns: data in memory, or a torch data set.
 
-Its items are a sample, a pair (sample, label), or a dict with `samples`, perhaps `labels`, and further entries.
+Its items are a sample, a pair (sample, label), or a dict with `samples`, perhaps `labels`, and further entries. It may
+have `fingerprint() -> str`, which differs for other data, such as the names, sizes and times of files.
 """
+
+
+def data_hash(data: Data) -> str | None:
+    """Return the SHA-256 of data in memory, or of what a data set's `fingerprint()` returns; None where it has none."""
+    if isinstance(data, TensorData):
+        return data.sha256()
+    fingerprint = getattr(data, "fingerprint", None)
+    return hashlib.sha256(str(fingerprint()).encode()).hexdigest() if callable(fingerprint) else None
 
 
 @frozen(eq=False)

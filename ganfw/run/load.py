@@ -23,8 +23,9 @@ from ganfw.recipe.origins import excerpt
 from ganfw.recipe.resolution import resolve
 from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import network_address
+from ganfw.run import fingerprint
 from ganfw.run.checkpoints import checkpoints_in
-from ganfw.run.manifest import FILE_NAME, Manifest, read_manifest
+from ganfw.run.manifest import FILE_NAME, MAX_MANIFEST_BYTES, Manifest, read_manifest
 from ganfw.run.state import must_be_finite, unflatten_state
 from ganfw.training.builder import Builder
 
@@ -56,6 +57,11 @@ class Checkpoint:
         """
         for name in self.manifest.files:
             self._read(name)
+
+    def origin(self) -> dict[str, str | int]:
+        """Return what a run that begins with this checkpoint records of it."""
+        manifest = sha256(read_bounded(self.path / FILE_NAME, MAX_MANIFEST_BYTES))
+        return {"checkpoint": str(self.path), "step": self.manifest.step, "manifest_sha256": manifest}
 
     def recipe(self) -> Recipe:
         """Return the recipe it was saved with.
@@ -125,7 +131,25 @@ class Checkpoint:
             raise RunError(f"{self.path}: its recipe cannot be built: {excerpt(str(error))}") from error
         for network in source.networks.values():
             network.eval()
+        if not overrides:
+            self.check_samples(source, builder.device)
         return source
+
+    def check_samples(self, source: SampleSource, device: torch.device) -> None:
+        """Compare samples with those of the same seed that were saved with the networks, on such a device.
+
+        Raises:
+            RunError: they are others.
+        """
+        if fingerprint.FILE_NAME not in self.manifest.files or device.type != self.manifest.device:
+            return
+        saved = self._tensors(fingerprint.FILE_NAME).get("samples")
+        if saved is None:
+            raise RunError(f"{self.path / fingerprint.FILE_NAME}: holds no samples")
+        try:
+            fingerprint.check_samples(source, self.manifest.seed, device, saved)
+        except RunError as error:
+            raise RunError(f"{self.path}: {error}") from None
 
     def check_networks(self, resolved: ResolvedRecipe, device: torch.device) -> None:
         """Compare all networks of a recipe with the saved weights, before anything is allocated.
@@ -212,13 +236,8 @@ class Checkpoint:
         return trees
 
     def _unflatten(self, name: str, tree: Any) -> Any:
-        tensors = {}
-        if f"{name}.safetensors" in self.manifest.files:
-            content = self._read(f"{name}.safetensors")
-            try:
-                tensors = load(content)
-            except Exception as error:  # safetensors and torch refuse in ways of their own what a header may claim
-                raise RunError(f"{self.path / name}.safetensors: no safetensors file: {excerpt(str(error))}") from error
+        file = f"{name}.safetensors"
+        tensors = self._tensors(file) if file in self.manifest.files else {}
         for key, tensor in tensors.items():
             if must_be_finite(name) and tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise RunError(f"{self.path / name}.safetensors: {show(key)} is not finite")
@@ -228,6 +247,13 @@ class Checkpoint:
             raise RunError(f"{self.path / 'state.json'}: nested too deeply") from None
         except RunError as error:
             raise RunError(f"{self.path / 'state.json'}: {error}") from None
+
+    def _tensors(self, file: str) -> dict[str, Tensor]:
+        content = self._read(file)
+        try:
+            return load(content)
+        except Exception as error:  # safetensors and torch refuse in ways of their own what a header may claim
+            raise RunError(f"{self.path / file}: no safetensors file: {excerpt(str(error))}") from error
 
     def _read(self, name: str) -> bytes:
         """Read one of the checkpoint's files, of the size and with the hash that the manifest says."""

@@ -63,6 +63,8 @@ class Manifest:
         num_classes: how many classes the data has, or None.
         z_dim: the length of a noise vector, or None where there is no noise.
         entry_shapes: of each further entry of the data, the shape of one.
+        data_sha256: the hash of the data, or of what it says of itself; None where it says nothing.
+        device: the type of device that it was saved on.
         parts: for each recipe table, which part of which package was used.
         files: every other file of the checkpoint.
     """
@@ -80,6 +82,8 @@ class Manifest:
     entry_shapes: Mapping[str, tuple[int, ...]] = field(
         factory=dict, validator=deep_mapping(_text, deep_iterable(_positive), instance_of(dict))
     )
+    data_sha256: str | None = field(validator=optional(matches_re(r"[0-9a-f]{64}")))
+    device: str = field(validator=_text)
     parts: Mapping[str, Mapping[str, str]] = field(
         validator=deep_mapping(_text, deep_mapping(_text, _text), instance_of(dict))
     )

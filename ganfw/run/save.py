@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganfw.errors import RunError, TrainingError
 from ganfw.files import flush_folder, sha256, write_flushed
+from ganfw.run import fingerprint
 from ganfw.run.checkpoints import checkpoint_name, point_to, prune, remove
 from ganfw.run.directory import describe_parts
 from ganfw.run.manifest import FILE_NAME, FileEntry, Manifest
@@ -102,6 +103,7 @@ def check_space(training: Training) -> None:
 def _serialise(training: Training) -> dict[str, bytes]:
     """Return the files of a checkpoint, the manifest last."""
     experiment = training.experiment
+    samples = fingerprint.samples_of(experiment)
     state = training.state_dict()
     trees: dict[str, Any] = {}
     files: dict[str, bytes] = {}
@@ -111,6 +113,8 @@ def _serialise(training: Training) -> dict[str, bytes]:
             _require_finite(name, tensors, training.step)
         if tensors:
             files[f"{name}.safetensors"] = save(tensors)
+    if samples is not None:
+        files[fingerprint.FILE_NAME] = save({"samples": samples.contiguous()})
     files["state.json"] = json.dumps(trees).encode()
     if experiment.resolved:
         files["recipe.toml"] = experiment.resolved.qualified().to_toml().encode()
@@ -123,6 +127,8 @@ def _serialise(training: Training) -> dict[str, bytes]:
         num_classes=experiment.batches.num_classes,
         z_dim=None if experiment.noise is None else experiment.noise.z_dim,
         entry_shapes=dict(experiment.batches.entry_shapes),
+        data_sha256=experiment.data_sha256,
+        device=experiment.device.type,
         parts=describe_parts(experiment),
         files={name: FileEntry(bytes=len(content), sha256=sha256(content)) for name, content in files.items()},
     )

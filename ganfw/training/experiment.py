@@ -1,5 +1,6 @@
 """An experiment: parts that fit together, on one device. Built from a recipe, or composed by hand."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from attrs import define, field
 from torch import nn
 
-from ganfw.data import Data
+from ganfw.data import Data, data_hash
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
 from ganfw.engine.precision import require_precision
@@ -103,6 +104,11 @@ class Experiment:
     def device(self) -> torch.device:
         """The device that the experiment is on."""
         return self.batches.device
+
+    @functools.cached_property
+    def data_sha256(self) -> str | None:
+        """The hash of the data when it was first asked for, or None where nothing tells it from other data."""
+        return data_hash(self.data)
 
     @property
     def source(self) -> SampleSource:

@@ -67,6 +67,7 @@ def test_manifest_says_what_the_checkpoint_is_of(registry: Registry, trained: Pa
     }
     assert sorted(manifest.files) == [
         "discriminator.safetensors",
+        "fingerprint.safetensors",
         "generator.safetensors",
         "optimizer.discriminator.safetensors",
         "optimizer.generator.safetensors",
