@@ -1,6 +1,7 @@
 """The command line. Nothing here imports torch until a command needs it."""
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from ganfw.cli.report import report
 from ganfw.cli.sampling import interpolate, sample
 from ganfw.cli.train_evaluator import train_evaluator
 from ganfw.cli.training import resume, run
-from ganfw.errors import GanfwError
+from ganfw.errors import GanfwError, PartFailure
 from ganfw.plugins.discovery import add_commands
 from ganfw.terminal import say, surviving_streams
 
@@ -42,6 +43,10 @@ class _Group(click.Group):
         with _refusing():
             try:
                 return super().invoke(ctx)
+            except PartFailure as error:
+                trace = "".join(traceback.format_exception(error.__cause__ or error))
+                say(f"Error: {error}\n\n{trace}", err=True)
+                ctx.exit(1)
             except KeyboardInterrupt:
                 say("ganfw: interrupted", err=True)
                 ctx.exit(130)

@@ -3,29 +3,47 @@
 import click
 
 from ganfw.cli.options import overrides_option, with_registry
-from ganfw.errors import GanfwError
+from ganfw.errors import GanfwError, PartFailure
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.terminal import say
 
 
 @click.command(short_help="Check recipes and tell every problem.")
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @overrides_option
+@click.option("--build", is_flag=True, help="Build every part, the data included, and try them on a small batch.")
 @with_registry
-def check(recipes: tuple[str, ...], overrides: tuple[str, ...], registry: Registry) -> None:
-    """Check recipes, files or names, and tell every problem. Only the parts they name are imported."""
+def check(recipes: tuple[str, ...], overrides: tuple[str, ...], build: bool, registry: Registry) -> None:
+    """Check recipes, files or names, and report every problem. Only the parts they name are imported.
+
+    Nothing is written. Without --build, the data is not read and no network is built.
+    """
     failures = []
     for source in recipes:
         try:
-            resolve(Recipe.load(source, registry).with_overrides(overrides), registry)
-        except GanfwError as error:
+            resolved = resolve(Recipe.load(source, registry).with_overrides(overrides), registry)
+            if build:
+                _try(resolved)
+        except (GanfwError, PartFailure) as error:
             failures.append(str(error))
-        else:
-            say(f"{source}: right")
+            continue
+        say(f"{source}: right")
+        if "embedding" not in resolved.parts:
+            say("  it cannot be evaluated until an [embedding] is chosen: ganfw parts embedding", err=True)
     if failures:
         raise GanfwError("\n\n".join(failures))
+    if not build:
+        say("not looked at: the data, and whether parts can be built and fit; for that: --build", err=True)
+
+
+def _try(resolved: ResolvedRecipe) -> None:
+    """Put an experiment together, which tries its parts on a small batch."""
+    from ganfw.run.assembly import assemble
+
+    assemble(resolved)
 
 
 @click.command(short_help="Print a recipe with every default filled in.")
@@ -35,4 +53,4 @@ def check(recipes: tuple[str, ...], overrides: tuple[str, ...], registry: Regist
 def show(recipe: str, overrides: tuple[str, ...], registry: Registry) -> None:
     """Print a recipe with all it extends and every default filled in, and where each value comes from."""
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
-    say(resolved.to_toml().removesuffix("\n"))
+    say(resolved.to_toml(), nl=False)

@@ -1,5 +1,6 @@
 """`ganfw run` and `ganfw resume`: train, and go on."""
 
+import contextlib
 import shlex
 import signal
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganfw.cli.options import overrides_option, with_registry
-from ganfw.errors import RunError, TrainingError
+from ganfw.errors import PartFailure, RunError, TrainingError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 @overrides_option
 @click.option("--device", metavar="D", help="auto, cpu, cuda, cuda:1 or mps; the same as --set run.device=D.")
 @click.option("--seed", type=int, metavar="S", help="The same as --set run.seed=S.")
+@click.option(
+    "--from",
+    "start",
+    metavar="RUN[@STEP]",
+    help="Begin with the whole state of a checkpoint of another run, with the settings of this recipe.",
+)
 @click.option("--profile", is_flag=True, help="Record some steps; the same as --set callbacks.profile.use=profile.")
 @click.option(
     "--out",
@@ -40,6 +47,7 @@ def run(
     overrides: tuple[str, ...],
     device: str | None,
     seed: int | None,
+    start: str | None,
     profile: bool,
     out: Path,
     registry: Registry,
@@ -55,17 +63,36 @@ def run(
         overrides = (*overrides, f"run.seed={seed}")
     if profile:
         overrides = (*overrides, "callbacks.profile.use=profile")
-    resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
+    resolved = resolve(_named(recipe, registry).with_overrides(overrides), registry)
 
     from ganfw.distributed.process_group import join_processes
     from ganfw.run.assembly import assemble
     from ganfw.run.directory import create_run_directory
+    from ganfw.run.resume import checkpoint_of, start_from
     from ganfw.training.loop import Training
 
     with join_processes() as processes:
-        experiment = assemble(resolved, processes)
-        directory = create_run_directory(out, experiment, ["ganfw", *sys.argv[1:]]) if processes.is_main else None
-        _train(Training(experiment, directory))
+        checkpoint = None if start is None else checkpoint_of(start)
+        lineage = None if checkpoint is None else checkpoint.origin()
+        if checkpoint is None:
+            training = Training(assemble(resolved, processes))
+        else:
+            training = start_from(checkpoint, resolved, processes)
+        if processes.is_main:
+            command = ["ganfw", *sys.argv[1:]]
+            training.directory = create_run_directory(out, training.experiment, command, lineage)
+        _train(training)
+
+
+def _named(source: str, registry: Registry) -> Recipe:
+    """Load a recipe; that of a run directory is called as it was when the run began."""
+    recipe, path = Recipe.load(source, registry), Path(source)
+    if path.name != "recipe.toml" or not path.with_name("environment.json").is_file():
+        return recipe
+
+    from ganfw.run.directory import recorded_name
+
+    return Recipe(name=recorded_name(path.parent), extends=recipe)
 
 
 @click.command(short_help="Go on with a run as if it had never stopped.")
@@ -75,26 +102,32 @@ def run(
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change run.epochs, run.max_steps or a callback; all else is what the run is. Repeatable.",
+    help="Change how long and where the run trains, folders of its data, or a callback. Repeatable.",
 )
+@click.option("--accept-other-data", is_flag=True, help="Continue although the data is not that of the run.")
 @with_registry
-def resume(run_directory: Path, overrides: tuple[str, ...], registry: Registry) -> None:
+def resume(run_directory: Path, overrides: tuple[str, ...], accept_other_data: bool, registry: Registry) -> None:
     """Go on with a RUN from its newest checkpoint, bit for bit as if it had never stopped.
 
     With --set run.epochs=N a finished run goes on for longer.
     """
     from ganfw.distributed.process_group import join_processes
     from ganfw.files import locked
-    from ganfw.run.directory import record_resume
+    from ganfw.run.directory import check_run_directory, record_resume
     from ganfw.run.resume import resume_training
 
-    with join_processes() as processes:
-        training, skipped = resume_training(run_directory, registry, overrides, processes)
+    check_run_directory(run_directory)
+    with join_processes() as processes, locked(run_directory) if processes.is_main else contextlib.nullcontext():
+        training, skipped = resume_training(
+            run_directory, registry, overrides, processes, accept_other_data=accept_other_data
+        )
         if processes.is_main:
             for reason in skipped:
                 say(f"passed over a damaged checkpoint: {reason}", err=True)
-            with locked(run_directory):
-                record_resume(run_directory, training.experiment, training.step, ["ganfw", *sys.argv[1:]])
+            command = ["ganfw", *sys.argv[1:]]
+            record_resume(
+                run_directory, training.experiment, training.step, command, accept_other_data=accept_other_data
+            )
             say(f"going on from step {training.step}", err=True)
             if training.finished:
                 more = "for more: --set run.epochs=N, or run.max_steps"
@@ -116,8 +149,10 @@ def _train(training: "Training") -> None:
     with stop_on_signals(training) as received:
         try:
             training.run()
-        except (RunError, TrainingError) as error:
-            raise type(error)(f"{error}\n{_last_good(directory)}") from error
+        except TrainingError as error:
+            raise TrainingError(f"{error}\n{_other_settings(training, directory)}") from error
+        except (RunError, PartFailure) as error:
+            raise type(error)(f"{error}\n{_last_good(directory)}") from error.__cause__
     say(directory)
     if training.finished:
         say(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
@@ -149,6 +184,23 @@ def _last_good(directory: Path) -> str:
         return f"the last good checkpoint is {open_checkpoint(directory).path}; {go_on}"
     except RunError as error:
         return str(error)
+
+
+def _other_settings(training: "Training", directory: Path) -> str:
+    """Say how a run that came to nothing starts again: from its last healthy step, with a lower rate."""
+    from ganfw.run.checkpoints import checkpoints_in
+    from ganfw.run.load import open_checkpoint
+
+    resolved, quoted = training.experiment.resolved, shlex.quote(str(directory))
+    assert resolved is not None
+    rates = {name: resolved.parameters(f"optimizer.{name}").get("lr") for name in resolved.names_in("optimizer")}
+    lower = [f"--set optimizer.{name}.lr={rate / 2:g}" for name, rate in rates.items() if isinstance(rate, float)]
+    command = " ".join([f"ganfw run {shlex.quote(str(directory / 'recipe.toml'))}", *lower])
+    if not checkpoints_in(directory):
+        return f"resumed, it would go the same way; there is no checkpoint: start again with other settings: {command}"
+    step = open_checkpoint(directory).manifest.step
+    command = command.replace("recipe.toml", f"recipe.toml --from {quoted}@{step}", 1)
+    return f"resumed, it would go the same way; start from step {step}, the last healthy one, with others: {command}"
 
 
 def _show_summary(training: "Training") -> None:

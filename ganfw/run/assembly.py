@@ -7,12 +7,14 @@ from typing import Any
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from ganfw.data import data_hash
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
 from ganfw.errors import PartError, RunError
 from ganfw.files import read_bounded, sha256
 from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import network_address
+from ganfw.run.agreement import require_same, require_same_recipe
 from ganfw.run.load import open_checkpoint
 from ganfw.run.manifest import MAX_FILE_BYTES
 from ganfw.training.builder import Builder
@@ -34,11 +36,15 @@ def assemble(resolved: ResolvedRecipe, processes: ProcessGroup | None = None, *,
         PartError: a part cannot be built, or does not fit; or weights do not fit their network.
         DataError: data is missing or damaged.
         InputError: a part refuses a parameter, or the device does not exist here.
-        RunError: a run that a network starts from cannot be read.
+        RunError: a run that a network starts from cannot be read, or the processes differ.
     """
+    if processes:
+        require_same_recipe(processes, resolved)
     starts = _Starts(resolved)
     load_state = starts.load if initial else _nothing
     builder = Builder(resolved, choose_device(resolved.settings.device), processes=processes, load=load_state)
+    if processes and processes.size > 1:
+        require_same(processes, {"data": data_hash(builder.batches.data)})
     experiment = build_experiment(builder)
     experiment.initial_weights = starts.hashes
     return experiment

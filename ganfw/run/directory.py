@@ -4,14 +4,13 @@ import json
 import platform
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganfw.data import TensorData
 from ganfw.engine.device import device_name
 from ganfw.errors import RecipeError, RunError
 from ganfw.files import read_bounded, write_atomically
@@ -24,13 +23,16 @@ MAX_ENVIRONMENT_BYTES = 16 << 20
 """An `environment.json` larger than this (16 MiB, thousands of resumes) is refused."""
 
 
-def create_run_directory(out: Path, experiment: Experiment, command: Sequence[str] = ()) -> Path:
+def create_run_directory(
+    out: Path, experiment: Experiment, command: Sequence[str] = (), started_from: Mapping[str, Any] | None = None
+) -> Path:
     """Make `out/<name>-<n>` with the first free n from 1, and write `recipe.toml` and `environment.json` into it.
 
     Args:
         out: the folder of runs; made if it is missing.
         experiment: what will be run; it must come from a recipe.
         command: the command line, for the record.
+        started_from: the checkpoint whose state it begins with, for the record.
 
     Raises:
         RunError: the folder cannot be made or written.
@@ -40,7 +42,8 @@ def create_run_directory(out: Path, experiment: Experiment, command: Sequence[st
     directory = _make_numbered(out, experiment.resolved.recipe.name)
     write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
     name = experiment.resolved.recipe.name
-    environment = {"name": name, **describe_environment(experiment, command), "resumed": []}
+    lineage = {} if started_from is None else {"started_from": dict(started_from)}
+    environment = {"name": name, **lineage, **describe_environment(experiment, command), "resumed": []}
     write_atomically(directory / "environment.json", _to_json(environment))
     return directory
 
@@ -66,14 +69,30 @@ def recorded_name(directory: Path) -> str:
     Raises:
         RunError: the record cannot be read.
     """
+    return str(_recorded(directory, "name"))
+
+
+def _recorded(directory: Path, key: str) -> Any:
     path = directory / "environment.json"
     try:
-        return str(json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))["name"])
+        return json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))[key]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read: {error}") from None
 
 
-def record_resume(directory: Path, experiment: Experiment, step: int, command: Sequence[str] = ()) -> None:
+def recorded_data(directory: Path) -> str | None:
+    """Return the hash of the data that a run directory was made with, or None where it is not known.
+
+    Raises:
+        RunError: the record cannot be read.
+    """
+    found = _recorded(directory, "data_sha256")
+    return None if found is None else str(found)
+
+
+def record_resume(
+    directory: Path, experiment: Experiment, step: int, command: Sequence[str] = (), *, accept_other_data: bool = False
+) -> None:
     """Note in a run directory that a run goes on: the recipe, if it has changed, and from which step on what.
 
     Raises:
@@ -82,7 +101,8 @@ def record_resume(directory: Path, experiment: Experiment, step: int, command: S
     path = directory / "environment.json"
     try:
         environment = json.loads(read_bounded(path, MAX_ENVIRONMENT_BYTES))
-        environment["resumed"].append({"step": step, **describe_environment(experiment, command)})
+        accepted = {"accept_other_data": True} if accept_other_data else {}
+        environment["resumed"].append({"step": step, **accepted, **describe_environment(experiment, command)})
         content = _to_json(environment)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read: {error}") from None
@@ -131,7 +151,7 @@ def describe_environment(experiment: Experiment, command: Sequence[str] = ()) ->
         "threads": torch.get_num_threads(),
         "processes": experiment.processes.size,
         "seed": experiment.settings.seed,
-        "data_sha256": experiment.data.sha256() if isinstance(experiment.data, TensorData) else None,
+        "data_sha256": experiment.data_sha256,
         "initial_weights": dict(experiment.initial_weights),
         "git_commit": _git_commit(),
         "parts": describe_parts(experiment),

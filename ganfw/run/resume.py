@@ -1,5 +1,6 @@
-"""Go on with a run from its newest checkpoint."""
+"""Continue a run from its newest checkpoint, or start another from one of its checkpoints."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,36 +9,52 @@ import torch
 
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
-from ganfw.engine.random_streams import own_randomness, set_global_state
+from ganfw.engine.random_streams import own_randomness, seeded_generator, set_global_state
 from ganfw.errors import GanfwError, RunError
 from ganfw.plugins.registry import Registry, describe
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import read_recipe
 from ganfw.recipe.origins import excerpt
 from ganfw.recipe.resolution import resolve
+from ganfw.recipe.resolved import ResolvedRecipe
+from ganfw.run.agreement import require_same
 from ganfw.run.assembly import assemble
-from ganfw.run.checkpoints import checkpoints_in
-from ganfw.run.directory import check_run_directory, recorded_name
-from ganfw.run.load import Checkpoint, open_checkpoint
+from ganfw.run.checkpoints import checkpoint_name, checkpoints_in
+from ganfw.run.directory import check_run_directory, recorded_data, recorded_name
+from ganfw.run.load import SAMPLING_TABLES, Checkpoint, open_checkpoint
 from ganfw.training.loop import Training
+
+_LENGTH_AND_PLACE = r"run\.(epochs|max_steps|device|workers)|callbacks\..+"
+_PATHS = r"embedding\.weights|data\.(\w+_)?(root|folder|path|file|directory)"
+"""Keys that a resume may change: they are not what the run is."""
 
 
 def resume_training(
-    run: Path, registry: Registry, overrides: Sequence[str] = (), processes: ProcessGroup | None = None
+    run: Path,
+    registry: Registry,
+    overrides: Sequence[str] = (),
+    processes: ProcessGroup | None = None,
+    *,
+    accept_other_data: bool = False,
 ) -> tuple[Training, tuple[str, ...]]:
-    """Build a training that goes on with a run from its newest undamaged checkpoint, or from the start.
+    """Build a training that continues a run from its newest undamaged checkpoint, or from the start.
+
+    Hold the run with `ganfw.files.locked` from before this until the training has ended, or what is read here may be
+    behind what another process writes.
 
     Args:
         run: the run directory.
         registry: what the plugins offer.
-        overrides: changes such as `"run.epochs=300"`, only of how long to train and of callbacks.
+        overrides: changes such as `"run.epochs=300"`, only of how long and where to train, and of callbacks.
         processes: the processes that train together, as many as before. None for this alone.
+        accept_other_data: continue with data that is not that of the run.
 
     Returns:
         The training, and why newer checkpoints were passed over, a line each.
 
     Raises:
-        RunError: there is no such run, all of its checkpoints are damaged, or an override would change what it is.
+        RunError: there is no such run, all of its checkpoints are damaged, its data is other data, or an override
+            would change what it is.
         RecipeError: a package that supplied a part is missing.
     """
     processes = processes or ProcessGroup()
@@ -45,37 +62,130 @@ def resume_training(
     check_run_directory(run)
     for override in overrides:
         key = override.partition("=")[0].strip()
-        if key not in ("run.epochs", "run.max_steps") and not key.startswith("callbacks."):
+        if not re.fullmatch(f"{_LENGTH_AND_PLACE}|{_PATHS}", key):
             raise RunError(
-                f"--set {override}: a resume may change run.epochs, run.max_steps and callbacks; for anything "
-                f"else start a new run: ganfw run {run / 'recipe.toml'} --set {override}"
+                f"--set {override}: a resume may change run.epochs, run.max_steps, run.device, run.workers, the "
+                "folders of [data], embedding.weights and callbacks; for anything else start a new run: "
+                f"ganfw run {run / 'recipe.toml'} --from {run} --set {override}"
             )
     if not checkpoints_in(run):  # stopped before the first one: go on from step 0
         layers = read_recipe(str(run / "recipe.toml"), registry, Path(), alone=True)
         recipe = Recipe.of_layers(layers, recorded_name(run)).with_overrides(overrides)
-        return Training(assemble(resolve(recipe, registry), processes), directory), ()
+        training = Training(assemble(resolve(recipe, registry), processes), directory)
+        _check_data(run, recorded_data(run), training, accept_other_data)
+        return training, ()
     checkpoint = open_checkpoint(run)
-    resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry)
+    training = _load(checkpoint, resolve(checkpoint.recipe().with_overrides(overrides), registry), processes, directory)
+    _check_data(run, checkpoint.manifest.data_sha256, training, accept_other_data)
+    return training, checkpoint.skipped
+
+
+def start_from(checkpoint: Checkpoint, resolved: ResolvedRecipe, processes: ProcessGroup | None = None) -> Training:
+    """Build a training of a recipe that begins with the whole state of a checkpoint, whatever else is changed.
+
+    Callbacks begin anew, and so does a part that is another than in the checkpoint. Optimizers have the options of
+    the recipe. With another seed, random numbers are those of that seed.
+
+    Raises:
+        RunError: the state does not fit the recipe's parts, or all steps of the recipe are done.
+    """
+    training = _load(checkpoint, resolved, processes or ProcessGroup(), None, adapt=True)
+    if training.finished:
+        raise RunError(
+            f"{checkpoint.path}: all {training.total_steps} steps of this recipe are done; for more: "
+            "--set run.epochs=N, or run.max_steps"
+        )
+    return training
+
+
+def checkpoint_of(text: str) -> Checkpoint:
+    """Open the checkpoint that `RUN` or `RUN@STEP` means.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    run, at, step = text.rpartition("@")
+    if at and step.isdecimal() and not Path(text).exists():
+        return open_checkpoint(Path(run, "checkpoints", checkpoint_name(int(step))))
+    return open_checkpoint(Path(text))
+
+
+def _load(
+    checkpoint: Checkpoint,
+    resolved: ResolvedRecipe,
+    processes: ProcessGroup,
+    directory: Path | None,
+    *,
+    adapt: bool = False,
+) -> Training:
+    """Build the training of a recipe, and give it the state of a checkpoint."""
+    require_same(processes, {"checkpoint": f"{checkpoint.manifest.step}"})
     checkpoint.check_networks(resolved, choose_device(resolved.settings.device))
     state = checkpoint.state_dict()
     try:
         training = Training(assemble(resolved, processes, initial=False), directory)
-        _check_samples(checkpoint, training)
+        _check_shape(checkpoint, training)
+        if adapt:
+            _adapt(state, checkpoint, training)
+        device, seed = training.experiment.device, training.experiment.settings.seed
+        if (device.type, seed) != (checkpoint.manifest.device, checkpoint.manifest.seed):
+            training.say(f"random numbers are drawn anew: the run continues on {device.type} with seed {seed}")
+            _begin_anew(state["random"], device, seed, checkpoint.manifest.step)
         training.load_state_dict(state)
-        _try_randomness(state["random"]["global"], training.experiment.device)
+        _try_randomness(state["random"]["global"], device)
     except RunError as error:
         raise RunError(f"{checkpoint.path}: {error}") from error
     except GanfwError:
         raise
     except Exception as error:  # a stranger's checkpoint may hold anything, and each part fails in its own way
         raise RunError(f"{checkpoint.path}: no run can go on from it: {excerpt(describe(error))}") from error
-    return training, checkpoint.skipped
+    if _samples_alike(checkpoint, resolved):
+        checkpoint.check_samples(training.experiment.source, device)
+    return training
 
 
-def _check_samples(checkpoint: Checkpoint, training: Training) -> None:
+def _adapt(state: dict[str, Any], checkpoint: Checkpoint, training: Training) -> None:
+    """Make saved state into one that an experiment with other settings takes."""
+    manifest, experiment, saved = checkpoint.manifest, training.experiment, state["parts"]
+    state["parts"] = {}
+    for address, part in experiment.stateful_parts().items():
+        now = experiment.registered.get(address)
+        then = manifest.parts.get(address, {})
+        same = now and (now.plugin.distribution, now.part.name) == (then.get("distribution"), then.get("name"))
+        own = part.state_dict()
+        if not same or address not in saved or address.startswith("callbacks."):
+            state["parts"][address] = own
+        elif isinstance(part, torch.optim.Optimizer):
+            state["parts"][address] = {**saved[address], "param_groups": own["param_groups"]}
+        else:
+            state["parts"][address] = saved[address]
+
+
+def _samples_alike(checkpoint: Checkpoint, resolved: ResolvedRecipe) -> bool:
+    """Whether a recipe samples with the parts that a checkpoint was saved with."""
+    then, now = checkpoint.recipe().tables, resolved.qualified().tables
+    return all(then.get(table) == now.get(table) for table in SAMPLING_TABLES)
+
+
+def _begin_anew(random: dict[str, Any], device: torch.device, seed: int, step: int) -> None:
+    """Put random numbers of another device or seed in the place of saved ones, which cannot continue there."""
+    random["training"] = seeded_generator(device, seed, "training", step).get_state()
+    random["global"] = None
+
+
+def _check_shape(checkpoint: Checkpoint, training: Training) -> None:
     saved, own = checkpoint.manifest.sample_shape, training.experiment.batches.sample_shape
     if saved != own:
         raise RunError(f"it was saved with samples of shape {saved}; the data has {own}")
+
+
+def _check_data(run: Path, saved: str | None, training: Training, accept: bool) -> None:
+    found = training.experiment.data_sha256
+    if saved is not None and found != saved and not accept:
+        raise RunError(
+            f"{run}: the data is not that of the run: its SHA-256 is {found}, not {saved}; bring the run's data back, "
+            "or continue with this data by --accept-other-data"
+        )
 
 
 def _try_randomness(state: dict[str, Any] | None, device: torch.device) -> None:

@@ -1,5 +1,6 @@
 """`ganfw check` and `ganfw show`."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,37 @@ def test_check_says_which_recipes_are_right_and_tells_all_that_is_wrong() -> Non
         "two.toml:1: no valid TOML: invalid value\n"
         "    format =\n"
     )
+
+
+NOT_LOOKED_AT = "not looked at: the data, and whether parts can be built and fit; for that: --build\n"
+
+
+def test_check_says_what_it_did_not_look_at() -> None:
+    result = CliRunner().invoke(main, ["check", "mnist_mlp"])
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "mnist_mlp: right\n", NOT_LOOKED_AT)
+
+
+def test_check_says_that_a_recipe_without_an_embedding_cannot_be_evaluated() -> None:
+    result = CliRunner().invoke(main, ["check", "mnist_mlp", "--set", "embedding.enabled=false"])
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "  it cannot be evaluated until an [embedding] is chosen: ganfw parts embedding\n" + NOT_LOOKED_AT
+    )
+
+
+def test_check_build_finds_what_fails_at_the_start_and_writes_nothing(tmp_path: Path) -> None:
+    right = CliRunner().invoke(main, ["check", "--build", "mnist_mlp", "--set", "data.split=test"])
+    wrong = CliRunner().invoke(main, ["check", "--build", "mnist_mlp", "--set", "data.root=nowhere"])
+
+    assert (right.exit_code, right.stdout, right.stderr) == (0, "mnist_mlp: right\n", "")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert wrong.stderr == (
+        f"Error: data 'mnist' (ganfw {version('ganfw')}): nowhere/MNIST/raw/train-images-idx3-ubyte: no such file, "
+        "zipped or not; data.root must hold MNIST/raw/train-images-idx3-ubyte\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_show_prints_toml_that_means_the_same(registry: Registry) -> None:

@@ -1,6 +1,7 @@
 """`ganfw run` and `ganfw resume`, in this process and as real ones."""
 
 import contextlib
+import hashlib
 import json
 import signal
 import subprocess
@@ -42,6 +43,7 @@ def test_run_leaves_everything_in_a_new_directory(tmp_path: Path, registry: Regi
         ".lock",
         "checkpoints/latest",
         "checkpoints/step-000006/discriminator.safetensors",
+        "checkpoints/step-000006/fingerprint.safetensors",
         "checkpoints/step-000006/generator.safetensors",
         "checkpoints/step-000006/manifest.json",
         "checkpoints/step-000006/optimizer.discriminator.safetensors",
@@ -193,6 +195,146 @@ def test_resume_of_a_run_that_is_training_is_refused_and_changes_nothing() -> No
     assert [(run / name).read_bytes() for name in ("environment.json", "recipe.toml")] == before
 
 
+SLOW_DATA = """\
+import time
+from pathlib import Path
+import torch
+from ganfw import Part, TensorData, hookimpl
+@hookimpl
+def ganfw_parts():
+    yield Part(kind='data', name='slow', target='slow_data:slow')
+def slow():
+    if Path('slow').exists():
+        Path('building').touch()
+        while Path('slow').exists():
+            time.sleep(0.05)
+    return TensorData(torch.arange(64 * 16).remainder(251).to(torch.uint8).reshape(64, 1, 4, 4))
+"""
+
+
+def test_a_resume_holds_the_run_from_before_it_reads_its_state() -> None:
+    Path("slow_data.py").write_text(SLOW_DATA)
+    small = ["--set", "generator.hidden_dim=4", "--set", "discriminator.hidden_dim=4", "--plugin", "slow_data.py"]
+    first = invoke("run", "mnist_mlp", *small, "--set", "data.use=slow", "--set", "run.max_steps=2")
+    assert first.exit_code == 0, first.stderr
+    Path("slow").touch()
+    command = [sys.executable, "-m", "ganfw", "resume", "runs/mnist_mlp-1", "--plugin", "slow_data.py"]
+    slow = subprocess.Popen([*command, "--set", "run.max_steps=3"], stderr=subprocess.PIPE, text=True)
+    wait_for(Path("building"), slow)
+
+    other = subprocess.run([*command, "--set", "run.max_steps=5"], capture_output=True, text=True, check=False)
+    Path("slow").unlink()
+    _, stderr = slow.communicate(timeout=60)
+
+    assert (other.returncode, other.stdout) == (2, "")
+    assert other.stderr == "Error: runs/mnist_mlp-1: another process is training this run\n"
+    assert slow.returncode == 0, stderr
+    steps = [json.loads(line)["step"] for line in Path("runs/mnist_mlp-1/metrics.jsonl").read_text().splitlines()]
+    assert steps == [3]
+
+
+def test_other_data_that_is_accepted_is_recorded() -> None:
+    script = SLOW_DATA.replace("slow_data:", "other_data:")
+    Path("other_data.py").write_text(script)
+    small = ["--set", "generator.hidden_dim=4", "--set", "discriminator.hidden_dim=4", "--plugin", "other_data.py"]
+    invoke("run", "mnist_mlp", *small, "--set", "data.use=slow", "--set", "run.max_steps=2")
+    Path("other_data.py").write_text(script.replace("251", "241"))
+    command = ["resume", "runs/mnist_mlp-1", "--plugin", "other_data.py", "--set", "run.max_steps=3"]
+
+    refused = invoke(*command)
+    accepted = invoke(*command, "--accept-other-data")
+
+    assert refused.exit_code == 2
+    assert "the data is not that of the run" in refused.stderr
+    assert accepted.exit_code == 0, accepted.stderr
+    (resumed,) = json.loads(Path("runs/mnist_mlp-1/environment.json").read_text())["resumed"]
+    assert resumed["accept_other_data"] is True
+    assert len(resumed["data_sha256"]) == 64
+
+
+def test_a_run_from_a_checkpoint_of_another_with_the_same_settings_is_the_same_run() -> None:
+    whole = invoke(
+        "run", "mnist_mlp", *SMALL, "--set", "run.max_steps=7", "--set", "callbacks.checkpoint.every_steps=3"
+    )
+    assert whole.exit_code == 0, whole.stderr
+    result = invoke("run", "runs/mnist_mlp-1/recipe.toml", "--from", "runs/mnist_mlp-1@6")
+
+    assert (result.exit_code, result.stdout) == (0, "runs/mnist_mlp-2\n"), result.stderr
+    folders = [Path(f"runs/mnist_mlp-{n}/checkpoints/step-000007") for n in (1, 2)]
+    for file in ("generator.safetensors", "optimizer.generator.safetensors", "training.safetensors"):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes()
+    environment = json.loads(Path("runs/mnist_mlp-2/environment.json").read_text())
+    manifest = Path("runs/mnist_mlp-1/checkpoints/step-000006/manifest.json").read_bytes()
+    assert environment["started_from"] == {
+        "checkpoint": "runs/mnist_mlp-1/checkpoints/step-000006",
+        "step": 6,
+        "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+    }
+
+
+def test_a_run_from_a_checkpoint_has_the_settings_of_its_recipe() -> None:
+    invoke("run", "mnist_mlp", *SMALL, "--set", "run.max_steps=3")
+    start = ["run", "mnist_mlp", *SMALL, "--from", "runs/mnist_mlp-1"]
+    others = ["run.max_steps=5", "optimizer.generator.lr=1e-3", "optimizer.discriminator.use=sgd", "run.seed=1"]
+    done = invoke(*start, "--set", "run.max_steps=3")
+    result = invoke(*start, *(argument for each in others for argument in ("--set", each)))
+    misfit = invoke(*start, "--set", "run.max_steps=5", "--set", "generator.hidden_dim=5")
+    gone = invoke("run", "mnist_mlp", *SMALL, "--from", "runs/mnist_mlp-1@9")
+
+    assert result.exit_code == 0, result.stderr
+    states = [
+        json.loads(Path(f"runs/mnist_mlp-{n}/checkpoints/step-{s}/state.json").read_text())
+        for n, s in ((1, "000003"), (2, "000005"))
+    ]
+    assert [state["optimizer.generator"]["param_groups"][0]["lr"] for state in states] == [1e-5, 1e-3]
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "Error: runs/mnist_mlp-1/checkpoints/step-000003: all 3 steps of this recipe are done; for more: "
+        "--set run.epochs=N, or run.max_steps\n",
+    )
+    assert misfit.stderr == (
+        "Error: runs/mnist_mlp-1/checkpoints/step-000003: its weights do not fit the generator of its recipe: "
+        "'0.0.bias' is (4,) float32, not (5,) float32\n"
+    )
+    assert gone.stderr == ("Error: runs/mnist_mlp-1/checkpoints/step-000009: no such run directory or checkpoint\n")
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["mnist_mlp-1", "mnist_mlp-2"]
+
+
+EXPLODING = """\
+from ganfw import Part, hookimpl
+@hookimpl
+def ganfw_parts():
+    yield Part(kind='schedule', name='exploding', target='MODULE:exploding')
+def exploding(*, at: int):
+    return lambda step, total_steps: float('nan') if step >= at else 1.0
+"""
+
+
+@pytest.mark.parametrize(("every_steps", "start"), [(2, " --from runs/mnist_mlp-1@4"), (100, "")])
+def test_a_run_that_is_not_finite_says_how_to_start_again_from_its_last_healthy_step(
+    every_steps: int, start: str
+) -> None:
+    script = f"exploding_{every_steps}.py"
+    Path(script).write_text(EXPLODING.replace("MODULE", script.removesuffix(".py")))
+    arguments = [*SMALL, "--plugin", script, "--set", "run.max_steps=8", "--set", "run.log_every_steps=2"]
+    schedule = ["--set", "schedule.generator.use=exploding", "--set", "schedule.generator.at=4"]
+    checkpoint = ["--set", f"callbacks.checkpoint.every_steps={every_steps}"]
+    result = invoke("run", "mnist_mlp", *arguments, *schedule, *checkpoint)
+
+    again = "ganfw run runs/mnist_mlp-1/recipe.toml"
+    rates = " --set optimizer.generator.lr=5e-06 --set optimizer.discriminator.lr=5e-06"
+    if start:
+        advice = "resumed, it would go the same way; start from step 4, the last healthy one, with others: "
+    else:
+        advice = "resumed, it would go the same way; there is no checkpoint: start again with other settings: "
+    advice += f"{again}{start}{rates}"
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"\n{advice}\n")
+    command = advice.rpartition(": ganfw ")[2].split()
+    followed = invoke(*command, "--plugin", script, "--set", "schedule.generator.at=9")
+    assert (followed.exit_code, followed.stdout) == (0, "runs/mnist_mlp-2\n"), followed.stderr
+
+
 def bad_input(*arguments: str) -> str:
     result = invoke(*arguments)
     assert result.exit_code == 2
@@ -250,16 +392,69 @@ def test_an_output_path_that_cannot_be_written_is_told() -> None:
     )
 
 
-def test_a_programming_error_keeps_its_traceback(tmp_path: Path) -> None:
-    Path("dividing_step.py").write_text(
+FAILING = """\
+from ganfw import Callback, Part, hookimpl
+@hookimpl
+def ganfw_parts():
+    yield Part(kind='callback', name='failing', target='failing:Failing')
+    yield Part(kind='loss', name='failing', target='failing:FailingLoss')
+class Failing(Callback):
+    def __init__(self, *, at: int = 4):
+        self.at = at
+    def on_step(self, training):
+        if training.step == self.at:
+            return 1 / 0
+class FailingLoss:
+    def __init__(self, *, calls: int):
+        self.calls = calls
+    def discriminator(self, real_logits, fake_logits):
+        self.calls -= 1
+        if not self.calls:
+            raise SystemExit("the loss has had enough")
+        return (fake_logits - real_logits).mean()
+    def generator(self, fake_logits):
+        return -fake_logits.mean()
+"""
+
+
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_callback_that_fails_is_named_with_its_step_and_how_to_continue() -> None:
+    Path("failing.py").write_text(FAILING)
+    options = ["--set", "callbacks.checkpoint.every_steps=2", "--set", "callbacks.more.use=failing"]
+    options += ["--set", "run.max_steps=5"]
+    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "failing.py", *options)
+
+    sentence, _, trace = result.stderr.partition("Error: ")[2].partition("\n\n")
+    assert result.exit_code == 1
+    assert sentence == (
+        f"callback 'failing' (failing.py sha256:{sha256_of(FAILING)}) fails in on_step after step 4: "
+        "ZeroDivisionError: division by zero\n"
+        "the last good checkpoint is runs/mnist_mlp-1/checkpoints/step-000002; go on with: "
+        "ganfw resume runs/mnist_mlp-1"
+    )
+    assert trace.startswith("Traceback (most recent call last):\n")
+    assert 'failing.py", line 11, in on_step\n    return 1 / 0' in trace
+    assert trace.endswith("ZeroDivisionError: division by zero\n")
+    command = sentence.rpartition("go on with: ganfw ")[2].split()
+    continued = invoke(*command, "--plugin", "failing.py", "--set", "callbacks.more.at=0", "--set", "run.max_steps=5")
+    assert continued.exit_code == 0, continued.stderr
+
+
+def test_a_step_that_fails_before_training_keeps_its_traceback() -> None:
+    script = (
         "from ganfw import Part, hookimpl\n"
         "@hookimpl\n"
         "def ganfw_parts():\n"
         "    yield Part(kind='step', name='broken', target='dividing_step:Broken')\n"
         "class Broken:\n"
-        "    def __call__(self, batch, random):\n"
+        "    def __init__(self, generator, discriminator, noise, loss, /): pass\n"
+        "    def updates(self):\n"
         "        return 1 / 0\n"
     )
+    Path("dividing_step.py").write_text(script)
     result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "dividing_step.py", "--set", "step.use=broken")
 
     assert isinstance(result.exception, ZeroDivisionError), result.stderr

@@ -114,13 +114,16 @@ def test_seconds_leave_pauses_out(run: Run, registry: Registry, tiny: Recipe, tm
     assert training.seconds == before > 0
 
 
-@pytest.mark.parametrize("override", ["run.seed=3", "generator.hidden_dim=5", "run.batch_size=9", "noise.use=uniform"])
+@pytest.mark.parametrize(
+    "override", ["run.seed=3", "generator.hidden_dim=5", "run.batch_size=9", "noise.use=uniform", "data.split=train"]
+)
 def test_resume_refuses_to_change_what_the_run_is(registry: Registry, trained: Path, override: str) -> None:
     with pytest.raises(RunError) as caught:
         resume_training(trained, registry, [override])
     assert str(caught.value) == (
-        f"--set {override}: a resume may change run.epochs, run.max_steps and callbacks; for anything "
-        f"else start a new run: ganfw run {trained}/recipe.toml --set {override}"
+        f"--set {override}: a resume may change run.epochs, run.max_steps, run.device, run.workers, the folders of "
+        "[data], embedding.weights and callbacks; for anything else start a new run: "
+        f"ganfw run {trained}/recipe.toml --from {trained} --set {override}"
     )
 
 
@@ -147,7 +150,12 @@ def test_an_experiment_composed_by_hand_is_saved_and_goes_on(registry: Registry,
     def compose() -> Experiment:
         built = ganfw.assemble(ganfw.resolve(tiny, registry))
         return Experiment(
-            built.data, built.noise, built.generator, built.discriminator, built.loss, built.optimizers, built.step
+            data=built.data,
+            noise=built.noise,
+            networks=built.networks,
+            loss=built.loss,
+            optimizers=built.optimizers,
+            step=built.step,
         )
 
     whole = ganfw.train(compose(), steps=8)
@@ -157,11 +165,91 @@ def test_an_experiment_composed_by_hand_is_saved_and_goes_on(registry: Registry,
     second.load_state_dict(checkpoint.state_dict())
     second.run()
 
-    for left, right in zip(
-        whole.experiment.generator.parameters(), second.experiment.generator.parameters(), strict=True
-    ):
-        assert torch.equal(left, right)
+    for name, network in whole.experiment.networks.items():
+        for left, right in zip(network.parameters(), second.experiment.networks[name].parameters(), strict=True):
+            assert torch.equal(left, right)
     with pytest.raises(RunError) as caught:
         checkpoint.recipe()
     expected = f"{checkpoint.path}: saved from parts composed by hand, without a recipe to build them from"
     assert str(caught.value) == expected
+
+
+@pytest.fixture(scope="session")
+def open_registry() -> Registry:
+    """Return a registry with data of a folder, in memory and not."""
+    return ganfw.discover(scripts=[Path(__file__).with_name("open_parts.py")])
+
+
+@pytest.fixture
+def shaded(open_registry: Registry, tiny: Recipe, tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that trains three steps on such data in the folder `here`."""
+
+    def train(data: str) -> Path:
+        folder = tmp_path / "here"
+        folder.mkdir()
+        (folder / "shade").write_text("0.5")
+        recipe = Recipe(
+            name="shaded",
+            extends=tiny,
+            data={"use": data, "folder": str(folder)},
+            embedding={"enabled": False},
+            run={"workers": 0},
+        )
+        experiment = ganfw.assemble(ganfw.resolve(recipe, open_registry))
+        directory = ganfw.create_run_directory(tmp_path, experiment)
+        ganfw.train(experiment, directory=directory, steps=3)
+        return directory
+
+    return train
+
+
+@pytest.mark.parametrize("data", ["shades", "listed"])
+def test_places_may_change_on_resume(
+    open_registry: Registry, shaded: Callable[[str], Path], tmp_path: Path, data: str
+) -> None:
+    directory = shaded(data)
+    there = (tmp_path / "here").rename(tmp_path / "there")
+
+    places = [f"data.folder={there}", "run.device=cpu", "run.workers=0", "run.max_steps=4"]
+    training, _ = resume_training(directory, open_registry, places)
+    training.run()
+
+    assert open_checkpoint(directory).manifest.step == 4
+    assert open_checkpoint(directory).recipe().tables["data"]["folder"] == str(there)
+
+
+@pytest.mark.parametrize("data", ["shades", "listed"])
+@pytest.mark.parametrize("saved", [True, False])
+def test_other_data_is_refused_on_resume_unless_it_is_accepted(
+    open_registry: Registry, shaded: Callable[[str], Path], tmp_path: Path, data: str, saved: bool
+) -> None:
+    directory = shaded(data)
+    before = json.loads((directory / "environment.json").read_text())["data_sha256"]
+    (tmp_path / "here" / "shade").write_text("0.75")
+    if not saved:
+        shutil.rmtree(directory / "checkpoints")
+        (directory / "metrics.jsonl").unlink()
+
+    with pytest.raises(RunError) as caught:
+        resume_training(directory, open_registry, ["run.max_steps=4"])
+    training, _ = resume_training(directory, open_registry, ["run.max_steps=4"], accept_other_data=True)
+    training.run()
+
+    after = open_checkpoint(directory).manifest.data_sha256
+    assert str(caught.value) == (
+        f"{directory}: the data is not that of the run: its SHA-256 is {after}, not {before}; bring the run's data "
+        "back, or continue with this data by --accept-other-data"
+    )
+    resume_training(directory, open_registry)  # it is the data of the run now
+
+
+def test_a_run_continues_on_another_type_of_device(
+    registry: Registry, trained: Path, forge: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge(open_checkpoint(trained).path, device="mps")
+
+    training, _ = resume_training(trained, registry, ["run.max_steps=12", "run.device=cpu"])
+    training.run()
+
+    assert open_checkpoint(trained).manifest.step == 12
+    assert "random numbers are drawn anew: the run continues on cpu with seed 0\n" in capsys.readouterr().err
