@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor
 
-from ganfw.engine.random_streams import own_randomness
 from ganfw.engine.sampling import SampleSource
 from ganfw.errors import RunError
 from ganfw.training.contract import unchanged
-from ganfw.training.experiment import Experiment
 
 FILE_NAME = "fingerprint.safetensors"
 """The file of a checkpoint that holds a few samples."""
@@ -15,14 +13,16 @@ _COUNT = 2
 _TOLERANCE = 1e-3
 
 
-def samples_of(experiment: Experiment) -> Tensor | None:
-    """Return `(2, *sample_shape)` float32 samples of a run's seed on the CPU, None where none can be made from it.
+def samples_of(source: SampleSource, seed: int, device: torch.device) -> Tensor | None:
+    """Return `(2, *sample_shape)` float32 samples of a seed on the CPU, None where none can be made from it.
 
-    Nothing of the experiment changes.
+    Nothing of the parts changes.
     """
-    sampling = {name: part for name, part in experiment.parts().items() if name in ("noise", "sampler")}
-    with unchanged({**sampling, **experiment.networks}, experiment.device):
-        return _sample(experiment.source, experiment.settings.seed)
+    with unchanged({**source.networks, "noise": source.noise, "sampler": source.sampler}, device):
+        try:
+            return source.sample(_COUNT, seed=seed).float()
+        except Exception:  # a generator that needs more than noise, or a sampler that needs input, fails in its own way
+            return None
 
 
 def check_samples(source: SampleSource, seed: int, device: torch.device, saved: Tensor) -> None:
@@ -31,8 +31,7 @@ def check_samples(source: SampleSource, seed: int, device: torch.device, saved: 
     Raises:
         RunError: they do not.
     """
-    with own_randomness(0, device):
-        found = _sample(source, seed)
+    found = samples_of(source, seed, device)
     if found is None:
         return  # asking for samples says why there are none
     if found.shape != saved.shape:
@@ -45,10 +44,3 @@ def check_samples(source: SampleSource, seed: int, device: torch.device, saved: 
         f"its networks are built again and give other samples than when they were saved, {differ}: the code of a "
         "part has changed, or a part keeps something that is not in its state_dict()"
     )
-
-
-def _sample(source: SampleSource, seed: int) -> Tensor | None:
-    try:
-        return source.sample(_COUNT, seed=seed).float()
-    except Exception:  # a generator that needs more than noise, or a sampler that needs input, fails in its own way
-        return None

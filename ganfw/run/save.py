@@ -103,7 +103,7 @@ def check_space(training: Training) -> None:
 def _serialise(training: Training) -> dict[str, bytes]:
     """Return the files of a checkpoint, the manifest last."""
     experiment = training.experiment
-    samples = fingerprint.samples_of(experiment)
+    samples = fingerprint.samples_of(experiment.source, experiment.settings.seed, experiment.device)
     state = training.state_dict()
     trees: dict[str, Any] = {}
     files: dict[str, bytes] = {}
