@@ -53,4 +53,4 @@ def _try(resolved: ResolvedRecipe) -> None:
 def show(recipe: str, overrides: tuple[str, ...], registry: Registry) -> None:
     """Print a recipe with all it extends and every default filled in, and where each value comes from."""
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
-    say(resolved.to_toml(), nl=False)
+    say(resolved.to_toml().removesuffix("\n"))
