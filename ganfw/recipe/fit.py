@@ -57,7 +57,7 @@ def _missing(resolved: ResolvedRecipe) -> Iterator[Misfit]:
         signature = part.signature()
         for name in signature.context:
             source = _source(name)
-            if source in (None, *_MAY_BE_EMPTY, *resolved.parts) or name in signature.optional_context:
+            if source is None or source in (*_MAY_BE_EMPTY, *resolved.parts) or name in signature.optional_context:
                 continue
             kind = table_of(source).kind
             hint = "" if name in CONTEXT else did_you_mean(name, [*resolved.network_names(), *CONTEXT])
