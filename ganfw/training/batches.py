@@ -115,7 +115,10 @@ class Batches:
         at_once = max(1, _GATHERED_VALUES // max(1, values_of_a_batch))
         for start in range(0, len(indices), at_once):
             chunks = indices[start : start + at_once]
-            rows, sizes = torch.cat(chunks).to(self.device), [len(chunk) for chunk in chunks]
+            rows, sizes = torch.cat(chunks), [len(chunk) for chunk in chunks]
+            if self.device.type == "cuda":  # from other memory a copy waits for the device
+                rows = rows.pin_memory()
+            rows = rows.to(self.device, non_blocking=True)
             gathered = {name: _as_float(entry.index_select(0, rows)) for name, entry in data.entries().items()}
             splits = {name: entry.split(sizes) for name, entry in gathered.items()}
             for index in range(len(sizes)):
