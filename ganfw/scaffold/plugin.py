@@ -77,9 +77,11 @@ def plugin_names(distribution: str, kind: str, registry: Registry) -> PluginName
     part = module.removeprefix("ganfw_")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", part) or keyword.iskeyword(part):
         part = module
-    for offer in registry.parts(kind):
-        if offer.part.name == part:
-            raise InputError(f"{offer} has the name that the part would get: choose another, such as ganfw-my-{part}")
+    for registered in registry.parts(kind):
+        if registered.part.name == part:
+            raise InputError(
+                f"{registered} has the name that the part would get: choose another, such as ganfw-my-{part}"
+            )
     is_function = kind in ("data", "optimizer")
     target = part if is_function else "".join(word.capitalize() for word in part.split("_"))
     return PluginNames(distribution, module, part, target, kind)
@@ -140,7 +142,8 @@ def plugin_files(names: PluginNames) -> dict[str, str]:
 def trial(names: PluginNames) -> str:
     """Return the command that tries the part in a short run."""
     table = next(table for table in TABLES if table.kind == names.kind)
-    address = table.name if table.entries is None else f"{table.name}.{(*table.entries, names.part)[0]}"
+    entry = "generator" if table.name in ("optimizer", "schedule", "averaging") else names.part
+    address = f"{table.name}.{entry}" if table.named else table.name
     return f"ganfw run mnist_mlp --set {address}.use={names.part} --set run.epochs=1"
 
 
