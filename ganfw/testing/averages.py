@@ -13,8 +13,8 @@ def networks_are_its_own(subject: Subject) -> None:
     """Its networks are those that it is given, as copies, in evaluation mode; they are the same objects each time."""
     averaging = subject.part
     given = _followed(subject)
-    found = ", ".join(averaging.networks)
-    subject.require(averaging.networks.keys() == given.keys(), f"it has means of {found}, not of {', '.join(given)}")
+    found, needed = ", ".join(averaging.networks), ", ".join(given)
+    subject.require(found == needed, f"it has means of {found}, not of {needed}")
     owned = {weight.data_ptr() for network in given.values() for weight in network.parameters()}
     for name, network in averaging.networks.items():
         shares = any(weight.data_ptr() in owned for weight in network.parameters())

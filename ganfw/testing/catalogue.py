@@ -145,7 +145,8 @@ def checks_of(
         PluginError: no such plugin is installed, or `bases`, `parameters` or `leaving_out` name what is not there.
     """
     registry = registry or discover()
-    found = [plugin for plugin in registry.plugins if _same(plugin.distribution, distribution)]
+    wanted = canonicalize_name(distribution)
+    found = [plugin for plugin in registry.plugins if canonicalize_name(plugin.distribution) == wanted]
     if not found:
         raise PluginError(f"no plugin '{distribution}' is installed: pip install -e . in its folder")
     base = base or small_recipe(registry)
@@ -154,7 +155,9 @@ def checks_of(
     for what, given in (("parameters are", parameters), ("a base is", bases)):
         for name in given or {}:
             if name not in subjects:
-                raise PluginError(f"{what} given for '{name}', which is not there; there are {_listed(subjects)}")
+                raise PluginError(
+                    f"{what} given for '{name}', which is not there; there are {', '.join(sorted(subjects))}"
+                )
     names = {str(check) for check in checks}
     for name in leaving_out or {}:
         if name not in names:
@@ -176,9 +179,8 @@ def _checks(
         if part.kind == "recipe":
             for of_recipe in OF_RECIPES:
                 yield Check(label, _name(of_recipe), functools.partial(of_recipe, registered, registry))
-        subject_in = functools.partial(
-            Subject, registered, registry, bases.get(label, base), parameters=parameters.get(label, {})
-        )
+        keys = parameters.get(label, {})
+        subject_in = functools.partial(Subject, registered, registry, bases.get(label, base), parameters=keys)
         for check in OF_PARTS.get(part.kind, ()):
             yield Check(label, _name(check), functools.partial(_check_in, check, subject_in))
 
@@ -187,13 +189,5 @@ def _check_in(check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder
     check(subject_in(folder))
 
 
-def _same(left: str, right: str) -> bool:
-    return left == right or canonicalize_name(left) == canonicalize_name(right)
-
-
 def _name(check: Callable[..., None]) -> str:
     return check.__name__.replace("_", " ")
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
