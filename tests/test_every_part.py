@@ -1,7 +1,6 @@
 """One visit to every part and every recipe that ganfw ships."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -13,22 +12,26 @@ from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
 
 REGISTRY = ganfw.discover(allowed=())
 OFFERS = list(REGISTRY.parts())
-POINTS: dict[str, Any] = {
-    "data": {"use": "grid", "size": 5000},
-    "generator": {"output": "linear"},
-    "callbacks": {"samples": {"use": "sample_scatter"}},
-}
-STACKED: dict[str, Any] = {"data": {"use": "stacked_mnist", "size": 500}}
+SMALL = small_recipe(REGISTRY)
+POINTS = Recipe(
+    name="points",
+    extends=SMALL,
+    data={"use": "grid", "size": 5000},
+    generator={"output": "linear"},
+    callbacks={"samples": {"use": "sample_scatter"}},
+)
+STACKED = Recipe(name="stacked", extends=SMALL, data={"use": "stacked_mnist", "size": 500})
 BASES = {
     "data ring": POINTS,
     "data grid": POINTS,
     "callback sample_scatter": POINTS,
+    "sampler translation": Recipe(name="translated", extends=POINTS, noise={"z_dim": 2}),
     "metric ring_modes": POINTS,
     "metric grid_modes": POINTS,
     "embedding stacked_mnist_classifier": STACKED,
     "metric stacked_modes": STACKED,
 }
-"""What changes in the recipe that a part goes into, where it is not for the images of MNIST."""
+"""The recipe that a part goes into, where it is not for the images of MNIST."""
 
 LEFT_OUT = {
     f"embedding inception: {check}": "its weights are downloaded, by a package that is an extra"
@@ -36,15 +39,7 @@ LEFT_OUT = {
 }
 
 
-def checks_with(changes: dict[str, Any]) -> list[Check]:
-    """Return the checks of the parts that these changes of the recipe are for."""
-    small = small_recipe(REGISTRY)
-    base = Recipe(name="small", extends=small, **changes) if changes else small
-    checks = checks_of("ganfw", registry=REGISTRY, base=base, leaving_out=LEFT_OUT)
-    return [check for check in checks if BASES.get(check.subject, {}) == changes]
-
-
-CHECKS = [check for changes in ({}, POINTS, STACKED) for check in checks_with(changes)]
+CHECKS = checks_of("ganfw", registry=REGISTRY, base=SMALL, bases=BASES, leaving_out=LEFT_OUT)
 
 
 def test_every_kind_is_visited() -> None:
@@ -55,6 +50,7 @@ def test_every_kind_is_visited() -> None:
         "noise": 3,
         "generator": 1,
         "discriminator": 1,
+        "network": 0,
         "loss": 7,
         "regularizer": 5,
         "augmentation": 0,
@@ -62,6 +58,7 @@ def test_every_kind_is_visited() -> None:
         "schedule": 2,
         "averaging": 1,
         "step": 1,
+        "sampler": 1,
         "callback": 8,
         "embedding": 5,
         "metric": 10,
@@ -73,7 +70,7 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     visited = {check.subject for check in CHECKS}
 
     assert {f"{offer.part.kind} {offer.part.name}" for offer in OFFERS} == visited - {"plugin ganfw"}
-    assert len(OFFERS) == 67
+    assert len(OFFERS) == 68
     assert len(CHECKS) == len(OF_PLUGINS) - len(LEFT_OUT) + sum(
         len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS
     )
@@ -103,7 +100,8 @@ def test_the_reference_recipe_is_the_reference_gan(registry: Registry) -> None:
         "batch_size": 128,
         "device": "auto",
         "precision": "fp32",
-        "compile": False,
+        "compile": "auto",
+        "accumulate": 1,
         "sync_batch_norm": True,
         "log_every_steps": 500,
     }
