@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from attrs import evolve
 from torch import Tensor
 
 import ganfw
-from ganfw import Callback, Recipe, Registry, RunError, Step, Training, Update
+from ganfw import Callback, PartError, PartFailure, Recipe, Registry, RunError, Step, Training, Update
 from ganfw.engine.updates import Updater
 
 
@@ -196,3 +196,42 @@ def test_one_seed_gives_identical_metrics_and_weights(registry: Registry, tiny: 
         return lines, weights, (directory / "samples" / "step-000010.png").read_bytes()
 
     assert run() == run()
+
+
+class Weighing:
+    """A step with one weight's sum as its loss, and what a function of the step gives as statistics."""
+
+    def __init__(self, experiment: ganfw.Experiment, statistics: Callable[[int], dict[str, Any]]) -> None:
+        self.weight = next(experiment.networks["generator"].parameters())
+        self.statistics = statistics
+
+    def updates(self) -> list[Update]:
+        return [Update("generator", lambda batch, random: (self.weight.sum(), self.statistics(batch.step)))]
+
+
+def weighing(registry: Registry, recipe: Recipe, statistics: Callable[[int], dict[str, Any]]) -> ganfw.Experiment:
+    experiment = with_callbacks(registry, recipe)
+    optimizers = {"generator": experiment.optimizers["generator"]}
+    return evolve(experiment, step=Weighing(experiment, statistics), optimizers=optimizers)
+
+
+def test_a_statistic_that_cannot_be_logged_ends_training_in_its_first_step(registry: Registry, tiny: Recipe) -> None:
+    experiment = weighing(registry, tiny, lambda step: {"step": torch.ones(())} if step == 2 else {})
+    training = Training(experiment, steps=4)
+
+    with pytest.raises(PartError) as caught:
+        training.run()
+    assert str(caught.value) == (
+        "step Weighing logs a statistic called 'step'; choose a printable name but "
+        "('step', 'epoch', 'images', 'seconds', 'warnings')"
+    )
+    assert training.step == 2
+
+
+def test_a_part_that_fails_during_training_is_named_with_the_step(registry: Registry, tiny: Recipe) -> None:
+    experiment = weighing(registry, tiny, lambda step: {"a": torch.ones(()) / [1, 1][step]})
+
+    with pytest.raises(PartFailure) as caught:
+        ganfw.train(experiment, steps=4)
+    assert str(caught.value) == "step Weighing fails in step 3: IndexError: list index out of range"
+    assert isinstance(caught.value.__cause__, IndexError)
