@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +201,7 @@ class Training:
     def _run_epoch(self, updater: Updater) -> None:
         """Run what is left of an epoch."""
         epoch, first_batch = divmod(self.step, self.experiment.batches.per_epoch)
-        for batch in each_within("data", self.experiment.batches.epoch(epoch, first_batch, self.total_steps)):
+        for batch in each_within("data", self._batches(epoch, first_batch)):
             self._set_rates()
             with region("step"):
                 self._make_updates(updater, batch)
@@ -215,16 +215,32 @@ class Training:
             if self.finished or self.stop_reason:
                 return
 
+    def _batches(self, epoch: int, first_batch: int) -> Iterator[Batch]:
+        served = self.experiment.batches.epoch(epoch, first_batch, self.total_steps)
+        while True:
+            with self._naming("data", f"in step {self.step + 1}"):
+                batch = next(served, None)
+            if batch is None:
+                return
+            yield batch
+
+    @contextlib.contextmanager
+    def _naming(self, address: str, when: str, parts: Mapping[str, Any] | None = None) -> Iterator[None]:
+        """Turn what a part raises into a sentence that names it: the innermost of the parts, or that at an address."""
+        try:
+            yield
+        except GanfwError:
+            raise
+        except (Exception, SystemExit) as error:
+            label = self.experiment.label(to_blame(error, parts or {}) or address)
+            reason = describe(error).partition(" Original Traceback")[0]  # of a worker: it stands below, in lines
+            raise PartFailure(f"{label} fails {when}: {reason}") from error
+
     def _make_updates(self, updater: Updater, batch: Batch) -> None:
         """Make the updates of a step, and note its statistics; those of a name seen first are checked."""
         experiment = self.experiment
-        try:
+        with self._naming("step", f"in step {self.step + 1}", experiment.parts()):
             statistics = updater.run(experiment.step, experiment.updates, batch, self._random)
-        except GanfwError:
-            raise
-        except Exception as error:
-            label = experiment.label(to_blame(error, experiment.parts()) or "step")
-            raise PartFailure(f"{label} fails in step {self.step + 1}: {describe(error)}") from error
         if not statistics.keys() <= self._statistics:
             check_statistics(experiment.label("step"), statistics, experiment.device)
             self._statistics |= statistics.keys()
@@ -233,7 +249,8 @@ class Training:
     def _set_rates(self) -> None:
         """Give optimizers that have a schedule the learning rate of the step to come."""
         for name, schedule in self.experiment.schedules.items():
-            factor = schedule(self.step, self.total_steps)
+            with self._naming(f"schedule.{name}", f"in step {self.step + 1}"):
+                factor = schedule(self.step, self.total_steps)
             for group in self.experiment.optimizers[name].param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
@@ -259,14 +276,8 @@ class Training:
 
     def _call(self, event: str) -> None:
         for address, listen in self._listeners[event]:
-            with region(address):
-                try:
-                    listen(self)
-                except GanfwError:
-                    raise
-                except (Exception, SystemExit) as error:
-                    what = f"{self.experiment.label(address)} fails in {event} after step {self.step}"
-                    raise PartFailure(f"{what}: {describe(error)}") from error
+            with region(address), self._naming(address, f"in {event} after step {self.step}"):
+                listen(self)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resume needs to go on bit for bit; asking changes nothing.

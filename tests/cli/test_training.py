@@ -393,11 +393,15 @@ def test_an_output_path_that_cannot_be_written_is_told() -> None:
 
 
 FAILING = """\
+import sys
+import torch
 from ganfw import Callback, Part, hookimpl
 @hookimpl
 def ganfw_parts():
-    yield Part(kind='callback', name='failing', target='failing:Failing')
-    yield Part(kind='loss', name='failing', target='failing:FailingLoss')
+    yield Part(kind='callback', name='failing', target='MODULE:Failing')
+    yield Part(kind='loss', name='failing', target='MODULE:FailingLoss')
+    yield Part(kind='data', name='failing', target='MODULE:FailingData')
+    yield Part(kind='schedule', name='failing', target='MODULE:failing')
 class Failing(Callback):
     def __init__(self, *, at: int = 4):
         self.at = at
@@ -405,15 +409,25 @@ class Failing(Callback):
         if training.step == self.at:
             return 1 / 0
 class FailingLoss:
-    def __init__(self, *, calls: int):
-        self.calls = calls
+    calls = 0
     def discriminator(self, real_logits, fake_logits):
-        self.calls -= 1
-        if not self.calls:
-            raise SystemExit("the loss has had enough")
+        self.calls += 1
+        if self.calls == 6:  # two of them in the trial
+            sys.exit("enough")
         return (fake_logits - real_logits).mean()
     def generator(self, fake_logits):
         return -fake_logits.mean()
+class FailingData(torch.utils.data.Dataset):
+    served = 0
+    def __len__(self):
+        return 256
+    def __getitem__(self, index):
+        self.served += 1
+        if self.served > 3 + 40:  # three of them before training
+            raise OSError("disk gone")
+        return torch.rand(1, 4, 4)
+def failing():
+    return lambda step, total_steps: 1.0 if step < 3 else 1 / (step - 3)
 """
 
 
@@ -421,26 +435,46 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_a_callback_that_fails_is_named_with_its_step_and_how_to_continue() -> None:
-    Path("failing.py").write_text(FAILING)
-    options = ["--set", "callbacks.checkpoint.every_steps=2", "--set", "callbacks.more.use=failing"]
-    options += ["--set", "run.max_steps=5"]
-    result = invoke("run", "mnist_mlp", *SMALL, "--plugin", "failing.py", *options)
+FAILURES = {
+    "callback": ("callbacks.more.use=failing", "fails in on_step after step 4: ZeroDivisionError: division by zero", 2),
+    "loss": ("loss.use=failing", "fails in step 4: SystemExit: enough", 2),
+    "schedule": ("schedule.generator.use=failing", "fails in step 4: ZeroDivisionError: division by zero", 2),
+    "data": ("data.use=failing", "fails in step 3: OSError: disk gone", 2),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_a_part_that_fails_is_named_with_its_step_and_how_to_continue(kind: str) -> None:
+    option, failure, step = FAILURES[kind]
+    script = FAILING.replace("MODULE", f"failing_{kind}")
+    Path(f"failing_{kind}.py").write_text(script)
+    options = ["callbacks.checkpoint.every_steps=2", "run.max_steps=8", "run.workers=0", "run.batch_size=16", option]
+    options += ["callbacks.health.enabled=false", "callbacks.samples.enabled=false"]  # they look at data as well
+    sets = [argument for each in options for argument in ("--set", each)]
+    result = invoke("run", "mnist_mlp", *SMALL[: 4 if kind == "data" else 6], "--plugin", f"failing_{kind}.py", *sets)
 
     sentence, _, trace = result.stderr.partition("Error: ")[2].partition("\n\n")
     assert result.exit_code == 1
     assert sentence == (
-        f"callback 'failing' (failing.py sha256:{sha256_of(FAILING)}) fails in on_step after step 4: "
-        "ZeroDivisionError: division by zero\n"
-        "the last good checkpoint is runs/mnist_mlp-1/checkpoints/step-000002; go on with: "
+        f"{kind} 'failing' (failing_{kind}.py sha256:{sha256_of(script)}) {failure}\n"
+        f"the last good checkpoint is runs/mnist_mlp-1/checkpoints/step-{step:06d}; go on with: "
         "ganfw resume runs/mnist_mlp-1"
     )
     assert trace.startswith("Traceback (most recent call last):\n")
-    assert 'failing.py", line 11, in on_step\n    return 1 / 0' in trace
-    assert trace.endswith("ZeroDivisionError: division by zero\n")
+    assert f'failing_{kind}.py", line ' in trace
+    assert trace.endswith(f"{failure.rpartition('Error: ')[2].removeprefix('fails in step 4: SystemExit: ')}\n")
+
+
+def test_a_run_whose_callback_failed_continues_as_it_is_told() -> None:
+    Path("failing_once.py").write_text(FAILING.replace("MODULE", "failing_once"))
+    options = ["--set", "callbacks.checkpoint.every_steps=2", "--set", "callbacks.more.use=failing"]
+    options += ["--set", "run.max_steps=5", "--plugin", "failing_once.py"]
+    sentence = invoke("run", "mnist_mlp", *SMALL, *options).stderr.partition("\n\nTraceback")[0]
+
     command = sentence.rpartition("go on with: ganfw ")[2].split()
-    continued = invoke(*command, "--plugin", "failing.py", "--set", "callbacks.more.at=0", "--set", "run.max_steps=5")
-    assert continued.exit_code == 0, continued.stderr
+    result = invoke(*command, "--plugin", "failing_once.py", "--set", "callbacks.more.at=0")
+
+    assert result.exit_code == 0, result.stderr
 
 
 def test_a_step_that_fails_before_training_keeps_its_traceback() -> None:
