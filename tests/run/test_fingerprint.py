@@ -85,3 +85,16 @@ def test_an_experiment_that_cannot_sample_from_a_seed_has_no_fingerprint(
     checkpoint = ganfw.save_checkpoint(ganfw.Training(experiment, tmp_path))
 
     assert "fingerprint.safetensors" not in open_checkpoint(checkpoint).manifest.files
+
+
+@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"compile": True}, {"accumulate": 4}])
+def test_samples_are_the_same_however_a_run_computes(
+    registry: Registry, tiny: Recipe, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(Recipe(name="tiny", extends=tiny, run=settings), registry))
+    directory = ganfw.create_run_directory(tmp_path, experiment)
+    ganfw.train(experiment, directory=directory)
+
+    checkpoint = open_checkpoint(directory)
+    saved = load_file(checkpoint.path / "fingerprint.safetensors")["samples"]
+    assert torch.allclose(checkpoint.source(registry, "cpu").sample(2, seed=0), saved, atol=1e-6)
