@@ -97,7 +97,8 @@ def _of_no_network(resolved: ResolvedRecipe) -> Iterator[Misfit]:
                     yield Misfit((table, name), text, (hint, f'[{table}.{name}] may say: networks = ["…"]'))
                 elif table == "optimizer" and resolved.own_keys(network_address(network))["frozen"]:
                     text = f"[optimizer.{name}] is for the network '{network}', which is frozen"
-                    yield Misfit((table, name), text, ("leave it out of the optimizer's networks, or remove the key frozen",))
+                    hint = "leave it out of the optimizer's networks, or remove the key frozen"
+                    yield Misfit((table, name), text, (hint,))
 
 
 def _untrained(resolved: ResolvedRecipe) -> Iterator[Misfit]:

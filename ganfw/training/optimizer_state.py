@@ -13,6 +13,9 @@ from torch.optim import Optimizer
 from ganfw.errors import RunError
 from ganfw.plugins.signature import INTEGERS
 
+_ADAM = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam remembers of each parameter."""
+
 
 def check_optimizer_state(name: str, optimizer: Optimizer, state: Any) -> None:
     """Make sure that saved state is of an optimizer with these options and of these parameters.
@@ -26,7 +29,7 @@ def check_optimizer_state(name: str, optimizer: Optimizer, state: Any) -> None:
         RunError: it is not.
     """
     groups = optimizer.state_dict()["param_groups"]
-    parameters = [(each, bool(group.get("fused"))) for group in optimizer.param_groups for each in group["params"]]
+    parameters = [(each, group) for group in optimizer.param_groups for each in group["params"]]
     match state:
         case {"param_groups": list(saved_groups), "state": dict(saved)} if len(saved_groups) == len(groups):
             if not all(map(_has_options, saved_groups, groups)):
@@ -65,12 +68,11 @@ def _alike(saved: Any, own: Any) -> bool:
     return type(saved) is type(own)
 
 
-def _fits(saved: Any, parameter: Tensor, fused: bool) -> bool:
-    """Whether saved state can be of a parameter: what a fused kernel reads has the right shape."""
-    if not isinstance(saved, dict):
+def _fits(saved: Any, parameter: Tensor, group: Mapping[str, Any]) -> bool:
+    """Whether saved state can be of a parameter: what a fused kernel reads is there, and has the right form."""
+    if not isinstance(saved, dict) or not group.get("fused"):
+        return isinstance(saved, dict)
+    if saved and "betas" in group and saved.keys() != {*_ADAM, *(("max_exp_avg_sq",) if group.get("amsgrad") else ())}:
         return False
-    for key, value in saved.items():
-        shape, dtype = ((), torch.float32) if key == "step" else (parameter.shape, parameter.dtype)
-        if isinstance(value, Tensor) and fused and (value.shape, value.dtype) != (shape, dtype):
-            return False
-    return True
+    forms = {key: ((), torch.float32) if key == "step" else (parameter.shape, parameter.dtype) for key in saved}
+    return all(isinstance(value, Tensor) and (value.shape, value.dtype) == forms[key] for key, value in saved.items())

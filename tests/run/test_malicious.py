@@ -349,6 +349,11 @@ def optimizer(key: str, tensor: torch.Tensor) -> Callable[[Forge], None]:
     return lambda forge: forge(CHECKPOINT, {name: retensored(name, key, tensor)})
 
 
+def moments(change: Callable[[dict[str, Any]], object]) -> Callable[[Forge], None]:
+    """Change what the generator's optimizer remembers of its first parameter."""
+    return state(lambda trees: change(trees["optimizer.generator"]["state"]["$items"][0][1]))
+
+
 def option(name: str, value: Any) -> Callable[[Forge], None]:
     return state(lambda trees: trees["optimizer.generator"]["param_groups"][0].update({name: value}))
 
@@ -380,6 +385,9 @@ TO_RESUME: dict[str, tuple[Callable[[Forge], None], str]] = {
     "a moment of another shape": (optimizer("state.0.exp_avg", torch.zeros(3)), OTHER_PARAMETER),
     "a moment of another type": (optimizer("state.0.exp_avg", torch.zeros(4, 64).double()), OTHER_PARAMETER),
     "an empty count of steps": (optimizer("state.0.step", torch.zeros(0)), OTHER_PARAMETER),
+    "a moment that is missing": (moments(lambda state: state.pop("exp_avg")), OTHER_PARAMETER),
+    "a moment that is no tensor": (moments(lambda state: state.update(exp_avg=[1.0])), OTHER_PARAMETER),
+    "a moment too many": (moments(lambda state: state.update(more=state["exp_avg"])), OTHER_PARAMETER),
     "a moment that is not finite": (
         optimizer("state.0.exp_avg", torch.full((4, 64), float("inf"))),
         f"{CHECKPOINT}/optimizer.generator.safetensors: 'state.0.exp_avg' is not finite",
