@@ -20,7 +20,7 @@ from ganfw.errors import PluginError, did_you_mean
 from ganfw.plugins import hookspecs
 from ganfw.plugins.part import Part
 from ganfw.plugins.registry import Plugin, Registry, describe
-from ganfw.plugins.side_effects import without_side_effects
+from ganfw.plugins.side_effects import loading
 from ganfw.terminal import say
 
 CORE = "ganfw"
@@ -53,7 +53,10 @@ def discover(
     manager = _manager()
     plugins = _load_installed(manager, blocked, allowed, _is_strict() if strict is None else strict)
     for path in {Path(path).resolve(): Path(path) for path in scripts}.values():
-        plugins.append(_load_script(manager, path))
+        try:
+            plugins.append(_load_script(manager, path))
+        except PluginError as error:
+            raise PluginError(f"--plugin {path}: {error}") from error
     return Registry(tuple(plugins))
 
 
@@ -65,19 +68,17 @@ def add_commands(group: click.Group) -> None:
     """
     manager = _manager()
     for plugin in _load_installed(manager, strict=_is_strict()):
+        who = f"plugin '{plugin.distribution}'"
         if plugin.reason:
-            say(f"plugin '{plugin.distribution}' failed: {plugin.reason}", err=True)
-        elif hook := _own_hook(manager.hook.ganfw_commands, _name(plugin)):
+            say(f"{who} failed: {plugin.reason}", err=True)
+        elif hook := _own_hook(manager.hook.ganfw_commands, plugin):
             try:
-                with without_side_effects(f"plugin '{plugin.distribution}'"):
+                with loading(who, _refusal):
                     group.commands.update(_new_commands(hook, group))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a plugin may raise anything, SystemExit among it
-                told = f"plugin '{plugin.distribution}' adds no verbs: {_reason(error)}"
+            except PluginError as error:
                 if _is_strict():
-                    raise PluginError(told) from error
-                say(told, err=True)
+                    raise PluginError(f"{who} adds no verbs: {error}") from error
+                say(f"{who} adds no verbs: {error}", err=True)
 
 
 def _new_commands(hook: Callable[..., Any], group: click.Group) -> Mapping[str, click.Command]:
@@ -121,10 +122,12 @@ def _load_installed(
             plugins.append(evolve(plugin, status="blocked"))
             continue
         others = [other for other in plugins if other.distribution == plugin.distribution]
-        plugin = _ask(manager, plugin, entry_point.load, others)
-        if strict and plugin.reason:
-            raise PluginError(f"plugin '{plugin.distribution}' failed: {plugin.reason}")
-        plugins.append(plugin)
+        try:
+            plugins.append(_ask(manager, plugin, entry_point.load, others))
+        except PluginError as error:
+            if strict:
+                raise PluginError(f"plugin '{plugin.distribution}' failed: {error}") from error
+            plugins.append(evolve(plugin, status="failed", reason=str(error)))
     return plugins
 
 
@@ -149,56 +152,52 @@ def _known(name: str, names: set[str], option: str) -> str:
 def _ask(
     manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any], others: Iterable[Plugin] = ()
 ) -> Plugin:
-    """Load a plugin and collect its parts; whatever goes wrong becomes the plugin's reason.
+    """Load a plugin and collect its parts.
 
     Args:
         manager: what calls hooks.
         plugin: the plugin, without parts.
         load: imports it.
         others: further plugins of the same distribution.
+
+    Raises:
+        PluginError: whatever goes wrong.
     """
     name = _name(plugin)
     try:
-        with without_side_effects(f"plugin '{plugin.distribution}'"):
-            _register(manager, load(), name)
+        with loading(f"plugin '{plugin.distribution}'", _refusal):
+            module = load()
+            if other := manager.get_name(module):
+                raise PluginError(f"it is the same module as plugin '{other}'")
+            manager.register(module, name)
             manager.check_pending()
-            own = _own_hook(manager.hook.ganfw_parts, name)
-            if own is None and _own_hook(manager.hook.ganfw_commands, name) is None:
+            own = _own_hook(manager.hook.ganfw_parts, plugin)
+            if own is None and _own_hook(manager.hook.ganfw_commands, plugin) is None:
                 raise PluginError("it implements no hook 'ganfw_parts' or 'ganfw_commands'")
             return evolve(plugin, parts=_checked(own() if own else (), others))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a plugin may raise anything, SystemExit among it
+    except PluginError:
         if manager.has_plugin(name):
             manager.unregister(name=name)
-        return evolve(plugin, status="failed", reason=_reason(error))
+        raise
 
 
 def _name(plugin: Plugin) -> str:
     return f"{plugin.distribution} {plugin.source}"
 
 
-def _own_hook(hooks: pluggy.HookCaller, name: str) -> Callable[..., Any] | None:
-    """Return what the plugin of this name implements a hook by."""
-    return next((hook.function for hook in hooks.get_hookimpls() if hook.plugin_name == name), None)
+def _own_hook(hooks: pluggy.HookCaller, plugin: Plugin) -> Callable[..., Any] | None:
+    """Return what a plugin implements a hook by."""
+    return next((hook.function for hook in hooks.get_hookimpls() if hook.plugin_name == _name(plugin)), None)
 
 
-def _register(manager: pluggy.PluginManager, module: object, name: str) -> None:
-    try:
-        manager.register(module, name)
-    except ValueError:
-        if other := manager.get_name(module):
-            raise PluginError(f"it is the same module as plugin '{other}'") from None
-        raise
-
-
-def _reason(error: BaseException) -> str:
+def _refusal(error: BaseException) -> PluginError:
     """Say what went wrong and, where it is the plugin's own code, in which file and line."""
     if isinstance(error, PluginError | pluggy.PluginValidationError):
-        return " ".join(str(error).split())
+        return PluginError(" ".join(str(error).split()))
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_MACHINERY)]
-    return f"{describe(error)} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else describe(error)
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    return PluginError(describe(error) + place)
 
 
 def _checked(parts: Any, others: Iterable[Plugin]) -> tuple[Part, ...]:
@@ -221,15 +220,12 @@ def _load_script(manager: pluggy.PluginManager, path: Path) -> Plugin:
     try:
         source = path.read_bytes()
     except OSError as error:
-        raise PluginError(f"--plugin {path}: {error.strerror}") from None
+        raise PluginError(str(error.strerror)) from None
     name = path.stem
     if not name.isidentifier() or _other_module(name, path.resolve()):
-        raise PluginError(f"--plugin {path}: the name '{name}' is taken or is no module name; rename the file")
+        raise PluginError(f"the name '{name}' is taken or is no module name; rename the file")
     plugin = Plugin(path.name, f"sha256:{hashlib.sha256(source).hexdigest()}", str(path))
-    plugin = _ask(manager, plugin, lambda: _import_script(name, path.resolve(), source))
-    if plugin.reason:
-        raise PluginError(f"--plugin {path}: {plugin.reason}")
-    return plugin
+    return _ask(manager, plugin, lambda: _import_script(name, path.resolve(), source))
 
 
 def _other_module(name: str, path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Find parts by kind and name among what the plugins offer. Nothing is imported until a part is loaded."""
 
 import importlib
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from ganfw.errors import GanfwError, PartError, did_you_mean
 from ganfw.plugins.part import ASKS_FOR_NETWORKS, CONTEXT, CONTEXT_OF, KINDS, Part
-from ganfw.plugins.side_effects import without_side_effects
+from ganfw.plugins.side_effects import loading
 from ganfw.plugins.signature import Signature, convert, read_signature, show
 
 SCRIPT_SUFFIX = ".py"
@@ -60,16 +61,9 @@ class RegisteredPart:
             PartError: the module cannot be imported, or has no such attribute.
         """
         module_name, _, attributes = self.part.target.partition(":")
-        try:
-            with without_side_effects(str(self)):
-                target: Any = importlib.import_module(module_name)
-                for attribute in attributes.split("."):
-                    target = getattr(target, attribute)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a part's module may raise anything, SystemExit among it
-            raise PartError(f"{self} cannot be loaded from '{self.part.target}': {describe(error)}") from error
-        return target
+        where = f"{self} cannot be loaded from '{self.part.target}'"
+        with loading(str(self), lambda error: PartError(f"{where}: {describe(error)}")):
+            return operator.attrgetter(attributes)(importlib.import_module(module_name))
 
     def signature(self) -> Signature:
         """Load the part and read its schema.
@@ -85,10 +79,8 @@ class RegisteredPart:
         for name in signature.context:
             if name in given or (self.part.kind in ASKS_FOR_NETWORKS and name not in CONTEXT):
                 continue
-            raise PartError(
-                f"{self} asks for '{name}', which a {self.part.kind} is not given; "
-                + _sentences(did_you_mean(name, given), f"it may ask for {', '.join(given)}")
-            )
+            what = f"{self} asks for '{name}', which a {self.part.kind} is not given"
+            raise PartError(_sentences(what, did_you_mean(name, given), f"it may ask for {', '.join(given)}"))
         return signature
 
     def networks(self) -> tuple[str, ...]:
@@ -138,6 +130,13 @@ class Registry:
         """Return the kinds of this version, then further ones that plugins offer."""
         return tuple(dict.fromkeys([*KINDS, *(each.part.kind for each in self.parts())]))
 
+    def check_kind(self, kind: str) -> str:
+        """Return the kind, or raise a PartError if there is none such."""
+        if kind in self.kinds():
+            return kind
+        hint = did_you_mean(kind, self.kinds())
+        raise PartError(_sentences(f"unknown kind {show(kind)}", hint, "see: ganfw parts"))
+
     def find(self, kind: str, name: str) -> RegisteredPart:
         """Return the one part that `name` means.
 
@@ -148,10 +147,7 @@ class Registry:
         Raises:
             PartError: there is none, or a bare name is offered by two plugins.
         """
-        if kind not in self.kinds():
-            hint = did_you_mean(kind, self.kinds())
-            raise PartError(_sentences(f"unknown kind {show(kind)}", hint, "see: ganfw parts"))
-        parts = list(self.parts(kind))
+        parts = list(self.parts(self.check_kind(kind)))
         found = [each for each in parts if name in (each.part.name, each.qualified_name)]
         if len(found) == 1:
             return found[0]

@@ -1,23 +1,36 @@
-"""Undo what plugins do to the process while they are loaded, and say who did it."""
+"""Load what plugins bring: undo what it does to the process, and say who did it; refuse it, whatever it raises."""
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ganfw.errors import GanfwError
 from ganfw.terminal import prints_aside, say
 
 
 @contextlib.contextmanager
-def without_side_effects(who: str) -> Iterator[None]:
+def loading(who: str, refusal: Callable[[BaseException], GanfwError]) -> Iterator[None]:
     """Within the block, keep standard output, the working directory and torch's defaults from being changed.
 
     What is printed goes to standard error, and what is changed is put back. A line on standard error names who did it.
 
     Args:
         who: what is loaded in the block: `"plugin 'ganfw-x'"`.
+        refusal: makes the error that is raised in the place of any other, `SystemExit` among them.
     """
+    try:
+        with _without_side_effects(who):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise refusal(error) from error
+
+
+@contextlib.contextmanager
+def _without_side_effects(who: str) -> Iterator[None]:
     folder, dtype, grad = _state()
     try:
         with prints_aside() as aside:
@@ -37,8 +50,9 @@ def without_side_effects(who: str) -> Iterator[None]:
             "changes torch's default dtype, which is undone": changed_dtype != dtype,
             "switches gradients on or off, which is undone": changed_grad != grad,
         }
-        for deed in (deed for deed, is_done in done.items() if is_done):
-            say(f"{who} {deed}: it should not, while it is loaded", err=True)
+        for deed, is_done in done.items():
+            if is_done:
+                say(f"{who} {deed}: it should not, while it is loaded", err=True)
 
 
 def _state() -> tuple[str | None, Any, bool]:

@@ -3,6 +3,7 @@
 import inspect
 import math
 import operator
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -150,19 +151,19 @@ def describe(annotation: Any) -> str:
         if bounds and not _is_number(annotation):
             raise TypeError(f"the bound {bounds} on {with_article(base)}, which is no number")
         return f"{base} {bounds}".rstrip()
-    if annotation in (bool, int, float, str):
-        return str(annotation.__name__)
-    if annotation is type(None):
+    origin, inner = _form(annotation)
+    if origin in (bool, int, float, str):
+        return str(origin.__name__)
+    if origin is types.NoneType:
         return "nothing"
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal and all(isinstance(choice, str | int | None) for choice in arguments):
-        return " or ".join(show(choice) for choice in arguments if choice is not None)
-    if origin in (Union, types.UnionType):
-        return " or ".join(describe(option) for option in arguments if option is not type(None))
-    if arguments and (origin is list or (origin is tuple and arguments[-1] is Ellipsis)):
-        return f"list of {describe(arguments[0])}"
-    if arguments and origin is tuple:
-        return f"list of {len(arguments)}: {', '.join(map(describe, arguments))}"
+    if origin is Literal and all(isinstance(choice, str | int | None) for choice in inner):
+        return " or ".join(show(choice) for choice in inner if choice is not None)
+    if origin is Union:
+        return " or ".join(describe(option) for option in inner if option is not types.NoneType)
+    if inner and (origin is list or (origin is tuple and Ellipsis in inner)):
+        return f"list of {describe(inner[0])}"
+    if inner and origin is tuple:
+        return f"list of {len(inner)}: {', '.join(map(describe, inner))}"
     raise TypeError(f"type {annotation!r}, which a recipe cannot give")
 
 
@@ -170,84 +171,73 @@ def complaint(annotation: Any, value: object) -> str | None:
     """Return what is wrong with `value` for this type, as `"must be …, not …"`, or None. Nothing is coerced."""
     if not _has_type(annotation, value):
         return f"must be {with_article(describe(annotation))}, not {show(value)}"
-    for part, element in _parts(annotation, value):
-        if isinstance(element, float) and not math.isfinite(element):
-            return f"must be a finite number, not {element}"
-        for text, comparison, limit in _bounds(part):
-            if element is not None and not comparison(element, limit):
-                return f"must be {text}, not {show(element)}"
-    return None
+    return next(_bounds_broken(annotation, value), None)
 
 
-def _parts(annotation: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield each (type, value) pair inside a value that has the right type, itself first."""
-    yield annotation, value
-    base = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    origin, arguments = get_origin(base), get_args(base)
-    if origin in (Union, types.UnionType):
-        yield from _parts(next(option for option in arguments if _has_type(option, value)), value)
-    elif origin is list or (origin is tuple and arguments[-1] is Ellipsis):
-        for element in value:
-            yield from _parts(arguments[0], element)
-    elif origin is tuple:
-        for option, element in zip(arguments, value, strict=True):
-            yield from _parts(option, element)
+def _bounds_broken(annotation: Any, value: Any) -> Iterator[str]:
+    """Yield what is wrong with a value of the right type, and with each value in it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"must be a finite number, not {value}"
+    if _form(annotation)[0] is int and value not in INTEGERS:
+        yield f"must be an int of at most 64 bits, not {show(value)}"
+    for text, comparison, limit in _bounds(annotation):
+        if value is not None and not comparison(value, limit):
+            yield f"must be {text}, not {show(value)}"
+    for pair in _inside(annotation, value):
+        yield from _bounds_broken(*pair)
 
 
-def _has_type(annotation: Any, value: object) -> bool:
-    origin, arguments = get_origin(annotation), get_args(annotation)
+def _form(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return what a type is, and the types in it: `(Union, (int, str))` for `Annotated[int | str, "help"]`."""
+    origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _has_type(arguments[0], value)
-    if annotation in (bool, str):
-        return isinstance(value, annotation)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool) and value in INTEGERS
-    if annotation is float:  # an int is fine where a float is asked, if a float can hold it
-        return not isinstance(value, bool) and isinstance(value, int | float) and _fits_float(value)
-    if annotation is type(None):
-        return value is None
+        return _form(inner[0])
+    return Union if origin is types.UnionType else origin or annotation, inner
+
+
+def _inside(annotation: Any, value: Any) -> list[tuple[Any, Any]]:
+    """Return each (type, value) pair right inside a value of this type; for a union, the type that the value has."""
+    origin, inner = _form(annotation)
+    if origin is Union:
+        return [(next(option for option in inner if _has_type(option, value)), value)]
+    if origin is list or (origin is tuple and Ellipsis in inner):
+        return [(inner[0], element) for element in value]
+    return list(zip(inner, value, strict=True)) if origin is tuple else []
+
+
+def _has_type(annotation: Any, value: Any) -> bool:
+    origin, inner = _form(annotation)
+    if origin in (int, float):  # an int is fine where a float is asked, if a float can hold it
+        is_int = isinstance(value, int) and not isinstance(value, bool)
+        is_float = isinstance(value, float) or (is_int and abs(value) <= sys.float_info.max)
+        return is_int if origin is int else is_float
     if origin is Literal:
-        return any(type(value) is type(choice) and value == choice for choice in arguments)
-    if origin in (Union, types.UnionType):
-        return any(_has_type(option, value) for option in arguments)
-    if origin is list or (origin is tuple and arguments[-1] is Ellipsis):
-        return isinstance(value, list | tuple) and all(_has_type(arguments[0], item) for item in value)
-    return isinstance(value, list | tuple) and len(value) == len(arguments) and all(map(_has_type, arguments, value))
+        return any(type(value) is type(choice) and value == choice for choice in inner)
+    if origin is Union:
+        return any(_has_type(option, value) for option in inner)
+    if origin not in (list, tuple):
+        return isinstance(value, origin)
+    is_fixed = origin is tuple and Ellipsis not in inner
+    has_length = isinstance(value, list | tuple) and (not is_fixed or len(value) == len(inner))
+    return has_length and all(_has_type(*pair) for pair in _inside(annotation, value))
 
 
 def _is_number(annotation: Any) -> bool:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _is_number(arguments[0])
-    if origin in (Union, types.UnionType):
-        return all(_is_number(option) for option in arguments if option is not type(None))
-    return annotation in (int, float)
-
-
-def _fits_float(value: float) -> bool:
-    try:
-        float(value)
-    except OverflowError:
-        return False
-    return True
+    origin, inner = _form(annotation)
+    if origin is Union:
+        return all(_is_number(option) for option in inner if option is not types.NoneType)
+    return origin in (int, float)
 
 
 def convert(annotation: Any, value: Any) -> Any:
     """Give a checked TOML value the type its parameter names: an int as the float asked for, a list as a tuple."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return convert(arguments[0], value)
-    if annotation is float:
+    origin, _ = _form(annotation)
+    inside = [convert(*pair) for pair in _inside(annotation, value)]
+    if origin is Union:
+        return inside[0]
+    if origin is float:
         return float(value)
-    if origin in (Union, types.UnionType):
-        return convert(next(option for option in arguments if _has_type(option, value)), value)
-    if origin is list:
-        return [convert(arguments[0], element) for element in value]
-    if origin is tuple and arguments[-1] is Ellipsis:
-        return tuple(convert(arguments[0], element) for element in value)
-    if origin is tuple:
-        return tuple(convert(option, element) for option, element in zip(arguments, value, strict=True))
-    return value
+    return origin(inside) if origin in (list, tuple) else value
 
 
 def show(value: object) -> str:
