@@ -20,12 +20,11 @@ def check_name(owner: Any, _attribute: Any, name: Any) -> None:
     """Make sure that a file can be called by a recipe's name and a terminal can show it, or raise a RecipeError."""
     if not isinstance(name, str) or not re.fullmatch(r"[^/\\.][^/\\]*", name) or not name.isprintable():
         what = f"a recipe cannot be called {show(name)}, for its runs are named after it"
-        written = isinstance(owner, Recipe) and "name" in owner.tables
-        raise RecipeError(owner.origins[("name",)].complaint(what) if written else what)
+        raise RecipeError(owner.origins[("name",)].complaint(what) if "name" in owner.tables else what)
 
 
 @frozen(init=False)
-class Recipe:
+class Recipe(Layers):
     """An experiment in words: which parts, with which parameters. Two recipes are equal when their tables are.
 
     Parts and parameters are checked when the recipe is resolved against a registry: see `ganfw.resolve`. Until then
@@ -33,13 +32,11 @@ class Recipe:
 
     Attributes:
         tables: the tables as TOML gives them, after `extends` and overrides.
-        name: what runs of this recipe are called.
         origins: where each key was written.
+        name: what runs of this recipe are called.
     """
 
-    tables: Mapping[str, Any]
-    name: str = field(eq=False, validator=check_name)
-    origins: Mapping[KeyPath, Origin] = field(eq=False, repr=False)
+    name: str = field(eq=False, kw_only=True, validator=check_name)
 
     def __init__(
         self,
@@ -61,19 +58,17 @@ class Recipe:
             RecipeError: `extends` cannot be read, or nothing can be called by the name.
             PartError: no recipe of that name is registered.
         """
-        if isinstance(extends, Recipe):
-            base = extends._layers()
-        else:
-            base = Layers() if extends is None else read_recipe(os.fspath(extends), registry, Path())
-        base.tables.pop("name", None)
-        layers = base.with_layer(tables, lambda _: Origin("Python"))
-        self.__attrs_init__(layers.tables, name, layers.origins)
+        base: Layers = Layers()
+        if extends is not None:
+            base = extends if isinstance(extends, Recipe) else read_recipe(os.fspath(extends), registry, Path())
+        layers = base.without("name").with_layer(tables, lambda _: Origin("Python"))
+        self.__attrs_init__(layers.tables, layers.origins, name=name)
 
     @classmethod
     def of_layers(cls, layers: Layers, name: str) -> "Recipe":
         """Make a recipe of merged layers, keeping their origins; the name in them goes before `name`."""
         recipe = cls.__new__(cls)
-        recipe.__attrs_init__(layers.tables, layers.tables.get("name", name), layers.origins)
+        recipe.__attrs_init__(layers.tables, layers.origins, name=layers.tables.get("name", name))
         return recipe
 
     @classmethod
@@ -124,26 +119,21 @@ class Recipe:
             RecipeError: an option has another form.
         """
         layer = parse_overrides(overrides)
-        return Recipe.of_layers(self._layers().with_layer(layer.tables, layer.origins.__getitem__), self.name)
+        return Recipe.of_layers(self.with_layer(layer.tables, layer.origins.__getitem__), self.name)
 
     def to_toml(self, *, comments: Mapping[KeyPath, str] | None = None) -> str:
         """Write the recipe as TOML that loads to an equal recipe, with the comments of those keys that have one."""
         return "".join(_write_table(self.tables, (), comments or {})).lstrip("\n")
 
-    def _layers(self) -> Layers:
-        return Layers(dict(self.tables), dict(self.origins))
-
 
 def _write_table(table: Mapping[str, Any], path: KeyPath, comments: Mapping[KeyPath, str]) -> Iterator[str]:
     """Yield a table's lines: its header, its values with their comments in a column, then the tables inside."""
-    from tomlkit import key
-
     values = {name: value for name, value in table.items() if not isinstance(value, Mapping)}
     inner = {name: value for name, value in table.items() if isinstance(value, Mapping)}
     if path and (values or not inner):
-        yield f"\n[{'.'.join(key(name).as_string() for name in path)}]\n"
-    lines = {name: f"{key(name).as_string()} = {_write_value(value)}" for name, value in values.items()}
-    width = max((len(line) for line in lines.values() if "\n" not in line), default=0)
+        yield f"\n[{'.'.join(map(_write_key, path))}]\n"
+    lines = {name: f"{_write_key(name)} = {_write_value(value)}" for name, value in values.items()}
+    width = max(map(len, lines.values()), default=0)
     for name, line in lines.items():
         comment = excerpt(comments.get((*path, name), ""))
         yield f"{line:{width}}  # {comment}\n" if comment else f"{line}\n"
@@ -152,13 +142,27 @@ def _write_table(table: Mapping[str, Any], path: KeyPath, comments: Mapping[KeyP
         yield from _write_table(inner[name], (*path, name), comments)
 
 
+def _write_key(name: str) -> str:
+    from tomlkit import key
+
+    return _escape(key(name).as_string())
+
+
 def _write_value(value: Any) -> str:
     """Write a value on one line; tables inside arrays are written inline."""
-    from tomlkit import item, key
+    from tomlkit import item
 
     if isinstance(value, Mapping):
-        pairs = (f"{key(name).as_string()} = {_write_value(inner)}" for name, inner in value.items())
+        pairs = (f"{_write_key(name)} = {_write_value(inner)}" for name, inner in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_write_value, value))}]"
-    return str(item(value).as_string())
+    return _escape(item(value).as_string())
+
+
+def _escape(text: str) -> str:
+    """Write what a terminal may obey as an escape of TOML's; it can only be in strings."""
+    return "".join(
+        character if character.isprintable() else f"\\U{ord(character):08x}".replace("\\U0000", "\\u")
+        for character in text
+    )

@@ -16,8 +16,9 @@ from attrs import field, frozen
 from ganfw.errors import GanfwError, RecipeError
 from ganfw.plugins.discovery import discover
 from ganfw.plugins.registry import Registry, describe
+from ganfw.plugins.side_effects import loading
 from ganfw.plugins.signature import INTEGERS
-from ganfw.recipe.origins import KeyPath, Locate, Origin, blank_strings, excerpt, innermost, locate_in
+from ganfw.recipe.origins import KeyPath, Locate, Origin, blank_strings, excerpt, innermost, locate_in, nested
 
 MAX_BYTES = 1 << 16
 """A recipe larger than this (64 KiB) is refused."""
@@ -34,13 +35,17 @@ class Layers:
     """Tables, and where each key in them was written."""
 
     tables: dict[str, Any] = field(factory=dict)
-    origins: dict[KeyPath, Origin] = field(factory=dict)
+    origins: dict[KeyPath, Origin] = field(factory=dict, eq=False, repr=False)
 
     def with_layer(self, tables: Mapping[str, Any], locate: Locate) -> "Layers":
         """Lay `tables` on top: tables merge, all else replaces; a new `use` drops the old part's parameters."""
         merged = Layers(copy.deepcopy(self.tables), dict(self.origins))
         merged._lay(merged.tables, tables, locate, ())
         return merged
+
+    def without(self, name: str) -> "Layers":
+        """Leave a key or table out."""
+        return Layers({key: value for key, value in self.tables.items() if key != name}, self.origins)
 
     def _lay(self, base: dict[str, Any], tables: Mapping[str, Any], locate: Locate, path: KeyPath) -> None:
         if "use" in base and tables.get("use", base["use"]) != base["use"]:
@@ -72,16 +77,13 @@ def read_recipe(
         file, content = str(path), _read_file(path, special=not below)
     else:
         registry = registry or discover()
-        offer = registry.find("recipe", source)
-        package, _, name = offer.part.target.partition(":")
-        try:
+        found = registry.find("recipe", source)
+        package, _, name = found.part.target.partition(":")
+        where = f"{found} cannot be read from '{found.part.target}'"
+        with loading(str(found), lambda error: RecipeError(f"{where}: {describe(error)}")):  # it imports the package
             resource = importlib.resources.files(package) / name
             content = resource.read_bytes()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # finding the file imports the package, which may raise anything
-            raise RecipeError(f"{offer} cannot be read from '{offer.part.target}': {describe(error)}") from error
-        path, file = Path(str(resource)), offer.qualified_name
+        path, file = Path(str(resource)), found.qualified_name
     if file in below:
         raise RecipeError(f"recipes extend each other in a circle: {' -> '.join([*below, file])}")
     return parse_recipe(content, file, registry, path.parent, (*below, file), alone=alone)
@@ -106,10 +108,9 @@ def parse_recipe(
         if not isinstance(extends, str):
             raise RecipeError(at.complaint("extends must be a string, a path or a recipe's name"))
         try:
-            base = read_recipe(extends, registry, folder, below)
+            base = read_recipe(extends, registry, folder, below).without("name")
         except GanfwError as error:
             raise type(error)(f"{error}\n  extended at {at.label}") from error
-        base.tables.pop("name", None)  # another recipe is called otherwise
     return base.with_layer(tables, locate)
 
 
@@ -134,9 +135,7 @@ def _with_override(layers: Layers, override: str) -> Layers:
     text = None if isinstance(value, str | list | dict) else right
     if path == ("name",):
         value = text or value
-    for name in reversed(path):
-        value = {name: value}
-    layers = layers.with_layer(value, lambda _: Origin(option))
+    layers = layers.with_layer(nested(path, value), lambda _: Origin(option))
     layers.origins[path] = Origin(option, right_side=text)
     return layers
 

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -95,6 +95,20 @@ def innermost(tables: Any) -> tuple[KeyPath, Any]:
     return path, tables
 
 
+def nested(path: KeyPath, value: Any) -> dict[str, Any]:
+    """Return the tables that have a value at a path, and nothing else."""
+    for name in reversed(path):
+        value = {name: value}
+    return dict(value)
+
+
+def value_at(tables: Any, path: KeyPath) -> Any:
+    """Return what tables have at a path, or None."""
+    for name in path:
+        tables = tables.get(name) if isinstance(tables, Mapping) else None
+    return tables
+
+
 def dotted(path: KeyPath) -> str:
     """Write a path as recipes and messages do: `"optimizer.generator.lr"`."""
     return ".".join(name if is_bare(name) else repr(name) for name in path)
@@ -106,7 +120,6 @@ def is_bare(name: str) -> bool:
 
 
 def excerpt(line: str) -> str:
-    """Show a line of a file in a message: trimmed, without characters that a terminal would obey."""
-    line = line.strip()
-    shown = line if len(line) <= 200 else f"{line[:199]}…"
-    return blank(shown)
+    """Show a line of a file in a message: trimmed, on one line, without characters that a terminal would obey."""
+    line = blank(line.strip()).replace("\n", " ")
+    return line if len(line) <= 200 else f"{line[:199]}…"

@@ -5,11 +5,11 @@ from typing import Any
 
 from ganfw.errors import PartError, RecipeError, did_you_mean
 from ganfw.plugins.registry import RegisteredPart, Registry
-from ganfw.plugins.signature import Key, convert, read_signature, show, with_article
+from ganfw.plugins.signature import RESERVED_KEYS, Key, convert, read_signature, show, with_article
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.fit import misfits
 from ganfw.recipe.layers import Layers
-from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare
+from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare, nested, value_at
 from ganfw.recipe.resolved import ResolvedRecipe, own_keys
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table
@@ -47,107 +47,100 @@ class _Check:
     def __init__(self, recipe: Recipe, registry: Registry) -> None:
         self.registry = registry
         self.name = recipe.name
-        given = Layers(dict(recipe.tables), dict(recipe.origins))
-        layers = Layers().with_layer(DEFAULT_TABLES, lambda _: DEFAULT)
-        layers = layers.with_layer(given.tables, lambda path: given.origins.get(path, DEFAULT))
-        self.tables = layers.tables
-        self.origins = layers.origins
+        defaults = Layers().with_layer(DEFAULT_TABLES, lambda _: DEFAULT)
+        self.given = defaults.with_layer(recipe.tables, lambda path: recipe.origins.get(path, DEFAULT))
+        self.filled = Layers()
         self.problems: list[str] = []
         self.parts: dict[str, RegisteredPart] = {}
 
     def run(self, part_tables: list[Table]) -> ResolvedRecipe:
-        tables: dict[str, Any] = {name: self.tables[name] for name in ("format", "name") if name in self.tables}
-        tables["run"] = {}
+        tables = self.given.tables
+        self._fill((), {name: tables[name] for name in ("format", "name") if name in tables})
         if type(tables["format"]) is not int or tables["format"] != FORMAT:
             self.problem(("format",), f"format must be {FORMAT}, the recipe format this version reads")
         allowed = ["format", "name", "run", *(table.name for table in TABLES)]
-        for name in self.tables:
+        for name in tables:
             if name not in allowed:
-                is_table = isinstance(self.tables[name], dict)
+                is_table = isinstance(tables[name], dict)
                 what = f"unknown table [{dotted((name,))}]" if is_table else f"unknown key {show(name)}"
                 self.problem((name,), what, did_you_mean(name, allowed), f"tables are {', '.join(allowed[2:])}")
-        settings = self._settings(tables)
-        complete = True
+        settings = self._settings()
+        complete = len(part_tables) == len(TABLES)
         for table in part_tables:
-            is_table = self._is_table((table.name,), self.tables.get(table.name, {}))
+            is_table = self._is_table((table.name,), tables.get(table.name, {}))
             complete &= is_table
-            for path in table.addresses(self.tables) if is_table else ():
-                filled = self._part(path, table)
-                complete &= bool(filled)
-                _nest(tables, path, filled)
-        origins = {path: origin for path, origin in self.origins.items() if _holds(tables, path)}
-        resolved = ResolvedRecipe(Recipe.of_layers(Layers(tables, origins), self.name), settings, self.parts)
-        if len(part_tables) == len(TABLES) and complete:
-            for misfit in misfits(resolved):
-                self.problem(misfit.path, misfit.text, *misfit.hints)
+            for path in table.addresses(tables) if is_table else ():
+                complete &= self._part(path, table)
+        resolved = ResolvedRecipe(Recipe.of_layers(self.filled, self.name), settings, self.parts)
+        for misfit in misfits(resolved) if complete else ():
+            self.problem(misfit.path, misfit.text, *misfit.hints)
         return resolved
 
     def problem(self, path: KeyPath, what: str, *hints: str) -> None:
         """Note a problem with what was written at `path`."""
-        at = path
-        while at and at not in self.origins:
-            at = at[:-1]
-        origin = self.origins.get(at, Origin(f"recipe '{self.name}'"))
-        text = f"\n    {origin.text}" if origin.text else ""
-        hint = "".join(f"\n  {hint}" for hint in hints if hint)
+        above = (path[:length] for length in range(len(path), 0, -1))
+        origins = (self.given.origins[each] for each in above if each in self.given.origins)
+        origin = next(origins, Origin(f"recipe '{self.name}'"))
         shown = what if len(what) <= 1000 else f"{what[:999]}…"  # a key may be as long as a file
-        self.problems.append(f"{origin.label}: {shown}{text}{hint}")
+        self.problems.append("\n  ".join([origin.complaint(shown), *filter(None, hints)]))
+
+    def _fill(self, path: KeyPath, table: Mapping[str, Any]) -> None:
+        layer = nested(path, table)
+        self.filled = self.filled.with_layer(layer, lambda at: self.given.origins.get(at, DEFAULT))
 
     def _is_table(self, path: KeyPath, value: object) -> bool:
         if not isinstance(value, dict):
             self.problem(path, f"'{dotted(path)}' must be a table: [{dotted(path)}]")
         return isinstance(value, dict)
 
-    def _settings(self, tables: dict[str, Any]) -> RunSettings:
-        run = self.tables.get("run", {})
+    def _settings(self) -> RunSettings:
+        run = self.given.tables.get("run", {})
         if self._is_table(("run",), run):
-            signature = read_signature(RunSettings, "[run]")
-            see = f"its keys are {', '.join(signature.keys)}"
-            tables["run"] = self._parameters(("run",), run, signature.keys, "[run]", see)
-        return RunSettings() if self.problems else RunSettings(**tables["run"])
+            keys = read_signature(RunSettings, "[run]").keys
+            run = self._parameters(("run",), run, keys, "[run]", f"its keys are {', '.join(keys)}")
+            self._fill(("run",), run)
+        return RunSettings() if self.problems else RunSettings(**run)
 
-    def _part(self, path: KeyPath, holder: Table) -> dict[str, Any]:
-        """Check one part's table and return it filled in."""
-        kind = holder.kind
-        table: Any = self.tables
-        for name in path:
-            table = table.get(name) if isinstance(table, dict) else None
-        where = dotted(path)
+    def _part(self, path: KeyPath, holder: Table) -> bool:
+        """Check one part's table and fill it in; return whether it names a part that is there."""
+        kind, where, table = holder.kind, dotted(path), value_at(self.given.tables, path)
         if not is_bare(path[-1]):
             self.problem(path, f"[{where}] has a name that is not of letters, digits, '_' and '-'")
-            return {}
+            return False
         if table is None:
             self.problem(path, f"table [{where}] is missing", f"see: ganfw parts {kind}")
-            return {}
+            return False
         if not self._is_table(path, table):
-            return {}
-        use = table.get("use")
+            return False
+        use, enabled = table.get("use"), table.get("enabled", True)
         if not isinstance(use, str):
             what = "names no part" if use is None else f"names its part by {show(use)}, which is no string"
             key = path if use is None else (*path, "use")
             self.problem(key, f'[{where}] {what}; write use = "…"', f"see: ganfw parts {kind}")
-            return {}
-        enabled = table.get("enabled", True)
+            return False
         if "enabled" in table and holder.required:
             self.problem((*path, "enabled"), f"[{where}] is needed, so it cannot have the key 'enabled'")
         elif not isinstance(enabled, bool):
             self.problem((*path, "enabled"), f"'enabled' must be true or false, not {show(enabled)}")
-        filled = {"use": str(use), **({"enabled": enabled} if "enabled" in table else {})}
-        given = {name: value for name, value in table.items() if name not in ("use", "enabled")}
         if enabled is False:
-            return filled | given
+            self._fill(path, table)
+            return True
         try:
             part = self.registry.find(kind, use)
             signature = part.signature()
         except PartError as error:
             self.problem((*path, "use"), *str(error).split("; "))
-            return {}
+            return False
         self.parts[where] = part
         own = own_keys(holder)
         if taken := sorted(own.keys() & signature.keys.keys()):
             self.problem((*path, "use"), f"{part}: parameter '{taken[0]}' takes a word that [{where}] uses itself")
+        reserved = {name: table[name] for name in RESERVED_KEYS if name in table}
+        given = {name: value for name, value in table.items() if name not in reserved}
         see = f"see: ganfw parts {kind} {use}"
-        return filled | self._parameters(path, given, {**own, **signature.keys}, f"{kind} '{use}'", see, own)
+        filled = self._parameters(path, given, {**own, **signature.keys}, f"{kind} '{use}'", see, own)
+        self._fill(path, reserved | filled)
+        return True
 
     def _parameters(
         self,
@@ -158,6 +151,7 @@ class _Check:
         see: str,
         own: Collection[str] = (),
     ) -> dict[str, Any]:
+        """Check the keys of a table and return them filled in, those that the table has of its own only where given."""
         filled: dict[str, Any] = {}
         for name in given:
             if name not in keys:
@@ -170,9 +164,8 @@ class _Check:
                     self.problem(path, f"{owner} needs the key '{name}', {with_article(key.type_name)}", see)
                 elif key.default is not None and name not in own:  # TOML has no word for None: it is left out
                     filled[name] = _plain(key.default)
-                    self.origins[at] = DEFAULT
                 continue
-            value, text = given[name], self.origins[at].right_side
+            value, text = given[name], self.given.origins[at].right_side
             if text is not None and key.complaint(value) and not key.complaint(text):
                 value = text  # a folder called 2024
             if complaint := key.complaint(value):
@@ -185,17 +178,3 @@ class _Check:
 def _plain(value: Any) -> Any:
     """Write tuples as the lists that TOML has."""
     return [_plain(element) for element in value] if isinstance(value, list | tuple) else value
-
-
-def _nest(tables: dict[str, Any], path: KeyPath, value: Any) -> None:
-    for name in path[:-1]:
-        tables = tables.setdefault(name, {})
-    tables[path[-1]] = value
-
-
-def _holds(tables: Any, path: KeyPath) -> bool:
-    for name in path:
-        if not isinstance(tables, dict) or name not in tables:
-            return False
-        tables = tables[name]
-    return True

@@ -10,6 +10,7 @@ from ganfw.plugins.registry import RegisteredPart
 from ganfw.plugins.signature import RESERVED_KEYS, Key, read_signature
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import Layers
+from ganfw.recipe.origins import nested, value_at
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import NETWORKS, Table, table_of
 
@@ -51,19 +52,14 @@ class ResolvedRecipe:
         return list(self.own_keys(address)["networks"] or [address.partition(".")[2]])
 
     def _table(self, address: str) -> dict[str, Any]:
-        table: Any = self.recipe.tables
-        for name in address.split("."):
-            table = table[name]
-        return dict(table)
+        return dict(value_at(self.recipe.tables, tuple(address.split("."))))
 
     def qualified(self) -> Recipe:
         """Return the recipe with every part named as `"distribution:name"`, which no later plugin makes ambiguous."""
-        layers = Layers(dict(self.recipe.tables), dict(self.recipe.origins))
+        layers = Layers(self.recipe.tables, self.recipe.origins)
         for address, part in self.parts.items():
-            layer: Any = {**self._table(address), "use": part.qualified_name}
-            for name in reversed(address.split(".")):
-                layer = {name: layer}
-            layers = layers.with_layer(layer, layers.origins.__getitem__)
+            layer = nested(tuple(address.split(".")), {**self._table(address), "use": part.qualified_name})
+            layers = layers.with_layer(layer, self.recipe.origins.__getitem__)
         return Recipe.of_layers(layers, self.recipe.name)
 
     def to_toml(self, *, qualified: bool = False) -> str:

@@ -13,6 +13,7 @@ from ganfw import PartError, Recipe, RecipeError, Registry
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import Origin
 from ganfw.recipe.resolution import resolve
+from ganfw.terminal import blank
 
 TEXT = """\
 format = 1
@@ -334,12 +335,17 @@ class TestWriting:
         recipe = Recipe(run={"": 1, "a.b": {"c\n": 'd"'}})
         assert recipe.to_toml() == '[run]\n"" = 1\n\n[run."a.b"]\n"c\\n" = "d\\""\n'
 
+    def test_what_a_terminal_would_obey_is_written_as_escapes(self) -> None:
+        recipe = Recipe(a={"\x9b": "C:\\u \x9b2J\u202e\U000e0001 \xe9"})
+        assert recipe.to_toml() == '[a]\n"\\u009b" = "C:\\\\u \\u009b2J\\u202e\\U000e0001 \xe9"\n'
+        assert Recipe.parse(blank(recipe.to_toml())) == recipe
+
     def test_an_empty_recipe_is_an_empty_text(self) -> None:
         assert Recipe().to_toml() == ""
         assert Recipe.parse("") == Recipe()
 
     @pytest.mark.parametrize(
-        "value", [math.inf, -math.inf, -0.0, 1e-5, 1e300, 5e-324, True, -(2**63), "\x7f\x85\u2028"]
+        "value", [math.inf, -math.inf, -0.0, 1e-5, 1e300, 5e-324, True, -(2**63), "\x7f\x9b\u2028\U000e0001"]
     )
     def test_odd_values_come_back_as_they_were(self, value: object) -> None:
         back = Recipe.parse(Recipe(a=value).to_toml()).tables["a"]
@@ -383,5 +389,6 @@ def test_loading_what_was_written_gives_an_equal_recipe(given: dict[str, Any], c
     for comments in ({}, dict.fromkeys(layers.origins, comment)):
         loaded = Recipe.parse(recipe.to_toml(comments=comments))
         assert loaded == recipe
+        assert blank(recipe.to_toml(comments=comments)) == recipe.to_toml(comments=comments)
         assert typed(loaded.tables) == typed(recipe.tables)
     assert tomllib.loads(recipe.to_toml()) == given
