@@ -10,6 +10,8 @@ from ganfw import Callback, Training, check_space, remove_leftovers, save_checkp
 class Checkpoint(Callback):
     """Saves all state every so many steps and at the end, and removes old checkpoints."""
 
+    needs_directory = True
+
     def __init__(
         self,
         *,

@@ -31,6 +31,8 @@ class Evaluate(Callback):
     directory: a checkpoint like any other, but no removal of old ones touches it, and no resume begins there.
     """
 
+    needs_directory = True
+
     def __init__(
         self,
         *,

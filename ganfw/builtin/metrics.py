@@ -15,6 +15,8 @@ class Metrics(Callback):
     A mean that is not finite is null, for JSON has no word for it.
     """
 
+    needs_directory = True
+
     def __init__(self) -> None:
         self._bytes = 0  # of lines that a resume keeps: all but that of a window the end cut short
 

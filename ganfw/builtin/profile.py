@@ -48,6 +48,8 @@ class Profile(Callback):
     in the trace. What is trained is the same as without. Steps are slower while they are recorded.
     """
 
+    needs_directory = True
+
     def __init__(
         self,
         *,

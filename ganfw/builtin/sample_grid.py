@@ -26,6 +26,8 @@ class SampleGrid(Callback):
     The noise is that of `ganfw.sample` with the run's seed: the last picture is what `ganfw sample` shows.
     """
 
+    needs_directory = True
+
     def __init__(
         self,
         seed: int,

@@ -16,6 +16,8 @@ class SampleScatter(Callback):
     The noise is that of `ganfw.sample` with the run's seed. The axes are those of the real points, with a margin.
     """
 
+    needs_directory = True
+
     def __init__(
         self,
         seed: int,

@@ -267,12 +267,13 @@ class Checkpoint:
         return content
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
+def open_checkpoint(path: str | Path) -> Checkpoint:
     """Open a checkpoint, or the newest undamaged one of a run directory.
 
     Raises:
         RunError: there is none, or it is damaged.
     """
+    path = Path(path)
     if not path.is_dir():
         raise RunError(f"{path}: no such run directory or checkpoint")
     if (path / FILE_NAME).exists():

@@ -4,7 +4,7 @@ A callback reports, shows and saves. It cannot change gradients; its only way ba
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ganfw.training.loop import Training
 
@@ -21,7 +21,12 @@ class Callback:
     """Base of callbacks: every event does nothing until it is overridden.
 
     In one step the events come in this order: `on_log` (if it ends a window), `on_step`, `on_step_end`.
+
+    Attributes:
+        needs_directory: whether it writes files; it is left out where the training has no directory.
     """
+
+    needs_directory: ClassVar[bool] = False
 
     @_does_nothing
     def on_start(self, training: Training) -> None:

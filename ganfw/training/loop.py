@@ -48,22 +48,29 @@ class Training:
         stop_reason: why training was asked to stop, or `""`.
     """
 
-    def __init__(self, experiment: Experiment, directory: Path | None = None, *, steps: int | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        directory: str | Path | None = None,
+        *,
+        steps: int | None = None,
+        epochs: int | None = None,
+    ) -> None:
         """Prepare training.
 
         Args:
             experiment: what to train.
-            directory: the run directory that callbacks write to.
-            steps: how long to train, whatever the settings' `epochs` and `max_steps` say.
+            directory: the run directory that callbacks write to; without one, callbacks that need it are left out.
+            steps: how long to train, in the place of what the settings say.
+            epochs: the same in epochs; of both, what ends first.
         """
         self.experiment = experiment
-        self.directory = directory
+        self.directory = None if directory is None else Path(directory)
         settings = experiment.settings
-        self.total_steps = settings.epochs * experiment.batches.per_epoch
-        if settings.max_steps is not None:
-            self.total_steps = min(self.total_steps, settings.max_steps)
-        if steps is not None:
-            self.total_steps = steps
+        if steps is None and epochs is None:
+            steps, epochs = settings.max_steps, settings.epochs
+        limits = (steps, None if epochs is None else epochs * experiment.batches.per_epoch)
+        self.total_steps = min(limit for limit in limits if limit is not None)
         self.step = 0
         self.means: dict[str, float] = {}
         self.warnings: list[str] = []
@@ -181,7 +188,8 @@ class Training:
             seed_global(derive_seed(self.experiment.settings.seed, "global"))
         else:
             set_global_state(self._global_state, device)
-        self._listeners = {event: self._listeners_to(event) for event in EVENTS}
+        callbacks = self._usable_callbacks()
+        self._listeners = {event: _listeners_to(event, callbacks) for event in EVENTS}
         self._started = time.perf_counter()
         try:
             self._call("on_start")
@@ -269,10 +277,13 @@ class Training:
             self._means.state_dict()
         self.stop_reason = "the main process" if command is Command.STOP else ""
 
-    def _listeners_to(self, event: str) -> list[tuple[str, Callable[["Training"], None]]]:
-        """Return the named methods of callbacks that an event calls: those that do something."""
-        methods = {f"callbacks.{name}": getattr(each, event) for name, each in self.experiment.callbacks.items()}
-        return [(name, method) for name, method in methods.items() if not getattr(method, "does_nothing", False)]
+    def _usable_callbacks(self) -> dict[str, Any]:
+        """Return the callbacks by address; without a directory, only those that need none."""
+        callbacks = {f"callbacks.{name}": each for name, each in self.experiment.callbacks.items()}
+        left_out = [address for address, each in callbacks.items() if each.needs_directory and self.directory is None]
+        if left_out:
+            self.say(f"no directory is given: {', '.join(left_out)} write files and are left out")
+        return {address: each for address, each in callbacks.items() if address not in left_out}
 
     def _call(self, event: str) -> None:
         for address, listen in self._listeners[event]:
@@ -331,17 +342,30 @@ class Training:
         self._global_state = state["random"]["global"]
 
 
-def train(experiment: Experiment, *, steps: int | None = None, directory: Path | None = None) -> Training:
+def _listeners_to(event: str, callbacks: Mapping[str, Any]) -> list[tuple[str, Callable[[Training], None]]]:
+    """Return the methods that an event calls, by address: those that do something."""
+    methods = {address: getattr(each, event) for address, each in callbacks.items()}
+    return [(address, method) for address, method in methods.items() if not getattr(method, "does_nothing", False)]
+
+
+def train(
+    experiment: Experiment,
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
+    directory: str | Path | None = None,
+) -> Training:
     """Train an experiment.
 
     Args:
         experiment: what to train, in place.
-        steps: how long, whatever the settings' `epochs` and `max_steps` say.
-        directory: where callbacks write, if any do.
+        steps: how long, in the place of the settings' `epochs` and `max_steps`.
+        epochs: the same in epochs; of both, what ends first.
+        directory: where callbacks write; without one, those that need it are left out, which a line says.
 
     Returns:
         The training as it ended: its `step`, `seconds` and last `means`.
     """
-    training = Training(experiment, directory, steps=steps)
+    training = Training(experiment, directory, steps=steps, epochs=epochs)
     training.run()
     return training

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from attrs import evolve
 from torch import Tensor
 
 import ganfw
-from ganfw import Callback, PartError, PartFailure, Recipe, Registry, RunError, Step, Training, Update
+from ganfw import Callback, Recipe, Registry, RunError, Step, Training, Update
 from ganfw.engine.updates import Updater
 
 
@@ -176,8 +176,11 @@ def test_a_mean_that_is_not_finite_is_null(registry: Registry, tiny: Recipe, tmp
     assert json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=pytest.fail)["a"] is None
 
 
-def test_a_writing_callback_needs_a_directory(registry: Registry, tiny: Recipe) -> None:
+def test_a_callback_that_did_not_say_that_it_writes_fails_without_a_directory(
+    registry: Registry, tiny: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    monkeypatch.setattr(type(experiment.callbacks["metrics"]), "needs_directory", False)
 
     with pytest.raises(RunError) as caught:
         ganfw.train(experiment)
@@ -198,40 +201,32 @@ def test_one_seed_gives_identical_metrics_and_weights(registry: Registry, tiny: 
     assert run() == run()
 
 
-class Weighing:
-    """A step with one weight's sum as its loss, and what a function of the step gives as statistics."""
+def test_without_a_directory_the_callbacks_that_write_are_left_out(
+    registry: Registry, tiny: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callbacks = {"best": {"use": "evaluate"}, "profile": {"use": "profile"}}
+    experiment = ganfw.assemble(ganfw.resolve(Recipe(extends=tiny, callbacks=callbacks), registry))
 
-    def __init__(self, experiment: ganfw.Experiment, statistics: Callable[[int], dict[str, Any]]) -> None:
-        self.weight = next(experiment.networks["generator"].parameters())
-        self.statistics = statistics
+    training = ganfw.train(experiment, steps=3)
 
-    def updates(self) -> list[Update]:
-        return [Update("generator", lambda batch, random: (self.weight.sum(), self.statistics(batch.step)))]
-
-
-def weighing(registry: Registry, recipe: Recipe, statistics: Callable[[int], dict[str, Any]]) -> ganfw.Experiment:
-    experiment = with_callbacks(registry, recipe)
-    optimizers = {"generator": experiment.optimizers["generator"]}
-    return evolve(experiment, step=Weighing(experiment, statistics), optimizers=optimizers)
+    left_out = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    names = "callbacks.metrics, callbacks.checkpoint, callbacks.samples, callbacks.best, callbacks.profile"
+    assert left_out == [f"no directory is given: {names} write files and are left out"]
+    assert training.means.keys() == {"loss/discriminator", "loss/generator"}
 
 
-def test_a_statistic_that_cannot_be_logged_ends_training_in_its_first_step(registry: Registry, tiny: Recipe) -> None:
-    experiment = weighing(registry, tiny, lambda step: {"step": torch.ones(())} if step == 2 else {})
-    training = Training(experiment, steps=4)
+def test_length_can_be_given_in_epochs(registry: Registry, tiny: Recipe) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    per_epoch = experiment.batches.per_epoch
 
-    with pytest.raises(PartError) as caught:
-        training.run()
-    assert str(caught.value) == (
-        "step Weighing logs a statistic called 'step'; choose a printable name but "
-        "('step', 'epoch', 'images', 'seconds', 'warnings')"
-    )
-    assert training.step == 2
+    assert Training(experiment, epochs=2).total_steps == 2 * per_epoch
+    assert Training(experiment, epochs=2, steps=3).total_steps == 3
+    assert Training(experiment, epochs=2, steps=3 * per_epoch).total_steps == 2 * per_epoch
 
 
-def test_a_part_that_fails_during_training_is_named_with_the_step(registry: Registry, tiny: Recipe) -> None:
-    experiment = weighing(registry, tiny, lambda step: {"a": torch.ones(()) / [1, 1][step]})
+def test_a_directory_may_be_text(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
 
-    with pytest.raises(PartFailure) as caught:
-        ganfw.train(experiment, steps=4)
-    assert str(caught.value) == "step Weighing fails in step 3: IndexError: list index out of range"
-    assert isinstance(caught.value.__cause__, IndexError)
+    ganfw.train(experiment, steps=2, directory=str(tmp_path))
+
+    assert ganfw.open_checkpoint(str(tmp_path)).manifest.step == 2

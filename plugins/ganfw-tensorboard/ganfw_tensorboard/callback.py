@@ -21,6 +21,8 @@ class TensorBoard(Callback):
     A window that the end of a run cuts short is left to `metrics.jsonl`, because a resume would continue it.
     """
 
+    needs_directory = True
+
     def __init__(
         self,
         seed: int,
