@@ -7,6 +7,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import ganfw
 from ganfw.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -27,6 +28,21 @@ def test_the_python_example_trains_and_gives_images(capsys: pytest.CaptureFixtur
     assert images.shape == (25, 1, 28, 28)
     assert images.std(0).mean() > 0.01
     assert re.fullmatch(r"\{'loss/discriminator': 0\.\d+, 'loss/generator': \d\.\d+\}\n", capsys.readouterr().out)
+
+
+def test_a_recipe_assembled_in_python_trains_without_a_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = (block for block in blocks("python") if "ganfw.assemble(" in block)
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(code, "README.md", "exec"), {"ganfw": ganfw})
+
+    assert (
+        "callbacks.metrics, callbacks.checkpoint, callbacks.samples write files and are left out"
+        in capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_plugin_works_as_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
