@@ -24,7 +24,10 @@ MAX_ENVIRONMENT_BYTES = 16 << 20
 
 
 def create_run_directory(
-    out: Path, experiment: Experiment, command: Sequence[str] = (), started_from: Mapping[str, Any] | None = None
+    out: str | Path,
+    experiment: Experiment,
+    command: Sequence[str] = (),
+    started_from: Mapping[str, Any] | None = None,
 ) -> Path:
     """Make `out/<name>-<n>` with the first free n from 1, and write `recipe.toml` and `environment.json` into it.
 
@@ -39,7 +42,7 @@ def create_run_directory(
     """
     if experiment.resolved is None:
         raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
-    directory = _make_numbered(out, experiment.resolved.recipe.name)
+    directory = _make_numbered(Path(out), experiment.resolved.recipe.name)
     write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
     name = experiment.resolved.recipe.name
     lineage = {} if started_from is None else {"started_from": dict(started_from)}

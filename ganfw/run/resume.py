@@ -30,7 +30,7 @@ _PATHS = r"embedding\.weights|data\.(\w+_)?(root|folder|path|file|directory)"
 
 
 def resume_training(
-    run: Path,
+    run: str | Path,
     registry: Registry,
     overrides: Sequence[str] = (),
     processes: ProcessGroup | None = None,
@@ -57,7 +57,7 @@ def resume_training(
             would change what it is.
         RecipeError: a package that supplied a part is missing.
     """
-    processes = processes or ProcessGroup()
+    run, processes = Path(run), processes or ProcessGroup()
     directory = run if processes.is_main else None
     check_run_directory(run)
     for override in overrides:

@@ -226,7 +226,9 @@ def test_length_can_be_given_in_epochs(registry: Registry, tiny: Recipe) -> None
 
 def test_a_directory_may_be_text(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
+    directory = str(ganfw.create_run_directory(str(tmp_path), experiment))
 
-    ganfw.train(experiment, steps=2, directory=str(tmp_path))
+    ganfw.train(experiment, steps=2, directory=directory)
 
-    assert ganfw.open_checkpoint(str(tmp_path)).manifest.step == 2
+    assert ganfw.open_checkpoint(directory).manifest.step == 2
+    assert ganfw.resume_training(directory, registry)[0].step == 2
