@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 import ganfw
 from ganfw import MetricInputs, Recipe, SampleSet
-from ganfw.builtin.sample_scatter import scatter_png
+from ganfw.builtin.sample_pictures import scatter_png
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "toys.md"

@@ -19,25 +19,27 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("data", "ring", "mixtures:ring", "points in the plane: 8 narrow Gaussians on a circle")
     yield part("data", "grid", "mixtures:grid", "points in the plane: 25 narrow Gaussians on a square grid")
 
-    yield part("noise", "normal", "normal:Normal", "N(0, I)")
-    yield part("noise", "truncated", "truncated:Truncated", "N(0, I) with every coordinate in [-t, t]")
-    yield part("noise", "uniform", "uniform:Uniform", "uniform on [-1, 1] in every coordinate")
+    yield part("noise", "normal", "noise:Normal", "N(0, I)")
+    yield part("noise", "truncated", "noise:Truncated", "N(0, I) with every coordinate in [-t, t]")
+    yield part("noise", "uniform", "noise:Uniform", "uniform on [-1, 1] in every coordinate")
 
     yield part("generator", "mlp", "mlp:MLPGenerator", "multilayer perceptron with BatchNorm")
     yield part("discriminator", "mlp", "mlp:MLPDiscriminator", "multilayer perceptron with LeakyReLU")
 
-    yield part("loss", "bce", "bce:BCE", "binary cross-entropy, non-saturating generator")
-    yield part("loss", "minimax", "minimax:Minimax", "binary cross-entropy, the saturating original")
-    yield part("loss", "lsgan", "lsgan:LSGAN", "squared distance of logits from 0 and 1")
-    yield part("loss", "hinge", "hinge:Hinge", "a margin of 1 on each side of the decision")
-    yield part("loss", "wasserstein", "wasserstein:Wasserstein", "difference of mean logits; limit the critic's slope")
-    yield part("loss", "logistic", "logistic:Logistic", "non-saturating, as StyleGAN writes it: twice bce")
-    yield part("loss", "relativistic", "relativistic:Relativistic", "which of a pair is the real one, as in R3GAN")
+    yield part("loss", "bce", "losses:BCE", "binary cross-entropy, non-saturating generator")
+    yield part("loss", "minimax", "losses:Minimax", "binary cross-entropy, the saturating original")
+    yield part("loss", "lsgan", "losses:LSGAN", "squared distance of logits from 0 and 1")
+    yield part("loss", "hinge", "losses:Hinge", "a margin of 1 on each side of the decision")
+    yield part("loss", "wasserstein", "losses:Wasserstein", "difference of mean logits; limit the critic's slope")
+    yield part("loss", "logistic", "losses:Logistic", "non-saturating, as StyleGAN writes it: twice bce")
+    yield part("loss", "relativistic", "losses:Relativistic", "which of a pair is the real one, as in R3GAN")
 
-    yield part("regularizer", "r1", "zero_centred:R1", "squared slope of the discriminator at real samples")
-    yield part("regularizer", "r2", "zero_centred:R2", "squared slope of the discriminator at fakes")
-    yield part("regularizer", "gradient_penalty", "gradient_penalty:GradientPenalty", "slope 1 between reals and fakes")
-    yield part("regularizer", "dragan", "dragan:Dragan", "slope 1 around real samples")
+    yield part("regularizer", "r1", "gradient_penalties:R1", "squared slope of the discriminator at real samples")
+    yield part("regularizer", "r2", "gradient_penalties:R2", "squared slope of the discriminator at fakes")
+    yield part(
+        "regularizer", "gradient_penalty", "gradient_penalties:GradientPenalty", "slope 1 between reals and fakes"
+    )
+    yield part("regularizer", "dragan", "gradient_penalties:Dragan", "slope 1 around real samples")
     yield part("regularizer", "weight_clipping", "weight_clipping:WeightClipping", "bounds on the critic's weights")
 
     yield part("optimizer", "adam", "optimizers:adam", "Adam")
@@ -62,8 +64,8 @@ def ganfw_parts() -> Iterator[Part]:
         "a progress bar, or plain lines where there is no terminal",
     )
     yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
-    yield part("callback", "sample_grid", "sample_grid:SampleGrid", "pictures of samples of a fixed noise")
-    yield part("callback", "sample_scatter", "sample_scatter:SampleScatter", "pictures of points over the real ones")
+    yield part("callback", "sample_grid", "sample_pictures:SampleGrid", "pictures of samples of a fixed noise")
+    yield part("callback", "sample_scatter", "sample_pictures:SampleScatter", "pictures of points over the real ones")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
     yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
@@ -73,7 +75,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield part(
         "embedding",
         "stacked_mnist_classifier",
-        "stacked_mnist_classifier:StackedMNISTClassifier",
+        "stacked_mnist:StackedMNISTClassifier",
         "the shipped classifier on each of three channels",
     )
     yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
@@ -82,15 +84,15 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
     yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
     yield part(
-        "metric", "precision_recall", "precision_recall:PrecisionRecall", "how real samples look, how much they reach"
+        "metric", "precision_recall", "neighbourhoods:PrecisionRecall", "how real samples look, how much they reach"
     )
-    yield part("metric", "density_coverage", "density_coverage:DensityCoverage", "the same, less led by outliers")
+    yield part("metric", "density_coverage", "neighbourhoods:DensityCoverage", "the same, less led by outliers")
     yield part("metric", "classifier_score", "classifier_score:ClassifierScore", "what a classifier makes of samples")
     yield part("metric", "nearest_neighbours", "nearest_neighbours:NearestNeighbours", "copies of training samples")
     yield part("metric", "diversity", "diversity:Diversity", "how different samples are from each other")
-    yield part("metric", "ring_modes", "mixture_modes:ring_modes", "modes of the data `ring` that samples fall on")
-    yield part("metric", "grid_modes", "mixture_modes:grid_modes", "modes of the data `grid` that samples fall on")
-    yield part("metric", "stacked_modes", "stacked_modes:StackedModes", "modes of Stacked MNIST that are found")
+    yield part("metric", "ring_modes", "mixtures:ring_modes", "modes of the data `ring` that samples fall on")
+    yield part("metric", "grid_modes", "mixtures:grid_modes", "modes of the data `grid` that samples fall on")
+    yield part("metric", "stacked_modes", "stacked_mnist:StackedModes", "modes of Stacked MNIST that are found")
 
     def recipe(name: str, help: str) -> Part:  # noqa: A002 - the field's name
         return Part(kind="recipe", name=name, target=f"ganfw.recipes:{name}.toml", help=help)

@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 from ganfw import MetricInputs, MetricValue
-from ganfw.builtin.shortfall import shortfall
+from ganfw.builtin.shortfall import no_values, shortfall
 
 
 class ClassifierScore:
@@ -53,12 +53,7 @@ class ClassifierScore:
 
 
 def _nothing(reason: str) -> Mapping[str, MetricValue]:
-    return {
-        "classifier_score": MetricValue(None, "higher", reason),
-        "class_histogram": MetricValue(None, "", reason),
-        "class_kl": MetricValue(None, "lower", reason),
-        "classes_found": MetricValue(None, "higher", reason),
-    }
+    return no_values(reason, classifier_score="higher", class_histogram="", class_kl="lower", classes_found="higher")
 
 
 def _score(probabilities: Tensor) -> float:

@@ -10,7 +10,7 @@ from attrs import frozen
 from torch import Tensor
 
 from ganfw import MetricInputs, MetricValue
-from ganfw.builtin.shortfall import shortfall
+from ganfw.builtin.shortfall import no_values, shortfall
 
 
 class FrechetDistance:
@@ -38,12 +38,10 @@ class FrechetDistance:
         dimensions = samples.shape[1]
         sets = {"samples": samples, "reference samples": reference}
         if reason := shortfall(sets, dimensions + 1, f"{dimensions} dimensions need"):
-            nothing = MetricValue(None, "lower", reason)
-            return {"frechet_distance": nothing, "frechet_distance_infinite": nothing}
+            return no_values(reason, frechet_distance="lower", frechet_distance_infinite="lower")
         target = _Gaussian.fitted(reference)
-        distance = _Gaussian.fitted(samples).distance(target)
         return {
-            "frechet_distance": MetricValue(distance, "lower"),
+            "frechet_distance": MetricValue(_Gaussian.fitted(samples).distance(target), "lower"),
             "frechet_distance_infinite": self._at_infinity(samples, target, inputs.seed),
         }
 

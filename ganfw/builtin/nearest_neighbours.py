@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ganfw import MetricInputs, MetricValue
 from ganfw.builtin.distances import kth_distance
-from ganfw.builtin.shortfall import shortfall
+from ganfw.builtin.shortfall import no_values, shortfall
 
 
 class NearestNeighbours:
@@ -25,8 +25,7 @@ class NearestNeighbours:
         """Return `nearest_neighbour_distance` and `nearest_neighbour_ratio`."""
         samples, training = inputs.samples.features, inputs.training.features
         if reason := shortfall({"samples": samples, "training samples": training}, 1, "a nearest neighbour needs"):
-            nothing = MetricValue(None, "", reason)
-            return {"nearest_neighbour_distance": nothing, "nearest_neighbour_ratio": nothing}
+            return no_values(reason, nearest_neighbour_distance="", nearest_neighbour_ratio="")
         distance = _median_distance(samples, training)
         return {
             "nearest_neighbour_distance": MetricValue(distance),

@@ -1,8 +1,11 @@
-"""Why a metric cannot measure some sets of samples."""
+"""What a metric returns where it cannot measure, and why."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from torch import Tensor
+
+from ganfw import MetricValue
 
 
 def shortfall(sets: Mapping[str, Tensor], least: int, need: str) -> str:
@@ -19,3 +22,8 @@ def shortfall(sets: Mapping[str, Tensor], least: int, need: str) -> str:
         if not rows.isfinite().all():
             return f"not all numbers of the {name} are finite"
     return ""
+
+
+def no_values(reason: str, **better: Literal["lower", "higher", ""]) -> dict[str, MetricValue]:
+    """Return results without a value; `better` says of each by its name whether lower or higher values are better."""
+    return {name: MetricValue(None, which, reason) for name, which in better.items()}

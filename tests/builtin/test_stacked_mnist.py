@@ -1,11 +1,12 @@
-"""Stacked MNIST, against the digits that it is made of."""
+"""Stacked MNIST, its embedding and its modes, against the digits that it is made of."""
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import chisquare
+from scipy.stats import chisquare, entropy
+from torch import Tensor
 
-from ganfw import DataError, Registry, TensorData
+from ganfw import DataError, InputError, MetricInputs, MetricValue, Registry, SampleSet, TensorData
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +56,99 @@ def test_a_missing_copy_of_mnist_is_told(registry: Registry, tmp_path: object) -
     name = "train-images-idx3-ubyte"
     path = f"{tmp_path}/MNIST/raw/{name}"
     assert str(caught.value) == f"{path}: no such file, zipped or not; data.root must hold MNIST/raw/{name}"
+
+
+CPU = torch.device("cpu")
+
+
+def test_features_are_those_of_the_channels(registry: Registry, stacked: TensorData) -> None:
+    digits = registry.load("embedding", "mnist_classifier")((1, 28, 28), CPU)
+    features, probabilities = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), CPU)(
+        stacked.samples[:50]
+    )
+
+    alone = [digits(stacked.samples[:50, channel : channel + 1]) for channel in range(3)]
+    torch.testing.assert_close(features, torch.cat([each[0] for each in alone], dim=1))
+    for row, number in ((0, 0), (1, 7), (2, 123), (3, 999), (4, 40)):
+        expected = 1.0
+        for channel, digit in enumerate(f"{number:03}"):
+            expected *= float(alone[channel][1][row, int(digit)])
+        assert float(probabilities[row, number]) == pytest.approx(expected, rel=1e-5)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(50))
+
+
+def test_nearly_every_number_is_read(registry: Registry, stacked: TensorData) -> None:
+    _, probabilities = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), CPU)(stacked.samples[:2000])
+
+    assert stacked.labels is not None
+    assert (
+        float((probabilities.argmax(1) == stacked.labels[:2000]).double().mean()) > 0.96
+    )  # 99.2 % of digits, three times
+
+
+def test_the_identity_tells_the_classifiers_file(registry: Registry) -> None:
+    digits = registry.load("embedding", "mnist_classifier")((1, 28, 28), CPU)
+    embedding = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), CPU)
+
+    assert embedding.identity == f"stacked_{digits.identity}"
+
+
+def test_other_images_are_refused(registry: Registry) -> None:
+    with pytest.raises(InputError) as caught:
+        registry.load("embedding", "stacked_mnist_classifier")((1, 28, 28), CPU)
+    assert str(caught.value) == (
+        "stacked_mnist_classifier knows images of 3 x 28 x 28, and the samples are 1 x 28 x 28"
+    )
+
+
+def measure(registry: Registry, probabilities: Tensor | None, count: int = 1) -> dict[str, MetricValue]:
+    count = count if probabilities is None else len(probabilities)
+    of_images = SampleSet(torch.zeros(count, 3, 28, 28, dtype=torch.uint8), torch.zeros(count, 3), probabilities)
+    found: dict[str, MetricValue] = registry.load("metric", "stacked_modes")()(
+        MetricInputs(samples=of_images, reference=of_images, training=of_images)
+    )
+    return found
+
+
+def certain(numbers: Tensor) -> Tensor:
+    """Return probabilities of which the greatest is that of the number, at 0.4 or so."""
+    rest = torch.rand(len(numbers), 1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    chosen = torch.nn.functional.one_hot(numbers, 1000) * 2
+    return (rest + chosen) / (rest + chosen).sum(1, keepdim=True)
+
+
+def test_modes_and_divergence_are_those_of_brute_force(registry: Registry) -> None:
+    numbers = torch.randint(300, (2000,), generator=torch.Generator().manual_seed(1)) * 3
+    found = measure(registry, certain(numbers))
+
+    counts = [numbers.tolist().count(number) for number in range(1000)]
+    assert found == {
+        "stacked_modes_found": MetricValue(len(set(numbers.tolist())), "higher"),
+        "stacked_mode_kl": MetricValue(pytest.approx(entropy(counts, [1] * 1000)), "lower"),
+    }
+
+
+def test_every_number_once_is_perfect(registry: Registry) -> None:
+    found = measure(registry, certain(torch.arange(1000)))
+
+    assert found["stacked_modes_found"].value == 1000
+    assert found["stacked_mode_kl"].value == pytest.approx(0, abs=1e-12)
+
+
+def test_divergence_of_26000_perfect_samples_is_the_one_that_the_docstring_says(registry: Registry) -> None:
+    numbers = torch.randint(1000, (26_000,), generator=torch.Generator().manual_seed(2))
+    probabilities = torch.nn.functional.one_hot(numbers, 1000).float()
+
+    found = measure(registry, probabilities)
+
+    assert found["stacked_modes_found"].value == 1000
+    assert found["stacked_mode_kl"].value == pytest.approx(999 / 52_000, rel=0.22)  # 5 sigma of chi-square, 999 degrees
+
+
+@pytest.mark.parametrize(("probabilities", "known"), [(None, "no"), (torch.full((4, 10), 0.1), "10")])
+def test_another_embedding_gives_no_number(probabilities: Tensor | None, known: str, registry: Registry) -> None:
+    reason = f"the embedding knows {known} classes, not 1000: use = 'stacked_mnist_classifier'"
+    assert measure(registry, probabilities) == {
+        "stacked_modes_found": MetricValue(None, "higher", reason),
+        "stacked_mode_kl": MetricValue(None, "lower", reason),
+    }

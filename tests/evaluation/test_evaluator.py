@@ -25,8 +25,7 @@ from ganfw import (
     TensorData,
 )
 from ganfw.builtin.mnist import mnist
-from ganfw.builtin.normal import Normal
-from ganfw.builtin.uniform import Uniform
+from ganfw.builtin.noise import Normal, Uniform
 from ganfw.engine.random_streams import global_state
 from ganfw.evaluation.evaluator import as_stored, evaluate_truncations
 from ganfw.evaluation.record import Subject, write_evaluation

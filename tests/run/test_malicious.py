@@ -564,7 +564,7 @@ def test_a_run_without_checkpoints_reads_no_other_recipe(run: Path) -> None:
             "  it is of a script: give it with --plugin evil.py",
         ),
         ('[data]\nuse = "evil"\n', "2: no data is named 'evil'\n    use = \"evil\""),
-        ('[loss]\nuse = "ganfw.builtin.bce:BCE"\n', "2: no loss is named 'ganfw.builtin.bce:BCE'"),
+        ('[loss]\nuse = "ganfw.builtin.losses:BCE"\n', "2: no loss is named 'ganfw.builtin.losses:BCE'"),
     ],
 )
 def test_a_recipe_loads_no_plugin(run: Path, text: str, problem: str) -> None:

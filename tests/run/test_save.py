@@ -63,7 +63,7 @@ def test_manifest_says_what_the_checkpoint_is_of(registry: Registry, trained: Pa
         "name": "bce",
         "distribution": "ganfw",
         "version": version,
-        "target": "ganfw.builtin.bce:BCE",
+        "target": "ganfw.builtin.losses:BCE",
     }
     assert sorted(manifest.files) == [
         "discriminator.safetensors",

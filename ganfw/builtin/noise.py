@@ -1,4 +1,4 @@
-"""Truncated Gaussian noise, exactly."""
+"""The noise that generators start from: Gaussian, truncated (exactly) and uniform."""
 
 import math
 from typing import Annotated
@@ -8,6 +8,27 @@ from annotated_types import Ge
 from torch import Tensor
 
 from ganfw import InputError
+
+Length = Annotated[int, Ge(1), "length of a noise vector"]
+
+
+class Normal:
+    """Draws from N(0, I).
+
+    The noise of the reference GAN; `truncated` says what happens to it under truncation.
+    """
+
+    def __init__(self, device: torch.device, /, *, z_dim: Length = 64) -> None:
+        self.device = torch.device(device)
+        self.z_dim = z_dim
+
+    def __call__(self, count: int, random: torch.Generator) -> Tensor:
+        """Return `(count, z_dim)` float32."""
+        return torch.randn(count, self.z_dim, generator=random, device=self.device)
+
+    def truncated(self, threshold: float) -> "Truncated":
+        """Return a sampler with every coordinate in [-threshold, threshold]."""
+        return Truncated(self.device, z_dim=self.z_dim, threshold=threshold)
 
 
 class Truncated:
@@ -28,7 +49,7 @@ class Truncated:
         device: torch.device,
         /,
         *,
-        z_dim: Annotated[int, Ge(1), "length of a noise vector"] = 64,
+        z_dim: Length = 64,
         threshold: Annotated[float, Ge(0), "largest absolute value of a coordinate; 0 gives the mean alone"] = 2.0,
     ) -> None:
         if not threshold >= 0:
@@ -58,3 +79,19 @@ def _round_down(value: float) -> float:
     if float(rounded) > value:
         rounded = torch.nextafter(rounded, torch.tensor(0.0))
     return float(rounded)
+
+
+class Uniform:
+    """Draws every coordinate from the uniform distribution on [-1, 1].
+
+    The first convolutional GANs have such noise (Radford, Metz and Chintala, "Unsupervised Representation Learning with
+    Deep Convolutional Generative Adversarial Networks", 2016, section 3). Truncation is not defined for it.
+    """
+
+    def __init__(self, device: torch.device, /, *, z_dim: Length = 64) -> None:
+        self.device = torch.device(device)
+        self.z_dim = z_dim
+
+    def __call__(self, count: int, random: torch.Generator) -> Tensor:
+        """Return `(count, z_dim)` float32 in [-1, 1]."""
+        return torch.empty(count, self.z_dim, device=self.device).uniform_(-1, 1, generator=random)

@@ -12,7 +12,7 @@ from PIL import Image
 
 import ganfw
 from ganfw import InputError, Recipe, Registry
-from ganfw.builtin.sample_scatter import scatter_png
+from ganfw.builtin.sample_pictures import scatter_png
 
 BLUE, GREY = (0x15, 0x65, 0xC0), (0xB0, 0xB0, 0xB0)
 
@@ -103,6 +103,6 @@ def test_images_are_told_to_use_the_grid(tiny: Recipe, registry: Registry, tmp_p
 
 
 def test_matplotlib_is_imported_only_when_a_picture_is_drawn() -> None:
-    code = "import sys, ganfw.builtin.sample_scatter; print('matplotlib' in sys.modules)"
+    code = "import sys, ganfw.builtin.sample_pictures; print('matplotlib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
