@@ -10,7 +10,6 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -358,12 +357,6 @@ def test_the_page_of_toys_shows_every_loss_as_its_script_found_it(registry: ganf
     assert sum(numbers[name]["modes_found"] == 25 for name in methods) >= 2
     for name in methods:
         ganfw.resolve(methods[name].recipe(registry, "toy"), registry)
-
-
-def test_parts_of_a_profile_are_those_on_the_page() -> None:
-    described = [code(row[0]) for row in table(section("run-directory.md", "profile/"))]
-
-    assert described == list(import_module("ganfw.builtin.profile").PARTS)
 
 
 def test_weights_can_be_read_as_the_page_says(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
