@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 import ganfw
 from ganfw.cli import main
-from ganfw.plugins.part import CONTEXT, KINDS
+from ganfw.plugins.part import CONTEXT, CONTEXT_OF, KINDS
 from ganfw.plugins.signature import read_signature
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES
@@ -174,6 +174,19 @@ def test_the_error_message_on_the_recipes_page_is_what_check_prints(
     assert (result.exit_code, result.output) == (2, blocks(text, "text")[0])
 
 
+def test_what_does_not_fit_on_the_recipes_page_is_what_check_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    text = section("recipes.md", "Errors")
+    Path("unfit.toml").write_text(files(text)["unfit.toml"])
+
+    result = CliRunner().invoke(main, ["check", "unfit.toml"])
+
+    assert (result.exit_code, result.output) == (2, blocks(text, "text")[1])
+
+
 def test_the_lines_of_show_on_the_recipes_page_are_what_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANFW_PLUGINS", "")
     lines = blocks(section("recipes.md", "Check and show"), "text")[0]
@@ -192,8 +205,7 @@ def test_default_callbacks_on_the_recipes_page_are_those_of_the_code() -> None:
 
 def test_the_tables_on_the_recipes_page_are_those_of_the_code() -> None:
     rows = dict(table(section("recipes.md", "Tables")))
-    expected = [f"[{t.name}.{entry}]" for t in TABLES for entry in (t.entries or ("NAME",)) if t.entries is not None]
-    expected += [f"[{t.name}]" for t in TABLES if t.entries is None]
+    expected = [f"[{each.name}.NAME]" if each.named else f"[{each.name}]" for each in TABLES]
 
     assert sorted(re.findall(r"`(.*?)`", " ".join(rows))) == sorted(["[run]", *expected])
     assert re.findall(r"`(\w+)`", rows["`[run]`"]) == list(read_signature(RunSettings, "[run]").keys)
@@ -362,15 +374,15 @@ def test_the_page_of_toys_shows_every_loss_as_its_script_found_it(registry: ganf
 def test_weights_can_be_read_as_the_page_says(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (trained.parent / "mnist_mlp-1").symlink_to(trained, target_is_directory=True)
     monkeypatch.chdir(tmp_path)
-    source = blocks(section("run-directory.md", "Reading the weights without ganfw"), "python")[0]
+    text = blocks(section("run-directory.md", "Reading the weights without ganfw"), "python")[0]
     names: dict[str, torch.Tensor] = {}
 
-    exec(source, names)
+    exec(text, names)
 
-    imported = [name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for name in node.names]
+    imported = [name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for name in node.names]
     assert [name.name for name in imported] == ["torch"]
-    generator, _ = ganfw.open_checkpoint(trained).load_sampler(ganfw.discover(), "cpu")
-    torch.testing.assert_close(names["images"], ganfw.generate(generator, names["z"]))
+    source = ganfw.open_checkpoint(trained).source(ganfw.discover(), "cpu")
+    torch.testing.assert_close(names["images"], ganfw.generate(source.networks["generator"], names["z"]))
 
 
 # writing-a-plugin.md
@@ -397,7 +409,8 @@ def install(folder: Path, sources: Mapping[str, str]) -> Path:
 def clean_modules() -> Iterator[None]:
     """Forget the modules that a test imports from the page."""
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("ganfw_total_variation", "my_parts")]:
+    ours = ("ganfw_total_variation", "my_parts", "my_bigan", "kinds_of_page")
+    for name in [name for name in sys.modules if name.partition(".")[0] in ours]:
         del sys.modules[name]
 
 
@@ -455,7 +468,7 @@ def test_the_tests_of_the_package_on_the_page_pass(
         folder.mkdir()
         check(folder)
 
-    assert len(checks) == 13
+    assert len(checks) == 15
 
 
 def test_the_checks_on_the_page_are_those_of_the_code() -> None:
@@ -515,11 +528,86 @@ def test_the_script_on_the_page_trains_and_resumes(tmp_path: Path, monkeypatch: 
         assert told in output
 
 
-def test_the_tables_of_facts_and_kinds_are_those_of_the_code() -> None:
-    assert [[f"`{name}`", text] for name, text in CONTEXT.items()] == table(
-        section("writing-a-plugin.md", "Facts and keys")
+def test_the_tables_of_context_arguments_and_kinds_are_those_of_the_code() -> None:
+    text = section("writing-a-plugin.md", "Context arguments and keys")
+    given = {
+        kind: tuple(row[1].split(", "))
+        for row in table(text.partition("Each kind of part can ask for some of them")[2])
+        for kind in re.findall(r"`(\w+)`", row[0])
+    }
+
+    assert [[f"`{name}`", what] for name, what in CONTEXT.items()] == table(text)
+    assert given == CONTEXT_OF
+    assert [[f"`{name}`", what] for name, what in KINDS.items()] == table(section("writing-a-plugin.md", "Kinds"))
+
+
+@pytest.mark.usefixtures("clean_modules")
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("writing-a-plugin.md", "An algorithm of your own"), ("recipes.md", "Networks and what trains them")],
+)
+def test_the_algorithm_on_the_page_trains_and_is_sampled(
+    name: str, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    script = files(section("writing-a-plugin.md", "An algorithm of your own"))["my_bigan.py"]
+    Path("my_bigan.py").write_text(script)
+    Path("bigan.toml").write_text(blocks(section(name, title), "toml")[0])
+    (command,) = (words for _, words in commands() if words[:2] == ["run", "bigan.toml"])
+
+    done = CliRunner().invoke(main, [*command, *TINY])
+    sampled = CliRunner().invoke(main, ["sample", "runs/bigan-1", "--plugin", "my_bigan.py"])
+
+    assert (done.exit_code, sampled.exit_code) == (0, 0), done.output + sampled.output
+
+
+OF_PAGE = {
+    "data": "noisy_digits",
+    "noise": "Signs",
+    "generator": "ConditionalGenerator",
+    "discriminator": "WithClasses",
+    "loss": "Squares",
+    "regularizers.classes": "ClassTerm",
+    "augmentations.brightness": "Brightness",
+    "step": "Classic",
+    "optimizer.generator": "nadam",
+    "optimizer.discriminator": "nadam",
+    "schedule.generator": "Halving",
+    "averaging.generator": "PlainMean",
+    "sampler": "Antithetic",
+    "callbacks.early": "StopEarly",
+    "embedding": "Means",
+    "metrics.spread": "Spread",
+}
+"""The example that the page has of each kind, by the table of a recipe that it goes into."""
+
+
+@pytest.mark.usefixtures("clean_modules")
+@pytest.mark.parametrize("step", ["Classic", "Extragradient"])
+def test_the_examples_of_the_kinds_train_together(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+    use = {**OF_PAGE, "step": step}
+    kinds = {name: next(each.kind for each in TABLES if each.name == at.partition(".")[0]) for at, name in use.items()}
+    offers = "".join(
+        f"    yield ganfw.Part(kind='{kind}', name='{name.lower()}', target='kinds_of_page:{name}')\n"
+        for name, kind in kinds.items()
     )
-    assert [[f"`{name}`", text] for name, text in KINDS.items()] == table(section("writing-a-plugin.md", "Kinds"))
+    code = "\n\n".join(blocks(section("writing-a-plugin.md", "Kinds"), "python"))
+    Path("kinds_of_page.py").write_text(f"{code}\n\n@ganfw.hookimpl\ndef ganfw_parts():\n{offers}")
+    dropped = ["classifier_score", *DEFAULT_TABLES["metrics"]]
+    overrides = [f"{table}.use={name.lower()}" for table, name in use.items()]
+    overrides += [f"metrics.{name}.enabled=false" for name in dropped]
+    options = [option for each in overrides for option in ("--set", each)]
+    script = ("--plugin", "kinds_of_page.py")
+
+    done = CliRunner().invoke(main, ["run", "mnist_mlp", *script, *options, "--set", "run.max_steps=9"])
+    assert done.exit_code == 0, done.output
+    for verb in (["sample"], ["evaluate", "-n", "20"]):
+        result = CliRunner().invoke(main, [verb[0], "runs/mnist_mlp-1", *verb[1:], *script])
+        assert result.exit_code == 0, result.output
+    assert "spread" in result.output
 
 
 def test_every_kind_says_what_its_parts_must_do() -> None:
@@ -539,11 +627,11 @@ MISTAKES = {
         'slope: Annotated[float, "how fast the score rises with the logit"]',
         "slope",
     ),
-    "a fact that does not exist": ("total_variation.py", "(self, *, slope: ", "(self, zdim, /, *, slope: "),
-    "a fact that is not known yet": (
+    "a context argument that does not exist": ("total_variation.py", "(self, *, slope: ", "(self, zdim, /, *, slope: "),
+    "a network, which a loss is not given": (
         "total_variation.py",
         "(self, *, slope: ",
-        "(self, generator_optimizer, /, *, slope: ",
+        "(self, generator, /, *, slope: ",
     ),
     "a target that does not exist": ("__init__.py", ":TotalVariation", ":TotalVariance"),
     "a loss for each sample instead of their mean": (
