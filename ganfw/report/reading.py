@@ -8,6 +8,7 @@ from typing import Any
 
 from ganfw.errors import RunError
 from ganfw.files import read_bounded
+from ganfw.terminal import blank
 
 MAX_OBJECT_BYTES = 16 << 20
 """A JSON file larger than this (16 MiB, thousands of resumes) is refused."""
@@ -74,14 +75,8 @@ def text_of(value: object) -> str:
 
 
 def printable(value: Any) -> Any:
-    """Return a text with a blank for each character that is not printable; anything else, markup too, as it is.
-
-    Not printable are control characters, those that turn the direction of what follows (U+202A to U+202E, U+2066 to
-    U+2069, U+200E, U+200F, U+061C), separators of lines, and halves of surrogate pairs.
-    """
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(character if character.isprintable() else " " for character in value)
+    """Return a text as `ganfw.terminal.blank` does; anything else, markup too, as it is."""
+    return blank(value) if type(value) is str else value
 
 
 def number_of(value: object) -> float | None:
