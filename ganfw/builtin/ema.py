@@ -24,7 +24,8 @@ class EMA:
 
     The statistics of BatchNorm in the generator are those of the mean itself: measured over 2,048 noise vectors when
     it is asked for. Those of the generators that it is a mean of would not fit, for a mean varies less than what it is
-    of. Other floating-point buffers are averaged, and the rest are copied.
+    of. Other floating-point buffers are averaged, and the rest are copied. A conditional generator is
+    measured over equal shares of its classes, however frequent they are in the data, which no average is given.
 
     Source: Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", 2019, section 3.2; statistics:
     Brock et al., "Large Scale GAN Training", 2019, appendix C; powers of t: Karras et al., "Analyzing and Improving
