@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from attrs import evolve
-from torch import Tensor
+from torch import Tensor, nn
 
 import ganfw
 from ganfw import Batch, Experiment, Recipe, Registry, RowRandom, TrainingError, Update
+from ganfw.builtin.health import CURE
 
 Change = Callable[[Experiment], None]
 LOG_EVERY = 4
@@ -108,12 +109,12 @@ def warnings(directory: Path) -> list[list[str]]:
 
 def collapse(experiment: Experiment) -> None:
     for weight in experiment.networks["generator"].parameters():
-        torch.nn.init.zeros_(weight)
+        nn.init.zeros_(weight)
 
 
 def revive(experiment: Experiment) -> None:
     for weight in experiment.networks["generator"].parameters():
-        torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
+        nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
 
 
 def test_collapse_is_warned_of_once_and_in_every_line_until_it_is_over(
@@ -128,8 +129,35 @@ def test_collapse_is_warned_of_once_and_in_every_line_until_it_is_over(
     directory = meddled(5, collapse, "run.max_steps=16", "callbacks.health.min_diversity=0.0001")
 
     assert warnings(directory) == [[], ["collapse"], ["collapse"], ["collapse"]]
-    message = "samples of different noise are nearly the same: their spread is 0.0% of the real samples'"
-    assert capsys.readouterr().err.count(f"warning at step 8: {message}\n") == 1
+    message = "samples of different noise are nearly the same: their mean distance is 0.0% of the real samples'."
+    assert capsys.readouterr().err.count(f"warning at step 8: {message} If it stays so, begin anew with {CURE}\n") == 1
+
+
+def flicker(experiment: Experiment) -> None:
+    """Make the generator give one and the same picture, with another small change of each pixel for each noise."""
+    last = [layer for layer in experiment.networks["generator"].modules() if isinstance(layer, nn.Linear)][-1]
+    for weight, std in ((last.weight, 0.2), (last.bias, 1.0)):
+        nn.init.normal_(weight, std=std, generator=torch.Generator().manual_seed(1))
+
+
+def test_pixels_that_flicker_around_one_picture_are_a_collapse(meddled: Callable[..., Path]) -> None:
+    def change(experiment: Experiment) -> None:
+        flicker(experiment)
+        real, fake = experiment.batches.first(64).samples, experiment.source.sample(64)
+        shares.append(float(fake.std(0).mean() / real.std(0).mean()))
+
+    shares: list[float] = []
+    assert warnings(meddled(8, change, "run.max_steps=8"))[1] == ["collapse"]
+    assert shares[0] > 0.065
+
+
+def test_what_the_warning_advises_is_a_recipe(tiny: Recipe, registry: Registry) -> None:
+    advised = tiny.with_overrides([*CURE.removeprefix("--set ").split(" --set "), "run.max_steps=1"])
+
+    off = [f"callbacks.{name}.enabled=false" for name in ("samples", "checkpoint", "metrics", "progress")]
+    experiment = ganfw.assemble(ganfw.resolve(advised.with_overrides(off), registry))
+    assert ganfw.train(experiment).finished
+    assert list(experiment.regularizers) == ["r1", "r2"]
 
 
 def test_a_dead_discriminator_is_warned_of(
