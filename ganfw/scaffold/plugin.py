@@ -12,7 +12,7 @@ from os import getpid
 from pathlib import Path
 from string import Template
 
-from attrs import frozen
+from attrs import asdict, frozen
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -64,26 +64,21 @@ def plugin_names(distribution: str, kind: str, registry: Registry) -> PluginName
         InputError: it is no name for a package, or what follows from it is taken.
     """
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", distribution):
-        raise InputError(
-            f"{distribution!r} is no name for a package: write letters, digits and '-', such as ganfw-soft-hinge"
-        )
+        advice = "write letters, digits and '-', such as ganfw-soft-hinge"
+        raise InputError(f"{distribution!r} is no name for a package: {advice}")
     module = canonicalize_name(distribution).replace("-", "_")
     if not module.isidentifier() or keyword.iskeyword(module):
-        raise InputError(
-            f"'{distribution}' would be imported as '{module}', which is no name in Python: write ganfw-{distribution}"
-        )
+        advice = f"write ganfw-{distribution}"
+        raise InputError(f"'{distribution}' would be imported as '{module}', which is no name in Python: {advice}")
     if module in sys.stdlib_module_names or importlib.util.find_spec(module):
         raise InputError(f"a module '{module}' is installed already: choose another name, or uninstall that one first")
     part = module.removeprefix("ganfw_")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", part) or keyword.iskeyword(part):
         part = module
-    for registered in registry.parts(kind):
-        if registered.part.name == part:
-            raise InputError(
-                f"{registered} has the name that the part would get: choose another, such as ganfw-my-{part}"
-            )
-    is_function = kind in ("data", "optimizer")
-    target = part if is_function else "".join(word.capitalize() for word in part.split("_"))
+    for other in registry.parts(kind):
+        if other.part.name == part:
+            raise InputError(f"{other} has the name that the part would get: choose another, such as ganfw-my-{part}")
+    target = part if kind in ("data", "optimizer") else "".join(word.capitalize() for word in part.split("_"))
     return PluginNames(distribution, module, part, target, kind)
 
 
@@ -121,30 +116,28 @@ def write_plugin(names: PluginNames, folder: Path) -> Path:
 def plugin_files(names: PluginNames) -> dict[str, str]:
     """Return the content of each file of a package, by its path in it."""
     words = {
-        "distribution": names.distribution,
-        "module": names.module,
-        "part": names.part,
-        "target": names.target,
-        "kind": names.kind,
+        **asdict(names),
         "ganfw": _compatible_versions(Version(version("ganfw"))),
-        "year": str(datetime.datetime.now(datetime.UTC).year),
+        "year": datetime.datetime.now(datetime.UTC).year,
         "trial": trial(names),
     }
-    templates = importlib.resources.files("ganfw.scaffold")
-    return {
-        path.format_map(words): Template(
-            (templates / f"{template.format_map(words)}.template").read_text(encoding="utf-8")
-        ).substitute(words)
-        for path, template in _FILES.items()
-    }
+    folder = importlib.resources.files("ganfw.scaffold")
+    files = {}
+    for path, template in _FILES.items():
+        text = (folder / f"{template.format_map(words)}.template").read_text(encoding="utf-8")
+        files[path.format_map(words)] = Template(text).substitute(words)
+    return files
 
 
 def trial(names: PluginNames) -> str:
     """Return the command that tries the part in a short run."""
     table = next(table for table in TABLES if table.kind == names.kind)
-    entry = "generator" if table.name in ("optimizer", "schedule", "averaging") else names.part
+    if names.kind == "sampler":
+        return f"ganfw sample RUN --set sampler.use={names.part}"
+    entry = "generator" if table.name == table.kind else names.part  # optimizer.generator, callbacks.mine
     address = f"{table.name}.{entry}" if table.named else table.name
-    return f"ganfw run mnist_mlp --set {address}.use={names.part} --set run.epochs=1"
+    frozen = f" --set {address}.frozen=true" if names.kind == "network" else ""  # no optimizer of mnist_mlp holds it
+    return f"ganfw run mnist_mlp --set {address}.use={names.part}{frozen} --set run.epochs=1"
 
 
 def _compatible_versions(installed: Version) -> str:

@@ -1,6 +1,7 @@
 """`ganfw new plugin` and `ganfw new recipe`: what they write works, and they overwrite nothing."""
 
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -54,16 +55,24 @@ def test_plugin_writes_a_package_and_says_what_to_do_next() -> None:
 
 
 def test_package_depends_on_the_versions_of_ganfw_that_it_was_made_for() -> None:
+    first, second, *_ = map(int, version("ganfw").split("."))
     new("plugin", "ganfw-x")
     project = tomllib.loads(Path("ganfw-x/pyproject.toml").read_text())["project"]
 
-    assert project["dependencies"] == ["annotated-types>=0.6", "ganfw>=0.1,<0.2", "torch"]
+    assert project["dependencies"] == [
+        "annotated-types>=0.6",
+        f"ganfw>={first}.{second},<{first}.{second + 1}",
+        "torch",
+    ]
     assert project["entry-points"] == {"ganfw": {"x": "ganfw_x"}}
 
 
 def test_there_is_a_template_for_every_kind_that_a_recipe_has_a_table_of() -> None:
     assert sorted([*KINDS, "recipe"]) == sorted(ganfw.plugins.part.KINDS)
-    assert len(KINDS) == 14
+    assert len(KINDS) == 16
+    for kind in KINDS:
+        assert new("plugin", f"ganfw-my-{kind}", "--kind", kind).exit_code == 0
+        assert Path(f"ganfw-my-{kind}/ganfw_my_{kind}/my_{kind}.py").is_file()
 
 
 def refusal(*arguments: str) -> str:
@@ -87,7 +96,8 @@ def test_names_that_are_none_are_refused() -> None:
         "a module 'json' is installed already: choose another name, or uninstall that one first"
     )
     assert refusal("plugin", "ganfw-bce") == (
-        "loss 'bce' (ganfw 0.1.0) has the name that the part would get: choose another, such as ganfw-my-bce"
+        f"loss 'bce' (ganfw {version('ganfw')}) has the name that the part would get: "
+        "choose another, such as ganfw-my-bce"
     )
     assert refusal("recipe", "my gan") == (
         "'my gan' is no name for a recipe: write letters, digits, '_' and '-', such as my_gan"
