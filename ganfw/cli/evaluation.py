@@ -1,21 +1,20 @@
 """`ganfw evaluate`: how good a generator is."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganfw.cli.options import device_option, json_option, require_place, with_registry
-from ganfw.cli.sampling import batch_size_option, open_run, truncation_option
+from ganfw.cli import options
 from ganfw.errors import InputError, RunError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.resolution import resolve
 from ganfw.terminal import say, say_table
 
 if TYPE_CHECKING:
-    from ganfw.evaluation.evaluator import Evaluator
+    from ganfw.evaluation.evaluator import Evaluator, Labels
 
 PLAIN_COUNT = 10_000
 BARS = "▁▂▃▄▅▆▇█"
@@ -23,12 +22,14 @@ CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
 
 
 @click.command(short_help="Say how good the samples of a run are.")
-@click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("-n", "--count", type=int, default=PLAIN_COUNT, show_default=True, help="How many samples to evaluate.")
 @click.option(
-    "--seed", type=int, metavar="S", help="Which samples; by default the run's own seed, as in its sample grids."
+    "--labels",
+    type=click.Choice(["data", "equal"]),
+    default="data",
+    show_default=True,
+    help="Classes for a conditional generator: as frequent as in the data, or in equal shares.",
 )
-@truncation_option
 @click.option(
     "--truncations",
     metavar="T,T,…",
@@ -36,24 +37,15 @@ CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
 )
 @click.option("--checkpoint", "step", type=int, metavar="STEP", help="The checkpoint of this step, not the newest.")
 @click.option("--all", "every", is_flag=True, help="Every checkpoint that the run has kept.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the embedding or metrics: --set embedding.use=pixels. Repeatable.",
-)
-@batch_size_option
-@device_option
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write eval/ here, not in the run directory."
-)
-@json_option
-@with_registry
+@options.set_option("the embedding or metrics: --set embedding.use=pixels")
+@options.output_option("Write eval/ here, not in the run directory.", "DIR")
+@options.json_option
+@options.of_samples
 def evaluate(
     run_directory: Path,
     count: int,
     seed: int | None,
+    labels: "Labels",
     truncation: float | None,
     truncations: str | None,
     step: int | None,
@@ -81,31 +73,36 @@ def evaluate(
 
     from ganfw.evaluation import record
     from ganfw.evaluation.assembly import TABLES, open_evaluator
+    from ganfw.evaluation.evaluator import evaluate as evaluate_once
+    from ganfw.evaluation.evaluator import evaluate_truncations
 
     documents: list[dict[str, Any]] = []
     evaluator: Evaluator | None = None
     for path in _checkpoints(run_directory, step, every):
-        checkpoint = open_run(path)
+        checkpoint = options.open_run(path)
         folder = output or _run_of(checkpoint.path)
         if folder is not None:
-            require_place(folder / record.FOLDER / "-.json")
+            options.require_place(folder / record.FOLDER / "-.json")
         resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry, only=TABLES)
         source = checkpoint.source(registry, device)
-        if evaluator is None:
-            evaluator = open_evaluator(resolved, device=device, say=lambda line: say(line, err=True))
+        evaluator = evaluator or open_evaluator(resolved, device=device, say=lambda line: say(line, err=True))
         subject = record.Subject.of_checkpoint(checkpoint, resolved.settings.batch_size, evaluator.training_size)
-        found, describe, write = _evaluate(
-            thresholds,
-            truncation,
-            source=source,
-            evaluator=evaluator,
-            count=count,
-            seed=checkpoint.manifest.seed if seed is None else seed,
-            batch_size=batch_size,
-        )
+        settings: Any = {
+            "count": count,
+            "seed": checkpoint.manifest.seed if seed is None else seed,
+            "labels": labels,
+            "batch_size": batch_size,
+        }
+        describe: Any = record.describe_evaluation
+        write: Any = record.write_evaluation
+        found: Any
+        if thresholds is None:
+            found = evaluate_once(source, evaluator, truncation=truncation, **settings)
+        else:
+            found = evaluate_truncations(source, evaluator, thresholds, **settings)
+            describe, write = record.describe_curve, record.write_curve
         document = describe(subject, evaluator, found)
-        words = _differences(count, overrides)
-        written = None if folder is None else write(folder, subject, evaluator, found, *words)
+        written = None if folder is None else write(folder, subject, evaluator, found, *_differences(count, overrides))
         documents.append(document)
         if not as_json:
             _show(document, evaluator.held_out)
@@ -113,19 +110,6 @@ def evaluate(
             say(f"wrote {written}", err=True)
     if as_json:
         say(json.dumps(documents if every else documents[0], indent=2))
-
-
-def _evaluate(
-    thresholds: Sequence[float | None] | None, truncation: float | None, **given: Any
-) -> tuple[Any, Any, Any]:
-    """Evaluate once, or at every threshold; return what was found, what describes it, and what writes it."""
-    from ganfw.evaluation import record
-    from ganfw.evaluation.evaluator import evaluate, evaluate_truncations
-
-    if thresholds is None:
-        found = evaluate(truncation=truncation, **given)
-        return found, record.describe_evaluation, record.write_evaluation
-    return evaluate_truncations(thresholds=thresholds, **given), record.describe_curve, record.write_curve
 
 
 def _parse_thresholds(text: str) -> list[float | None]:
@@ -165,11 +149,10 @@ def _run_of(checkpoint: Path) -> Path | None:
     """Return the run directory that a checkpoint is in, as `checkpoints/step-…` or as `best`, or None."""
     from ganfw.run.directory import check_run_directory
 
-    checkpoint = checkpoint.resolve()
-    for folder in (checkpoint.parent, checkpoint.parent.parent):
-        if (folder / "environment.json").is_file():
-            check_run_directory(folder)
-            return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    above = checkpoint.resolve().parents[:2]
+    for folder in (folder for folder in above if (folder / "environment.json").is_file()):
+        check_run_directory(folder)
+        return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     return None
 
 
@@ -186,49 +169,46 @@ def _show(document: Mapping[str, Any], held_out: bool) -> None:
     reference, embedding = document["reference"], document["embedding"]
     averaged = ", averaged weights" if document["averaged"] else ""
     truncation = f", truncated at {document['truncation']:g}" if document.get("truncation") is not None else ""
+    labels = f", labels {document['labels']}" if document["labels"] else ""
     split = f", split {reference['split']}" if held_out else ", the training data itself: nothing is held out"
     name, _, digest = embedding["identity"].partition("sha256:")
     shown = f"{name}sha256:{digest[:12]}…" if digest else name
     say(f"{document['name']}, step {document['step']:,} (epoch {document['epoch']:,}){averaged}", bold=True)
-    say(f"  samples    {document['count']:,} of seed {document['seed']}{truncation}")
+    say(f"  samples    {document['count']:,} of seed {document['seed']}{labels}{truncation}")
     say(f"  reference  {reference['count']:,} of {reference['data']}{split}")
     say(f"  embedding  {shown}, {embedding['dimensions']} dimensions\n")
-    if "points" in document:
-        _show_curve(document["points"])
-    else:
-        _show_metrics(document["metrics"])
+    points = document.get("points")
+    say_table(_rows(document["metrics"]) if points is None else _curve_rows(points))
+    names: dict[str, dict[str, None]] = {}
+    for metrics in [document["metrics"]] if points is None else (point["metrics"] for point in points):
+        for name, reason in _reasons(metrics):
+            names.setdefault(reason, {})[name] = None
+    for reason, without in names.items():
+        say(f"  - no {', '.join(without)}: {reason}")
     say()
 
 
-def _show_metrics(metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print each result beside that of real data, and which way is better; below, why some have no value."""
-    rows = [("metric", "value", "real data", "better")]
-    missing = []
+def _rows(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Sequence[str]]:
+    """Yield each result beside that of real data, and which way is better."""
+    yield "metric", "value", "real data", "better"
     for name, result in metrics.items():
-        rows.append((name, _number(result["value"]), _number(result.get("real_data")), result["better"]))
-        missing += [(name, result.get("reason")), (f"real data of {name}", result.get("real_data_reason"))]
-    say_table(rows)
-    _show_reasons(missing)
+        yield name, _number(result["value"]), _number(result.get("real_data")), result["better"]
 
 
-def _show_curve(points: Sequence[Mapping[str, Any]]) -> None:
-    """Print the results of the curve, a row for each threshold; below, why some have no value."""
-    rows: list[Sequence[str]] = [("truncation", *CURVE)]
+def _curve_rows(points: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
+    """Yield the results of a curve, a row for each threshold."""
+    yield "truncation", *CURVE
     for point in points:
         threshold = "none" if point["truncation"] is None else f"{point['truncation']:g}"
-        rows.append((threshold, *(_number(point["metrics"].get(name, {}).get("value")) for name in CURVE)))
-    say_table(rows)
-    _show_reasons((name, found.get("reason")) for point in points for name, found in point["metrics"].items())
+        yield threshold, *(_number(point["metrics"].get(name, {}).get("value")) for name in CURVE)
 
 
-def _show_reasons(missing: Iterable[tuple[str, str | None]]) -> None:
-    """Print why results have no value; a reason that several share is printed once."""
-    shared: dict[str, dict[str, None]] = {}
-    for name, reason in missing:
-        if reason:
-            shared.setdefault(reason, {})[name] = None
-    for reason, names in shared.items():
-        say(f"  - no {', '.join(names)}: {reason}")
+def _reasons(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield what has no value, and why."""
+    for name, result in metrics.items():
+        for what, reason in ((name, result.get("reason")), (f"real data of {name}", result.get("real_data_reason"))):
+            if reason:
+                yield what, reason
 
 
 def _number(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +11,7 @@ import attrs
 import click
 
 from ganfw.cli.options import json_option, with_registry
-from ganfw.errors import PartError, did_you_mean
+from ganfw.errors import PartError
 from ganfw.plugins.part import CONTEXT, KINDS
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.tables import network_address
@@ -26,22 +28,10 @@ def parts(kind: str | None, name: str | None, as_json: bool, registry: Registry)
 
     Without arguments, all parts; with KIND, those of one kind; with KIND NAME, one part with its recipe keys.
     """
-    if kind is not None and kind not in registry.kinds():
-        hint = did_you_mean(kind, registry.kinds())
-        raise PartError("; ".join(filter(None, [f"unknown kind '{kind}'", hint, "see: ganfw parts"])))
     if kind is not None and name is not None:
         _describe(registry.find(kind, name), as_json)
-        return
-    found = list(registry.parts(kind))
-    if as_json:
-        say(json.dumps([_values(part) for part in found], indent=2))
-        return
-    for each in registry.kinds() if kind is None else [kind]:
-        rows = [_row(part, registry) for part in found if part.part.kind == each]
-        if rows:
-            say(f"{each}  {KINDS.get(each, 'not used by this version of ganfw')}", bold=True)
-            say_table(rows)
-    _warn_of_failures(registry)
+    else:
+        _list(registry, kind, as_json, with_kinds=True)
 
 
 @click.command(short_help="List plugins, and what is wrong with those that failed.")
@@ -68,12 +58,23 @@ def plugins(as_json: bool, registry: Registry) -> None:
 @with_registry
 def recipes(as_json: bool, registry: Registry) -> None:
     """List the recipes that came with ganfw and with plugins; run one by its name."""
-    found = list(registry.parts("recipe"))
+    _list(registry, "recipe", as_json, with_kinds=False)
+
+
+def _list(registry: Registry, kind: str | None, as_json: bool, *, with_kinds: bool) -> None:
+    """List the parts of one kind or of all, kind by kind."""
+    kinds = registry.kinds() if kind is None else [registry.check_kind(kind)]
     if as_json:
-        say(json.dumps([_values(part) for part in found], indent=2))
+        say(json.dumps([_values(part) for part in registry.parts(kind)], indent=2))
         return
-    say_table(_row(part, registry) for part in found)
-    _warn_of_failures(registry)
+    for each in kinds:
+        rows = [_row(part, registry) for part in registry.parts(each)]
+        if rows and with_kinds:
+            say(f"{each}  {KINDS.get(each, 'not used by this version of ganfw')}", bold=True)
+        say_table(rows)
+    for plugin in registry.plugins:
+        if plugin.status == "failed":
+            say(f"\nplugin '{plugin.distribution}' failed: {plugin.reason}", err=True)
 
 
 def _row(part: RegisteredPart, registry: Registry) -> Sequence[str]:
@@ -109,8 +110,7 @@ def _describe(part: RegisteredPart, as_json: bool) -> None:
     say(f"{part.part.kind} {part.part.name}  {part.part.help}", bold=True)
     say_table([("from", f"{part.plugin.distribution} {part.plugin.version}"), ("target", part.part.target)])
     if documentation := inspect.getdoc(part.load()):
-        width = min(98, terminal_columns() or 98)
-        say(f"\n{click.wrap_text(documentation, width, '  ', '  ', preserve_paragraphs=True)}")
+        say(f"\n{wrapped(documentation, min(98, terminal_columns() or 98))}")
     if signature.context:
         say("\nContext arguments, given by ganfw")
         say_table([(name, CONTEXT.get(name, f"the network [{network_address(name)}]")) for name in signature.context])
@@ -123,7 +123,13 @@ def _describe(part: RegisteredPart, as_json: bool) -> None:
         say_table(rows)
 
 
-def _warn_of_failures(registry: Registry) -> None:
-    for plugin in registry.plugins:
-        if plugin.status == "failed":
-            say(f"\nplugin '{plugin.distribution}' failed: {plugin.reason}", err=True)
+def wrapped(documentation: str, width: int) -> str:
+    """Wrap the paragraphs of a docstring, and each entry of its sections by itself."""
+    pieces = re.split(r"(\n\n+|\n(?= {4}\S))", documentation)
+    for place, text in enumerate(pieces):
+        indent = "  " + " " * (len(text) - len(text.lstrip(" ")))
+        if not text.isspace():
+            pieces[place] = textwrap.fill(
+                " ".join(text.split()), width, initial_indent=indent, subsequent_indent=indent + indent[2:]
+            )
+    return "".join(pieces)

@@ -4,19 +4,14 @@ from pathlib import Path
 
 import click
 
-from ganfw.cli.options import with_registry
+from ganfw.cli.options import path_type, with_registry
 from ganfw.plugins.registry import Registry
 from ganfw.scaffold.plugin import KINDS, plugin_names, trial, write_plugin
 from ganfw.scaffold.recipe import write_recipe
 from ganfw.terminal import say
 
 path_option = click.option(
-    "--path",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=".",
-    metavar="DIR",
-    help="The folder to make it in, instead of this one.",
+    "--path", "folder", type=path_type, default=".", metavar="DIR", help="The folder to make it in, not this one."
 )
 
 

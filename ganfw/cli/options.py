@@ -1,35 +1,66 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share, and what becomes of them."""
 
 import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganfw.errors import RunError
 from ganfw.plugins.discovery import discover
-from ganfw.terminal import prints_aside
+from ganfw.terminal import prints_aside, say
+
+if TYPE_CHECKING:
+    from ganfw.run.load import Checkpoint
+
+path_type = click.Path(path_type=Path)
+
+run_argument = click.argument("run_directory", metavar="RUN", type=path_type)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="D", help="auto, cpu, cuda, cuda:1 or mps."
+)
+_seed = click.option(
+    "--seed", type=int, metavar="S", help="Which samples; by default the run's own seed, as in its sample grids."
+)
+_truncation = click.option(
+    "--truncation",
+    type=float,
+    metavar="T",
+    help="Keep every noise coordinate within [-T, T]: smaller is more faithful and less diverse.",
+)
+_batch_size = click.option(
+    "--batch-size",
+    type=int,
+    default=512,
+    show_default=True,
+    help="How many go through the generator at once: bounds the memory, changes no image.",
+)
+
+
+def set_option(what: str) -> Callable[..., Any]:
+    """Return the option `--set`, which may be repeated and is for changing what `what` says."""
+    return click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help=f"Change {what}. Repeatable.")
+
+
+overrides_option = set_option("a value of the recipe: --set generator.hidden_dim=256")
+
+
+def output_option(what: str, metavar: str = "FILE", **more: Any) -> Callable[..., Any]:
+    """Return the option `-o`, whose help is `what`."""
+    return click.option("-o", "--output", type=path_type, metavar=metavar, help=what, **more)
 
 
 def with_registry(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that choose plugins, and pass it what they amount to as `registry`."""
 
     @click.option(
-        "--plugin",
-        "scripts",
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(),
-        help="Add the parts of a Python file. Repeatable.",
+        "--plugin", "scripts", multiple=True, metavar="FILE", help="Add the parts of a Python file. Repeatable."
     )
     @click.option(
-        "--no-plugin",
-        "blocked",
-        multiple=True,
-        metavar="NAME",
-        help="Leave an installed plugin out. Repeatable.",
+        "--no-plugin", "blocked", multiple=True, metavar="NAME", help="Leave an installed plugin out. Repeatable."
     )
     @functools.wraps(command)
     def wrapped(scripts: tuple[str, ...], blocked: tuple[str, ...], **options: Any) -> Any:
@@ -37,6 +68,22 @@ def with_registry(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(registry=discover(scripts=scripts, blocked=blocked), **options)
 
     return wrapped
+
+
+def of_samples(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that makes samples of a run the argument and the options that all of them have."""
+    decorators = (run_argument, _seed, _truncation, _batch_size, device_option, with_registry)
+    return functools.reduce(lambda decorated, add: add(decorated), reversed(decorators), command)
+
+
+def open_run(path: Path) -> "Checkpoint":
+    """Open a checkpoint, saying which damaged ones were passed over."""
+    from ganfw.run.load import open_checkpoint
+
+    checkpoint = open_checkpoint(path)
+    for reason in checkpoint.skipped:
+        say(f"passed over a damaged checkpoint: {reason}", err=True)
+    return checkpoint
 
 
 def require_place(output: Path) -> None:
@@ -47,23 +94,11 @@ def require_place(output: Path) -> None:
     """
     folder = output.parent if output.parent.exists() else output.parent.parent
     if output.is_dir():
-        raise RunError(f"{output}: cannot be written: it is a folder")
-    if not folder.is_dir():
-        raise RunError(f"{output}: cannot be written: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{output}: cannot be written: the folder {folder} may not be changed; choose another with -o")
-
-
-overrides_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a value of the recipe: --set generator.hidden_dim=256. Repeatable.",
-)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
-device_option = click.option(
-    "--device", default="auto", show_default=True, metavar="D", help="auto, cpu, cuda, cuda:1 or mps."
-)
+        reason = "it is a folder"
+    elif not folder.is_dir():
+        reason = f"there is no folder {folder}; make it first"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        reason = f"the folder {folder} may not be changed; choose another with -o"
+    else:
+        return
+    raise RunError(f"{output}: cannot be written: {reason}")

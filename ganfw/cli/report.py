@@ -4,23 +4,15 @@ from pathlib import Path
 
 import click
 
-from ganfw.cli.options import require_place
+from ganfw.cli.options import output_option, path_type, require_place
 from ganfw.errors import InputError
 from ganfw.files import write_atomically
 from ganfw.terminal import say
 
 
 @click.command(short_help="Write a page about a run, or one that compares several.")
-@click.argument("run_directories", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    default="report.html",
-    show_default=True,
-    help="The page.",
-)
+@click.argument("run_directories", metavar="RUN...", nargs=-1, required=True, type=path_type)
+@output_option("The page.", default="report.html", show_default=True)
 def report(run_directories: tuple[Path, ...], output: Path) -> None:
     """Write one HTML file about each RUN, or compare several, and print its path.
 

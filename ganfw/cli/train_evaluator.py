@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganfw.cli.options import device_option, overrides_option, require_place, with_registry
+from ganfw.cli.options import device_option, output_option, overrides_option, require_place, with_registry
 from ganfw.errors import InputError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
@@ -20,9 +20,7 @@ from ganfw.terminal import say
 @click.option("--epochs", type=int, default=10, show_default=True, help="How often every image is seen.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="S", help="What all randomness follows from.")
 @device_option
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write it: a .safetensors file."
-)
+@output_option("Where to write it: a .safetensors file.")
 @with_registry
 def train_evaluator(
     recipe: str,

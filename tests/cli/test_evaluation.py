@@ -54,9 +54,9 @@ def test_evaluate_writes_what_the_python_api_finds(
 
     written = read(judged_run / "eval" / "step-000010-count-300.json")
     checkpoint = ganfw.open_checkpoint(judged_run)
-    judge = ganfw.open_evaluator(ganfw.resolve(checkpoint.recipe(), judging_registry), device="cpu")
-    found = ganfw.evaluate(checkpoint.source(judging_registry, "cpu"), judge, count=300)
-    assert written["metrics"] == {name: finding.to_json() for name, finding in found.findings.items()}
+    evaluator = ganfw.open_evaluator(ganfw.resolve(checkpoint.recipe(), judging_registry), device="cpu")
+    found = ganfw.evaluate(checkpoint.source(judging_registry, "cpu"), evaluator, count=300)
+    assert written["metrics"] == {name: result.to_json() for name, result in found.results.items()}
     assert written["metrics"]["brightness"]["value"] == found["brightness"]
     assert size(judged_run / "eval" / "step-000010-count-300-neighbours.png") == (10 * 88 + 4, 8 * 88 + 4)
 
@@ -78,6 +78,7 @@ def test_head_of_the_file_says_of_what_it_is(judged_run: Path, invoke: Invoke) -
         "count": 50,
         "seed": 7,
         "truncation": 0.5,
+        "labels": None,
         "averaged": False,
         "reference": {"data": "mnist", "split": "test", "count": 10_000, "sha256": mnist(split="test").sha256()},
         "embedding": {"name": "pixels", "identity": "pixels side:2", "dimensions": 4},
@@ -85,7 +86,7 @@ def test_head_of_the_file_says_of_what_it_is(judged_run: Path, invoke: Invoke) -
     }
 
 
-def test_table_shows_value_floor_and_direction(judged_run: Path, invoke: Invoke) -> None:
+def test_table_shows_value_real_data_and_direction(judged_run: Path, invoke: Invoke) -> None:
     lines = invoke("evaluate", judged_run, "-n", "300").splitlines()
 
     metrics = read(judged_run / "eval" / "step-000010-count-300.json")["metrics"]
@@ -96,16 +97,16 @@ def test_table_shows_value_floor_and_direction(judged_run: Path, invoke: Invoke)
         "  embedding  pixels side:2, 4 dimensions",
         "",
     ]
-    assert lines[5].split() == ["metric", "value", "floor", "better"]
+    assert lines[5].split() == ["metric", "value", "real", "data", "better"]
     assert lines[6].split() == [
         "brightness",
         f"{metrics['brightness']['value']:.4g}",
-        f"{metrics['brightness']['floor']:.4g}",
+        f"{metrics['brightness']['real_data']:.4g}",
     ]
     assert lines[7].split()[-1] == "lower"
 
 
-def test_plain_evaluation_has_the_plain_name_and_floors_that_are_missing_a_reason(
+def test_plain_evaluation_has_the_plain_name_and_missing_scores_of_real_data_a_reason(
     judged_run: Path, invoke: Invoke
 ) -> None:
     table = invoke("evaluate", judged_run)
@@ -114,9 +115,42 @@ def test_plain_evaluation_has_the_plain_name_and_floors_that_are_missing_a_reaso
     assert read(judged_run / "eval" / "step-000010.json")["count"] == 10_000
     assert "-  no " not in table
     assert few.splitlines()[8] == (
-        "  - no floor of brightness, floor of brightness_error: 30,001 of 60,000 training samples are too many to "
-        "leave as many to compare with"
+        "  - no real data of brightness, real data of brightness_error: it needs 60,002 training samples: 30,001 to "
+        "measure and as many to compare with; there are 60,000"
     )
+
+
+@pytest.fixture
+def conditional_run(judged: ganfw.Recipe, judging_script: Path) -> tuple[Path, Registry]:
+    """Return the run directory of a conditional generator, two steps old, and the registry that has its parts."""
+    registry = ganfw.discover(scripts=[judging_script, judging_script.with_name("shades.py")])
+    recipe = ganfw.Recipe(name="conditional", extends=judged, generator={"use": "shades"})
+    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+    run = ganfw.create_run_directory(Path("runs"), experiment)
+    ganfw.train(experiment, directory=run, steps=2)
+    return run, registry
+
+
+@pytest.mark.parametrize("curve", [[], ["--truncations", "1", "--set", "metrics.frechet_distance.use=brightness"]])
+def test_labels_are_dealt_as_asked(
+    conditional_run: tuple[Path, Registry], judging_script: Path, invoke: Invoke, curve: list[str]
+) -> None:
+    run, registry = conditional_run
+    checkpoint = ganfw.open_checkpoint(run)
+    evaluator = ganfw.open_evaluator(ganfw.resolve(checkpoint.recipe(), registry), device="cpu")
+    source = checkpoint.source(registry, "cpu")
+    given = ["-n", "50", "--plugin", judging_script.with_name("shades.py")]
+    printed = {}
+    for labels, words in (("data", "as frequent as in the data"), ("equal", "in equal shares")):
+        table = invoke("evaluate", run, *given, "--labels", labels, *curve)
+        assert table.splitlines()[1] == f"  samples    50 of seed 0, labels {words}"
+        printed[labels] = json.loads(invoke("evaluate", run, *given, "--labels", labels, "--json"))
+
+        expected = ganfw.evaluate(source, evaluator, count=50, labels=labels)  # type: ignore[arg-type]
+        assert printed[labels]["labels"] == words
+        assert printed[labels]["metrics"]["brightness"]["value"] == expected["brightness"]
+    assert printed["data"]["metrics"] != printed["equal"]["metrics"]
+    assert (run / "eval" / "step-000002-labels-equal-count-50.json").exists()
 
 
 def test_json_is_what_is_written(judged_run: Path, invoke: Invoke) -> None:
@@ -160,15 +194,6 @@ def test_set_changes_embedding_and_metrics_and_the_name(judged_run: Path, invoke
     assert path.name.startswith("step-000010-count-50-set-")
 
 
-def test_checkpoint_of_before_evaluations_has_the_default_embedding(judged_run: Path, invoke: Invoke) -> None:
-    checkpoint = ganfw.open_checkpoint(judged_run)
-    tables = {name: table for name, table in checkpoint.recipe().tables.items() if name not in ("embedding", "metrics")}
-
-    resolved = ganfw.resolve(ganfw.Recipe(name="old", **tables), ganfw.discover(), only=["embedding", "metrics"])
-
-    assert resolved.parts["embedding"].part.name == "mnist_classifier"
-
-
 def test_truncations_give_a_curve_of_one_noise(judged_run: Path, invoke: Invoke) -> None:
     own = [
         "--set",
@@ -184,10 +209,10 @@ def test_truncations_give_a_curve_of_one_noise(judged_run: Path, invoke: Invoke)
     assert [point["truncation"] for point in written["points"]] == [0, 0.5, 1, None]
     assert "truncation" not in written
     assert "metrics" not in written
-    generator, noise = ganfw.open_checkpoint(judged_run).load_sampler(ganfw.discover(), "cpu")
+    source = ganfw.open_checkpoint(judged_run).source(ganfw.discover(), "cpu")
     real = mnist(split="test").samples.double().mean().item() / 255
     for point in written["points"]:
-        images = ganfw.to_uint8(ganfw.sample(generator, noise, 50, truncation=point["truncation"]))
+        images = ganfw.to_uint8(source.sample(50, truncation=point["truncation"]))
         expected = images.double().mean().item() / 255 - real
         assert point["metrics"]["brightness"] == {"value": pytest.approx(expected, abs=1e-6), "better": ""}
     rows = [line.split() for line in table.splitlines() if line.startswith("  ")]
@@ -199,8 +224,8 @@ def test_truncations_give_a_curve_of_one_noise(judged_run: Path, invoke: Invoke)
 def test_same_noise_stands_below_itself_in_the_grid(judged_run: Path) -> None:
     from ganfw.evaluation.pictures import truncation_grid
 
-    generator, noise = ganfw.open_checkpoint(judged_run).load_sampler(ganfw.discover(), "cpu")
-    rows = [(t, ganfw.to_uint8(ganfw.sample(generator, noise, 20, truncation=t))) for t in (0.5, None)]
+    source = ganfw.open_checkpoint(judged_run).source(ganfw.discover(), "cpu")
+    rows = [(t, ganfw.to_uint8(source.sample(20, truncation=t))) for t in (0.5, None)]
 
     picture = truncation_grid(rows)
 
@@ -254,11 +279,11 @@ def test_a_place_that_takes_no_result_is_refused_before_the_work(judged_run: Pat
         ),
         (
             ["--set", "embedding.enabled=false"],
-            "the recipe has no [embedding] to judge by; choose one: --set embedding.use=pixels",
+            "the recipe has no [embedding] to evaluate with; choose one: --set embedding.use=pixels",
         ),
         (
             ["--set", "metrics.brightness.enabled=false"],
-            "the recipe has no [metrics.NAME] to judge by; see: ganfw parts metric",
+            "the recipe has no [metrics.NAME] to evaluate with; see: ganfw parts metric",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -2,12 +2,16 @@
 
 import json
 import re
+from importlib.metadata import version
 
 import pytest
 from click.testing import CliRunner
 
 from ganfw import Registry, discover
 from ganfw.cli import main
+from ganfw.cli.inspect import wrapped
+
+VERSION = version("ganfw")
 
 
 def invoke(*arguments: str, status: int = 0) -> tuple[str, str]:
@@ -20,7 +24,9 @@ def test_parts_lists_every_kind_with_its_packages() -> None:
     stdout, _ = invoke("parts")
 
     assert "loss  numbers from logits\n" in stdout
-    assert re.search(r"^  bce +binary cross-entropy, non-saturating generator +ganfw  0\.1\.0$", stdout, re.MULTILINE)
+    assert re.search(
+        rf"^  bce +binary cross-entropy, non-saturating generator +ganfw  {re.escape(VERSION)}$", stdout, re.MULTILINE
+    )
 
 
 def test_parts_of_one_kind() -> None:
@@ -28,20 +34,34 @@ def test_parts_of_one_kind() -> None:
 
     assert stdout.splitlines() == [
         "generator  networks from noise to samples",
-        "  mlp  multilayer perceptron with BatchNorm  ganfw  0.1.0",
+        f"  mlp  multilayer perceptron with BatchNorm  ganfw  {VERSION}",
     ]
 
 
-def test_one_part_is_described_with_facts_and_keys() -> None:
+def test_one_part_is_described_with_context_arguments_and_keys() -> None:
     stdout, _ = invoke("parts", "noise", "truncated")
 
-    assert stdout.startswith("noise truncated  N(0, I) with every coordinate in [-t, t]\n  from    ganfw 0.1.0\n")
-    assert "Facts, given by ganfw\n  device  torch.device the run trains on\n" in stdout
+    head = f"noise truncated  N(0, I) with every coordinate in [-t, t]\n  from    ganfw {VERSION}\n"
+    assert stdout.startswith(head)
+    assert "\n  Raises:\n      InputError: the threshold is below 0 or not a number.\n\nContext arguments" in stdout
+    assert "Context arguments, given by ganfw\n  device  torch.device the run trains on\n" in stdout
     assert stdout.endswith(
         "Keys, set by a recipe\n"
         "  key        type        default\n"
         "  z_dim      int >= 1         64  length of a noise vector\n"
         "  threshold  float >= 0      2.0  largest absolute value of a coordinate; 0 gives the mean alone\n"
+    )
+
+
+def test_sections_of_a_docstring_are_wrapped_entry_by_entry() -> None:
+    documentation = (
+        "Draws from here.\n\nA long\nsentence.\n\nArgs:\n    first: words that\n        go on.\n    second: more.\n\n"
+        "Raises:\n    InputError: too far."
+    )
+
+    assert wrapped(documentation, 24) == (
+        "  Draws from here.\n\n  A long sentence.\n\n  Args:\n      first: words that\n          go on.\n"
+        "      second: more.\n\n  Raises:\n      InputError: too\n          far."
     )
 
 
@@ -68,7 +88,7 @@ def test_plugins_lists_the_built_in_one(registry: Registry) -> None:
     (first, *_) = json.loads(invoke("plugins", "--json")[0])
 
     assert stdout.splitlines()[0].split() == ["plugin", "version", "parts", "status"]
-    assert stdout.splitlines()[1].split() == ["ganfw", "0.1.0", str(len(registry.plugins[0].parts)), "active"]
+    assert stdout.splitlines()[1].split() == ["ganfw", VERSION, str(len(registry.plugins[0].parts)), "active"]
     assert (first["distribution"], first["status"], first["reason"]) == ("ganfw", "active", "")
     assert "loss bce" in first["parts"]
 
