@@ -127,22 +127,20 @@ def _parse_thresholds(text: str) -> list[float | None]:
 
 def _checkpoints(path: Path, step: int | None, every: bool) -> list[Path]:
     """Return which checkpoints to evaluate, in the order of their steps."""
-    from ganfw.run.checkpoints import checkpoint_name, checkpoints_in
+    from ganfw.run.checkpoints import checkpoints_in
 
     if step is not None and every:
         raise InputError("--checkpoint and --all exclude each other")
     if step is None and not every:
         return [path]
-    kept = sorted(checkpoints_in(path), key=lambda each: int(each.name.removeprefix("step-")))
+    kept = {int(each.name.removeprefix("step-")): each for each in checkpoints_in(path)}
     if not kept:
         raise RunError(f"{path}: no run directory with checkpoints in it")
     if step is None:
-        return kept
-    chosen = [each for each in kept if each.name == checkpoint_name(step)]
-    if not chosen:
-        names = ", ".join(each.name.removeprefix("step-").lstrip("0") or "0" for each in kept)
-        raise RunError(f"{path}: has no checkpoint of step {step}; it has kept: {names}")
-    return chosen
+        return [kept[each] for each in sorted(kept)]
+    if step not in kept:
+        raise RunError(f"{path}: has no checkpoint of step {step}; it has kept: {', '.join(map(str, sorted(kept)))}")
+    return [kept[step]]
 
 
 def _run_of(checkpoint: Path) -> Path | None:
@@ -165,7 +163,7 @@ def _differences(count: int, overrides: Sequence[str]) -> list[str]:
 
 
 def _show(document: Mapping[str, Any], held_out: bool) -> None:
-    """Print what was judged, by what, against what, and the results."""
+    """Print what was evaluated, by what, against what, and the results; below, why some have no value."""
     reference, embedding = document["reference"], document["embedding"]
     averaged = ", averaged weights" if document["averaged"] else ""
     truncation = f", truncated at {document['truncation']:g}" if document.get("truncation") is not None else ""
@@ -177,14 +175,15 @@ def _show(document: Mapping[str, Any], held_out: bool) -> None:
     say(f"  samples    {document['count']:,} of seed {document['seed']}{labels}{truncation}")
     say(f"  reference  {reference['count']:,} of {reference['data']}{split}")
     say(f"  embedding  {shown}, {embedding['dimensions']} dimensions\n")
-    points = document.get("points")
-    say_table(_rows(document["metrics"]) if points is None else _curve_rows(points))
-    names: dict[str, dict[str, None]] = {}
-    for metrics in [document["metrics"]] if points is None else (point["metrics"] for point in points):
-        for name, reason in _reasons(metrics):
-            names.setdefault(reason, {})[name] = None
-    for reason, without in names.items():
-        say(f"  - no {', '.join(without)}: {reason}")
+    say_table(_curve_rows(document["points"]) if "points" in document else _rows(document["metrics"]))
+    without: dict[str, dict[str, None]] = {}
+    for point in document.get("points", [document]):
+        for name, result in point["metrics"].items():
+            for what, key in ((name, "reason"), (f"real data of {name}", "real_data_reason")):
+                without.setdefault(result.get(key, ""), {})[what] = None
+    for reason, names in without.items():
+        if reason:
+            say(f"  - no {', '.join(names)}: {reason}")
     say()
 
 
@@ -201,14 +200,6 @@ def _curve_rows(points: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
     for point in points:
         threshold = "none" if point["truncation"] is None else f"{point['truncation']:g}"
         yield threshold, *(_number(point["metrics"].get(name, {}).get("value")) for name in CURVE)
-
-
-def _reasons(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what has no value, and why."""
-    for name, result in metrics.items():
-        for what, reason in ((name, result.get("reason")), (f"real data of {name}", result.get("real_data_reason"))):
-            if reason:
-                yield what, reason
 
 
 def _number(value: Any) -> str:

@@ -14,6 +14,7 @@ from ganfw.cli.options import json_option, with_registry
 from ganfw.errors import PartError
 from ganfw.plugins.part import CONTEXT, KINDS
 from ganfw.plugins.registry import RegisteredPart, Registry
+from ganfw.plugins.signature import Key
 from ganfw.recipe.tables import network_address
 from ganfw.terminal import say, say_table, terminal_columns
 
@@ -95,16 +96,7 @@ def _describe(part: RegisteredPart, as_json: bool) -> None:
         raise PartError(f"a recipe has no keys; see: ganfw show {part.part.name}")
     signature = part.signature()
     if as_json:
-        keys = [
-            {
-                "name": key.name,
-                "type": key.type_name,
-                "required": key.required,
-                "default": None if key.required else key.default,
-                "help": key.help,
-            }
-            for key in signature.keys.values()
-        ]
+        keys = [_key(key) for key in signature.keys.values()]
         say(json.dumps({**_values(part), "context": signature.context, "keys": keys}, indent=2))
         return
     say(f"{part.part.kind} {part.part.name}  {part.part.help}", bold=True)
@@ -121,6 +113,11 @@ def _describe(part: RegisteredPart, as_json: bool) -> None:
             default = "required" if key.required else "not set" if key.default is None else json.dumps(key.default)
             rows.append((key.name, key.type_name, default, key.help))
         say_table(rows)
+
+
+def _key(key: Key) -> dict[str, Any]:
+    default = None if key.required else key.default
+    return {"name": key.name, "type": key.type_name, "required": key.required, "default": default, "help": key.help}
 
 
 def wrapped(documentation: str, width: int) -> str:

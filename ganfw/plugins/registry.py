@@ -77,10 +77,9 @@ class RegisteredPart:
         signature = read_signature(target, str(self))
         given = CONTEXT_OF.get(self.part.kind, ())
         for name in signature.context:
-            if name in given or (self.part.kind in ASKS_FOR_NETWORKS and name not in CONTEXT):
-                continue
-            what = f"{self} asks for '{name}', which a {self.part.kind} is not given"
-            raise PartError(_sentences(what, did_you_mean(name, given), f"it may ask for {', '.join(given)}"))
+            if name not in given and (self.part.kind not in ASKS_FOR_NETWORKS or name in CONTEXT):
+                what = f"{self} asks for '{name}', which a {self.part.kind} is not given"
+                raise PartError(_sentences(what, did_you_mean(name, given), f"it may ask for {', '.join(given)}"))
         return signature
 
     def networks(self) -> tuple[str, ...]:

@@ -20,21 +20,14 @@ def loading(who: str, refusal: Callable[[BaseException], GanfwError]) -> Iterato
         who: what is loaded in the block: `"plugin 'ganfw-x'"`.
         refusal: makes the error that is raised in the place of any other, `SystemExit` among them.
     """
+    folder, dtype, grad = _state()
     try:
-        with _without_side_effects(who):
+        with prints_aside() as aside:
             yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise refusal(error) from error
-
-
-@contextlib.contextmanager
-def _without_side_effects(who: str) -> Iterator[None]:
-    folder, dtype, grad = _state()
-    try:
-        with prints_aside() as aside:
-            yield
     finally:
         changed_folder, changed_dtype, changed_grad = _state()
         if changed_folder != folder and folder is not None:

@@ -90,23 +90,19 @@ TABLES = (
 NETWORKS = ("generator", "discriminator")
 """The networks that have a table of their own; every other network is in `[networks.NAME]`."""
 
+_METRICS = (
+    "frechet_distance",
+    "kernel_distance",
+    "precision_recall",
+    "density_coverage",
+    "nearest_neighbours",
+    "diversity",
+)
 DEFAULT_TABLES: Mapping[str, Any] = MappingProxyType(
     {
         "format": FORMAT,
-        "callbacks": {
-            "health": {"use": "health"},
-            "progress": {"use": "progress"},
-            "metrics": {"use": "metrics"},
-            "checkpoint": {"use": "checkpoint"},
-        },
-        "metrics": {
-            "frechet_distance": {"use": "frechet_distance"},
-            "kernel_distance": {"use": "kernel_distance"},
-            "precision_recall": {"use": "precision_recall"},
-            "density_coverage": {"use": "density_coverage"},
-            "nearest_neighbours": {"use": "nearest_neighbours"},
-            "diversity": {"use": "diversity"},
-        },
+        "callbacks": {name: {"use": name} for name in ("health", "progress", "metrics", "checkpoint")},
+        "metrics": {name: {"use": name} for name in _METRICS},
     }
 )
 """What every recipe starts from; `enabled = false` drops a callback or a metric."""

@@ -94,7 +94,7 @@ def test_an_output_that_cannot_be_written_is_told(trained: Path) -> None:
 
     message = invoke("sample", trained, "-o", "file/a.png", status=2)
 
-    assert message == "Error: -o file/a.png: there is no folder file; make it first\n"
+    assert message == "Error: file/a.png: cannot be written: there is no folder file; make it first\n"
 
 
 def test_a_folder_that_is_no_run_is_told() -> None:

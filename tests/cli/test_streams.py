@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ganfw import Recipe
+
 GANFW = f"{sys.executable} -m ganfw"
 RUN = (
     f"{GANFW} run mnist_mlp --device cpu --set data.split=test --set generator.hidden_dim=4 "
@@ -82,16 +84,17 @@ def test_an_encoding_without_the_character_prints_another(encoding: str) -> None
     done = shell(" && ".join(f"{GANFW} {words}" for words in commands), PYTHONIOENCODING=encoding)
 
     assert (done.returncode, done.stderr) == (0, b"")
-    assert 'root = "?    31m"' in done.stdout.decode(encoding)
+    assert 'root = "? \\u202e \\u009b31m"' in done.stdout.decode(encoding)
 
 
-def test_show_blanks_what_a_terminal_obeys() -> None:
+def test_show_prints_what_a_terminal_obeys_as_escapes_that_load_again() -> None:
     Path("own.toml").write_text('extends = "mnist_mlp"\n[data]\nroot = "a\u202eb\u009b31mc"\n', encoding="utf-8")
 
     done = shell(f"{GANFW} show own.toml", PYTHONIOENCODING="utf-8")
 
     assert done.returncode == 0
-    assert 'root = "a b 31mc"' in done.stdout.decode()
+    assert 'root = "a\\u202eb\\u009b31mc"' in done.stdout.decode()
+    assert Recipe.parse(done.stdout.decode()).tables["data"]["root"] == "a\u202eb\u009b31mc"
 
 
 def test_an_evaluation_is_on_disk_before_it_is_printed(judged_run: Path, judging_script: Path) -> None:
