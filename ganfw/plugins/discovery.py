@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,9 @@ from ganfw.terminal import say
 
 CORE = "ganfw"
 """The distribution whose plugin brings the built-in parts; it cannot be blocked."""
+
+Hooks = Mapping[str, Callable[..., Any]]
+"""What a plugin implements hooks by, by their names."""
 
 _MACHINERY = ("<", *(f"{Path(file).parent}{os.sep}" for file in (__file__, importlib.__file__, pluggy.__file__)))
 """How the names of source files begin that load plugins and are none of theirs."""
@@ -50,11 +53,10 @@ def discover(
         PluginError: a script is missing or broken; a name in `blocked` or `allowed` is that of no installed
             plugin; or, where `strict`, an installed plugin is broken.
     """
-    manager = _manager()
-    plugins = _load_installed(manager, blocked, allowed, _is_strict() if strict is None else strict)
+    plugins = [plugin for plugin, _ in _load_installed(blocked, allowed, strict)]
     for path in {Path(path).resolve(): Path(path) for path in scripts}.values():
         try:
-            plugins.append(_load_script(manager, path))
+            plugins.append(_load_script(path))
         except PluginError as error:
             raise PluginError(f"--plugin {path}: {error}") from error
     return Registry(tuple(plugins))
@@ -66,15 +68,14 @@ def add_commands(group: click.Group) -> None:
     Raises:
         PluginError: a plugin is broken and `GANFW_STRICT_PLUGINS` is `1`, or `GANFW_PLUGINS` has an unknown name.
     """
-    manager = _manager()
-    for plugin in _load_installed(manager, strict=_is_strict()):
+    for plugin, hooks in _load_installed():
         who = f"plugin '{plugin.distribution}'"
         if plugin.reason:
             say(f"{who} failed: {plugin.reason}", err=True)
-        elif hook := _own_hook(manager.hook.ganfw_commands, plugin):
+        elif "ganfw_commands" in hooks:
             try:
                 with loading(who, _refusal):
-                    group.commands.update(_new_commands(hook, group))
+                    group.commands.update(_new_commands(hooks["ganfw_commands"], group))
             except PluginError as error:
                 if _is_strict():
                     raise PluginError(f"{who} adds no verbs: {error}") from error
@@ -90,22 +91,13 @@ def _new_commands(hook: Callable[..., Any], group: click.Group) -> Mapping[str, 
     return own.commands
 
 
-def _manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager("ganfw")
-    manager.add_hookspecs(hookspecs)
-    return manager
-
-
 def _is_strict() -> bool:
     return os.environ.get("GANFW_STRICT_PLUGINS") == "1"
 
 
 def _load_installed(
-    manager: pluggy.PluginManager,
-    blocked: Iterable[str] = (),
-    allowed: Iterable[str] | None = None,
-    strict: bool = False,
-) -> list[Plugin]:
+    blocked: Iterable[str] = (), allowed: Iterable[str] | None = None, strict: bool | None = None
+) -> list[tuple[Plugin, Hooks]]:
     """Load installed plugins, those of ganfw first."""
     if allowed is None and "GANFW_PLUGINS" in os.environ:
         allowed = [name.strip() for name in os.environ["GANFW_PLUGINS"].split(",") if name.strip()]
@@ -116,19 +108,18 @@ def _load_installed(
         raise PluginError(f"--no-plugin {CORE}: the built-in parts cannot be blocked")
     if allowed is not None:
         refused |= names - {_known(name, names, "GANFW_PLUGINS") for name in allowed} - {CORE}
-    plugins: list[Plugin] = []
+    loaded: list[tuple[Plugin, Hooks]] = []
     for plugin, entry_point in found:
         if plugin.distribution in refused:
-            plugins.append(evolve(plugin, status="blocked"))
+            loaded.append((evolve(plugin, status="blocked"), {}))
             continue
-        others = [other for other in plugins if other.distribution == plugin.distribution]
         try:
-            plugins.append(_ask(manager, plugin, entry_point.load, others))
+            loaded.append(_load(plugin, entry_point.load, loaded))
         except PluginError as error:
-            if strict:
+            if _is_strict() if strict is None else strict:
                 raise PluginError(f"plugin '{plugin.distribution}' failed: {error}") from error
-            plugins.append(evolve(plugin, status="failed", reason=str(error)))
-    return plugins
+            loaded.append((evolve(plugin, status="failed", reason=str(error)), {}))
+    return loaded
 
 
 def _installed() -> Iterator[tuple[Plugin, EntryPoint]]:
@@ -149,45 +140,32 @@ def _known(name: str, names: set[str], option: str) -> str:
     return canonical
 
 
-def _ask(
-    manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any], others: Iterable[Plugin] = ()
-) -> Plugin:
+def _load(plugin: Plugin, load: Callable[[], Any], loaded: Sequence[tuple[Plugin, Hooks]] = ()) -> tuple[Plugin, Hooks]:
     """Load a plugin and collect its parts.
 
     Args:
-        manager: what calls hooks.
         plugin: the plugin, without parts.
         load: imports it.
-        others: further plugins of the same distribution.
+        loaded: the plugins before it.
 
     Raises:
         PluginError: whatever goes wrong.
     """
-    name = _name(plugin)
-    try:
-        with loading(f"plugin '{plugin.distribution}'", _refusal):
-            module = load()
-            if other := manager.get_name(module):
-                raise PluginError(f"it is the same module as plugin '{other}'")
-            manager.register(module, name)
-            manager.check_pending()
-            own = _own_hook(manager.hook.ganfw_parts, plugin)
-            if own is None and _own_hook(manager.hook.ganfw_commands, plugin) is None:
-                raise PluginError("it implements no hook 'ganfw_parts' or 'ganfw_commands'")
-            return evolve(plugin, parts=_checked(own() if own else (), others))
-    except PluginError:
-        if manager.has_plugin(name):
-            manager.unregister(name=name)
-        raise
-
-
-def _name(plugin: Plugin) -> str:
-    return f"{plugin.distribution} {plugin.source}"
-
-
-def _own_hook(hooks: pluggy.HookCaller, plugin: Plugin) -> Callable[..., Any] | None:
-    """Return what a plugin implements a hook by."""
-    return next((hook.function for hook in hooks.get_hookimpls() if hook.plugin_name == _name(plugin)), None)
+    name = f"{plugin.distribution} {plugin.source}"
+    with loading(f"plugin '{plugin.distribution}'", _refusal):
+        manager = pluggy.PluginManager("ganfw")
+        manager.add_hookspecs(hookspecs)
+        manager.register(module := load(), name)
+        manager.check_pending()
+        callers = manager.get_hookcallers(module) or ()
+        hooks = {caller.name: caller.get_hookimpls()[0].function for caller in callers}
+        if not hooks:
+            raise PluginError("it implements no hook 'ganfw_parts' or 'ganfw_commands'")
+        for other in (other for other, theirs in loaded if theirs == hooks):
+            raise PluginError(f"it is the same module as plugin '{other.distribution} {other.source}'")
+        others = [other for other, _ in loaded if other.distribution == plugin.distribution]
+        parts = hooks["ganfw_parts"]() if "ganfw_parts" in hooks else ()
+        return evolve(plugin, parts=_checked(parts, others)), hooks
 
 
 def _refusal(error: BaseException) -> PluginError:
@@ -215,7 +193,7 @@ def _checked(parts: Any, others: Iterable[Plugin]) -> tuple[Part, ...]:
     return tuple(checked)
 
 
-def _load_script(manager: pluggy.PluginManager, path: Path) -> Plugin:
+def _load_script(path: Path) -> Plugin:
     """Load a plugin script as the module named after it, so that its targets can be `"file_name:attribute"`."""
     try:
         source = path.read_bytes()
@@ -225,7 +203,7 @@ def _load_script(manager: pluggy.PluginManager, path: Path) -> Plugin:
     if not name.isidentifier() or _other_module(name, path.resolve()):
         raise PluginError(f"the name '{name}' is taken or is no module name; rename the file")
     plugin = Plugin(path.name, f"sha256:{hashlib.sha256(source).hexdigest()}", str(path))
-    return _ask(manager, plugin, lambda: _import_script(name, path.resolve(), source))
+    return _load(plugin, lambda: _import_script(name, path.resolve(), source))[0]
 
 
 def _other_module(name: str, path: Path) -> bool:
