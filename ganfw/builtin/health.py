@@ -92,7 +92,8 @@ def _mean_distance(samples: Tensor) -> float:
     So pixels that flicker around one and the same picture count for little.
     """
     if samples.ndim == 4:
-        samples = adaptive_avg_pool2d(samples, [min(SIDE, side) for side in samples.shape[2:]])
+        height, width = samples.shape[2:]
+        samples = adaptive_avg_pool2d(samples, (min(SIDE, height), min(SIDE, width)))
     return float(torch.pdist(samples.flatten(1).cpu()).mean())
 
 

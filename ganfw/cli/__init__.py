@@ -45,7 +45,7 @@ class _Group(click.Group):
                 return super().invoke(ctx)
             except PartFailure as error:
                 trace = "".join(traceback.format_exception(error.__cause__ or error))
-                say(f"Error: {error}\n\n{trace}", err=True)
+                say(f"Error: {error}\n\n{trace.rstrip()}", err=True)
                 ctx.exit(1)
             except KeyboardInterrupt:
                 say("ganfw: interrupted", err=True)

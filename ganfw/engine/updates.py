@@ -87,7 +87,8 @@ class Updater:
         else:
             for update in updates:
                 self.apply(update, batch, random)
-        return {name: _mean(noted) for name, noted in self._seen.items()}
+        names = sorted(self._seen, key=lambda name: not name.startswith("loss/"))  # losses first, each as it came
+        return {name: _mean(self._seen[name]) for name in names}
 
     def apply(self, update: Update, batch: Batch, random: torch.Generator) -> None:
         """Make an update as often as it says, if it is due in this step."""

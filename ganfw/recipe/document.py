@@ -20,7 +20,8 @@ def check_name(owner: Any, _attribute: Any, name: Any) -> None:
     """Make sure that a file can be called by a recipe's name and a terminal can show it, or raise a RecipeError."""
     if not isinstance(name, str) or not re.fullmatch(r"[^/\\.][^/\\]*", name) or not name.isprintable():
         what = f"a recipe cannot be called {show(name)}, for its runs are named after it"
-        raise RecipeError(owner.origins[("name",)].complaint(what) if "name" in owner.tables else what)
+        origin = getattr(owner, "origins", {}).get(("name",))  # a recipe has origins; a manifest does not
+        raise RecipeError(origin.complaint(what) if origin else what)
 
 
 @frozen(init=False)

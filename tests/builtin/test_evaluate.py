@@ -46,7 +46,7 @@ def test_best_checkpoint_is_kept_and_all_results_are_written(
     assert ganfw.open_checkpoint(directory).path.name == "step-000010"
     judge = ganfw.open_evaluator(ganfw.resolve(best.recipe(), judging_registry), device="cpu")
     source = best.source(judging_registry, "cpu")
-    again = ganfw.evaluate(source.networks["generator"], source.noise, judge, count=20)
+    again = ganfw.evaluate(source, judge, count=20)
     assert again["brightness_error"] == min(found.values())
 
 

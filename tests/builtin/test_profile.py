@@ -32,7 +32,6 @@ def experiment(recipe: Recipe, registry: Registry, **changes: Any) -> Experiment
     """Return the recipe's experiment without callbacks but those in `changes`."""
     built = ganfw.assemble(ganfw.resolve(recipe, registry))
     given = {field.name: getattr(built, field.name) for field in attrs.fields(Experiment) if field.init}
-    del given["batches"]
     return Experiment(**{**given, "callbacks": {}, **changes})
 
 

@@ -6,17 +6,16 @@ import re
 import struct
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import ganfw
-from ganfw import Batch, Callback, Experiment, Recipe, Registry, Training
+from ganfw import Callback, Experiment, Recipe, Registry, Training, Update
 from ganfw.builtin.progress import Progress
 
 if sys.platform == "win32":
@@ -78,11 +77,13 @@ def train(
 ) -> str:
     """Train for some steps on a terminal; return what was written to it."""
 
-    def step(batch: Batch, random: torch.Generator) -> Mapping[str, Tensor]:
-        losses = {"loss/discriminator": 0.4321, "loss/generator": 1.2345, "r1/discriminator": 0.0123}
-        return {name: torch.tensor(value) for name, value in losses.items()}
-
-    built = experiment(recipe, registry, step=step, callbacks={"progress": Progress(), **callbacks})
+    built = experiment(recipe, registry, callbacks={"progress": Progress(), **callbacks})
+    losses = {"discriminator": (0.4321, {"r1/discriminator": torch.tensor(0.0123)}), "generator": (1.2345, {})}
+    built.updates = tuple(
+        Update(name, lambda batch, random, value=value, name=name: constant(built.networks[name], value), observe=seen)
+        for name, (value, terms) in losses.items()
+        for seen in [lambda _, terms=terms: terms]
+    )
     monkeypatch.setattr(sys, "stderr", terminal.stream)
     monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)
     try:
@@ -90,6 +91,11 @@ def train(
     finally:
         monkeypatch.undo()
     return terminal.close()
+
+
+def constant(network: nn.Module, value: float) -> Tensor:
+    """Return a loss that is always the same."""
+    return value + 0 * sum(weight.sum() for weight in network.parameters())
 
 
 def bars(text: str) -> list[str]:

@@ -81,7 +81,7 @@ def test_show_says_where_each_value_comes_from() -> None:
     start = lines.index("[noise]")
     assert lines[start : start + 4] == [
         "[noise]",
-        'use = "truncated"  # mine.toml:4, from ganfw 0.1.0',
+        'use = "truncated"  # mine.toml:4, from ganfw 0.2.0',
         "z_dim = 8          # mine.toml:5",
         "threshold = 2.0    # default",
     ]

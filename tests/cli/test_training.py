@@ -379,7 +379,7 @@ def test_cuda_where_there_is_none_is_told() -> None:
 
 def test_missing_data_is_told_with_the_part() -> None:
     assert bad_input("run", "mnist_mlp", "--set", "data.root=nowhere") == (
-        "Error: data 'mnist' (ganfw 0.1.0): nowhere/MNIST/raw/train-images-idx3-ubyte: no such file, zipped or not; "
+        "Error: data 'mnist' (ganfw 0.2.0): nowhere/MNIST/raw/train-images-idx3-ubyte: no such file, zipped or not; "
         "data.root must hold MNIST/raw/train-images-idx3-ubyte\n"
     )
 

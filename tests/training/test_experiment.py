@@ -11,6 +11,8 @@ from ganfw import DataError, PartError, Recipe, RecipeError, Registry, RunSettin
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.updates import Updater
 from ganfw.testing import check_exact_resume
+from ganfw.training.builder import Builder
+from ganfw.training.experiment import build_experiment
 
 FURTHER = Path(__file__).parents[1] / "further_parts.py"
 EVERYTHING: dict[str, Any] = {
@@ -40,6 +42,11 @@ def told(caught: pytest.ExceptionInfo[Exception]) -> str:
 
 def build(registry: Registry, recipe: Recipe) -> ganfw.Experiment:
     return assemble(ganfw.resolve(recipe, registry))
+
+
+def of_two(resolved: ganfw.ResolvedRecipe) -> ganfw.Experiment:
+    """Build an experiment as the first of two processes does."""
+    return build_experiment(Builder(resolved, torch.device("cpu"), processes=ProcessGroup(0, 2)))
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
@@ -154,13 +161,11 @@ def test_what_is_changed_by_hand_is_what_is_served_and_tried(further: Registry, 
 def test_what_keeps_statistics_is_refused_in_several_processes(further: Registry, tiny: Recipe) -> None:
     resolved = ganfw.resolve(Recipe(extends=tiny, augmentations={"bright": {"use": "adaptive"}}), further)
     with pytest.raises(PartError) as caught:
-        assemble(resolved, ProcessGroup(0, 2))
+        of_two(resolved)
     assert told(caught) == (
         "augmentation 'adaptive' (further_parts.py) keeps statistics of its own process; train in one"
     )
-    assert assemble(
-        ganfw.resolve(Recipe(extends=tiny, augmentations={"noise": {"use": "noise"}}), further), ProcessGroup(0, 2)
-    )
+    assert of_two(ganfw.resolve(Recipe(extends=tiny, augmentations={"noise": {"use": "noise"}}), further))
 
     class Remembers:
         def discriminator(self, context: ganfw.UpdateContext) -> torch.Tensor:

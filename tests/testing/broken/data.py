@@ -50,7 +50,11 @@ BROKEN = (
         labels_without_classes,
         "it has labels and does not say how many classes there are",
     ),
-    (datasets.serves_samples, labels_of_short_integers, "its labels are torch.int32, not torch.int64"),
+    (
+        datasets.serves_samples,
+        labels_of_short_integers,
+        "labels must be torch.int64 classes or torch.float32, not torch.int32",
+    ),
     (datasets.serves_samples, infinite_entry, "its entry 'mask' must be finite, with a row for each sample"),
     (
         datasets.is_the_same_every_time,
