@@ -26,7 +26,7 @@ from .errors import RunError as RunError
 from .errors import TrainingError as TrainingError
 from .evaluation.assembly import open_evaluator as open_evaluator
 from .evaluation.classifier import TrainedClassifier as TrainedClassifier
-from .evaluation.classifier_training import train_classifier as train_classifier
+from .evaluation.classifier import train_classifier as train_classifier
 from .evaluation.evaluator import Evaluation as Evaluation
 from .evaluation.evaluator import Evaluator as Evaluator
 from .evaluation.evaluator import MetricResult as MetricResult

@@ -118,8 +118,5 @@ def terminal_preview(images: Tensor, *, columns: int) -> str:
         return ""
     strip = torch.cat([torch.nn.functional.pad(image, (0, 1)) for image in small[:count]], dim=1)
     greys = torch.nn.functional.pad(strip, (0, 0, 0, len(strip) % 2)).mul(23).round().int() + 232
-    lines = (
-        "".join(f"\x1b[38;5;{top};48;5;{bottom}m▀" for top, bottom in zip(upper, lower, strict=True)) + "\x1b[0m"
-        for upper, lower in zip(greys[::2].tolist(), greys[1::2].tolist(), strict=True)
-    )
-    return "\n".join(lines)
+    pairs = torch.stack([greys[::2], greys[1::2]], 2).tolist()
+    return "\n".join("".join(f"\x1b[38;5;{top};48;5;{bottom}m▀" for top, bottom in line) + "\x1b[0m" for line in pairs)

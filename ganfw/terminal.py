@@ -166,10 +166,8 @@ def surviving_streams() -> Iterator[None]:
         pass  # a file that took the place of a closed stream would be written to as if it were the stream
     os.close(place)
     with contextlib.ExitStack() as stack:
-        output, _ = (
-            _survive(stack, "stdout", contextlib.redirect_stdout),
-            _survive(stack, "stderr", contextlib.redirect_stderr),
-        )
+        output = _survive(stack, "stdout", contextlib.redirect_stdout)
+        _survive(stack, "stderr", contextlib.redirect_stderr)
         try:
             yield
         except SystemExit as end:
@@ -193,13 +191,8 @@ def _survive(stack: contextlib.ExitStack, name: str, redirect: Any) -> _Survivin
     is_buffered = hasattr(stream.buffer, "raw")  # not under PYTHONUNBUFFERED
     surviving = _Surviving(stream.buffer.raw if is_buffered else stream.buffer)
     buffer: Any = io.BufferedWriter(surviving) if is_buffered else surviving
-    text = io.TextIOWrapper(
-        buffer,
-        stream.encoding,
-        "replace",
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-    )
+    unbuffered = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
+    text = io.TextIOWrapper(buffer, stream.encoding, "replace", **unbuffered)
     stack.enter_context(redirect(text))
     stack.callback(text.flush)
     return surviving

@@ -13,9 +13,7 @@ def ganfw_parts() -> Iterator[Part]:
         return Part(kind=kind, name=name, target=f"ganfw.builtin.{target}", help=help)
 
     yield part("data", "mnist", "mnist:mnist", "70,000 handwritten digits, 28 x 28; shipped with ganfw")
-    yield part(
-        "data", "stacked_mnist", "stacked_mnist:stacked_mnist", "1,000 modes: three random digits as the channels"
-    )
+    yield part("data", "stacked_mnist", "stacked_mnist:stacked_mnist", "1,000 modes: three random digits as channels")
     yield part("data", "ring", "mixtures:ring", "points in the plane: 8 narrow Gaussians on a circle")
     yield part("data", "grid", "mixtures:grid", "points in the plane: 25 narrow Gaussians on a square grid")
 
@@ -57,12 +55,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("step", "alternating", "alternating:Alternating", "discriminator updates, then generator updates")
 
     yield part("callback", "health", "health:Health", "stops on values that are not finite, warns of collapse")
-    yield part(
-        "callback",
-        "progress",
-        "progress:Progress",
-        "a progress bar, or plain lines where there is no terminal",
-    )
+    yield part("callback", "progress", "progress:Progress", "a progress bar, or plain lines without a terminal")
     yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
     yield part("callback", "sample_grid", "sample_pictures:SampleGrid", "pictures of samples of a fixed noise")
     yield part("callback", "sample_scatter", "sample_pictures:SampleScatter", "pictures of points over the real ones")
@@ -71,21 +64,15 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
 
     yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
-    yield part("embedding", "classifier", "mnist_classifier:classifier", "a classifier of one's own")
-    yield part(
-        "embedding",
-        "stacked_mnist_classifier",
-        "stacked_mnist:StackedMNISTClassifier",
-        "the shipped classifier on each of three channels",
-    )
+    yield part("embedding", "classifier", "mnist_classifier:classifier", "your own classifier")
+    by_channel = "the shipped classifier on each of three channels"
+    yield part("embedding", "stacked_mnist_classifier", "stacked_mnist:StackedMNISTClassifier", by_channel)
     yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
     yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
 
     yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
     yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
-    yield part(
-        "metric", "precision_recall", "neighbourhoods:PrecisionRecall", "how real samples look, how much they reach"
-    )
+    yield part("metric", "precision_recall", "neighbourhoods:PrecisionRecall", "how real samples look, what they reach")
     yield part("metric", "density_coverage", "neighbourhoods:DensityCoverage", "the same, less led by outliers")
     yield part("metric", "classifier_score", "classifier_score:ClassifierScore", "what a classifier makes of samples")
     yield part("metric", "nearest_neighbours", "nearest_neighbours:NearestNeighbours", "copies of training samples")

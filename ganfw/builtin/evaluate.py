@@ -57,9 +57,8 @@ class Evaluate(Callback):
             raise RunError("callback 'evaluate' needs a recipe, which says how; by hand, call ganfw.evaluate")
         training.require_directory("evaluate")
         experiment = training.experiment
-        self._evaluator = open_evaluator(
-            resolved, device=str(experiment.device), training=experiment.data, say=training.say
-        )
+        device = str(experiment.device)
+        self._evaluator = open_evaluator(resolved, device=device, training=experiment.data, say=training.say)
         real_data = self._evaluator.real_data(self.count, experiment.settings.seed)
         if real_data:
             self._require_comparable(real_data)
@@ -72,12 +71,7 @@ class Evaluate(Callback):
         if self._evaluator is None or not (training.step % every == 0 or training.finished):
             return
         experiment = training.experiment
-        found = evaluate(
-            experiment.source,
-            self._evaluator,
-            count=self.count,
-            seed=experiment.settings.seed,
-        )
+        found = evaluate(experiment.source, self._evaluator, count=self.count, seed=experiment.settings.seed)
         path = record_evaluation(training, self._evaluator, found)
         told = f"  {self._compare(found, training.step)}" if self.best else ""
         training.say(f"  evaluation {path}{told}")

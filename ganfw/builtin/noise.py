@@ -65,20 +65,13 @@ class Truncated:
         x = x.to("cpu" if self.device.type == "mps" else self.device, torch.float64)
         inside = math.erf(self.threshold / math.sqrt(2))
         z = math.sqrt(2) * torch.erfinv(torch.erf(x / math.sqrt(2)) * inside)
-        limit = _round_down(self.threshold)
+        threshold = torch.tensor(self.threshold, dtype=torch.float32)
+        limit = float(torch.nextafter(threshold, torch.zeros(())))  # for float32 may have rounded the threshold up
         return z.to(self.device, torch.float32).clamp_(-limit, limit)
 
     def truncated(self, threshold: float) -> "Truncated":
         """Return a sampler with this threshold, or this sampler's own if that is smaller."""
         return Truncated(self.device, z_dim=self.z_dim, threshold=min(threshold, self.threshold))
-
-
-def _round_down(value: float) -> float:
-    """Return the largest float32 that is not above `value`."""
-    rounded = torch.tensor(value, dtype=torch.float32)
-    if float(rounded) > value:
-        rounded = torch.nextafter(rounded, torch.tensor(0.0))
-    return float(rounded)
 
 
 class Uniform:

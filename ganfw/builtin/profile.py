@@ -90,7 +90,7 @@ class Profile(Callback):
 
 def _rows_of_regions(averages: Iterable[FunctionEventAvg], steps: int, whole: float) -> list[tuple[str, str, str]]:
     """Return the rows of a table of milliseconds a step and shares; `whole` is what a step took."""
-    times = {str(each.key): each.cpu_time_total / 1e3 / steps for each in averages}
+    times: dict[str, float] = {str(each.key): each.cpu_time_total / 1e3 / steps for each in averages}
     regions = {name: time for name, time in times.items() if name.startswith("ganfw.")}
     inner = {f"of it {name}": time for name, time in times.items() if name.startswith("Optimizer.step")}
     others = {name: time for name, time in regions.items() if name != "ganfw.step"}

@@ -44,7 +44,7 @@ def train_evaluator(
 
     from ganfw.engine.device import choose_device
     from ganfw.evaluation.assembly import open_labelled
-    from ganfw.evaluation.classifier_training import train_classifier
+    from ganfw.evaluation.classifier import train_classifier
     from ganfw.files import write_atomically
 
     training, test = open_labelled(resolved)

@@ -41,14 +41,10 @@ class MetricResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of this result in `eval/*.json`."""
-        entry: dict[str, Any] = {"value": self.samples.value, "better": self.samples.better}
-        if self.samples.value is None:
-            entry["reason"] = self.samples.reason
+        entry = {"value": self.samples.value, "better": self.samples.better, "reason": self.samples.reason}
         if self.real_data is not None:
-            entry["real_data"] = self.real_data.value
-            if self.real_data.value is None:
-                entry["real_data_reason"] = self.real_data.reason
-        return entry
+            entry |= {"real_data": self.real_data.value, "real_data_reason": self.real_data.reason}
+        return {key: value for key, value in entry.items() if value or not key.endswith("reason")}
 
 
 @frozen(eq=False)
@@ -129,9 +125,9 @@ class Evaluator:
             reference: real samples that were held out, or None to compare with the training data itself.
             embedding: makes features.
             metrics: by name.
-            data_name: the data's name in the results.
-            split: the name of the held-out part of the data.
-            embedding_name: the embedding's name; by default the beginning of its identity.
+            data_name: what the results call the data.
+            split: what they call its held-out part.
+            embedding_name: by default the beginning of the embedding's identity.
             device: where the embedding computes, for the record.
             say: called with a line of text before slow work.
 
@@ -278,15 +274,12 @@ def evaluate_truncations(
     source: SampleSource,
     evaluator: Evaluator,
     thresholds: Sequence[float | None],
-    *,
-    count: int = 10_000,
-    seed: int = 0,
-    labels: Labels = "data",
-    batch_size: int = 512,
+    **options: Any,
 ) -> list[Evaluation]:
     """Evaluate at each threshold of truncation, with the same noise and labels, so that samples only move.
 
-    Only the metrics named `frechet_distance`, `precision_recall` and `density_coverage` are used, without real data.
+    Only the metrics named `frechet_distance`, `precision_recall` and `density_coverage` are used, without real data;
+    the options are `count`, `seed`, `labels` and `batch_size` of `evaluate`.
 
     Raises:
         InputError: a threshold is out of range, this noise has no truncation, or the evaluator has none of the metrics.
@@ -295,16 +288,4 @@ def evaluate_truncations(
     if not metrics:
         raise InputError(f"a truncation curve needs one of the metrics {', '.join(CURVE_METRICS)}")
     of_curve = evolve(evaluator, metrics=metrics)
-    return [
-        evaluate(
-            source,
-            of_curve,
-            count=count,
-            seed=seed,
-            truncation=threshold,
-            labels=labels,
-            real_data=False,
-            batch_size=batch_size,
-        )
-        for threshold in thresholds
-    ]
+    return [evaluate(source, of_curve, truncation=each, real_data=False, **options) for each in thresholds]

@@ -146,13 +146,7 @@ def _write(path: Path, key: bytes, limit: int, made: SampleSet) -> None:
     if len(key) + len(content) > limit:
         raise RunError(f"{path}: larger than {limit} bytes")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, _digest(key, content) + content)
-
-
-def _digest(key: bytes, content: bytes) -> bytes:
-    digest = hashlib.sha256(key)
-    digest.update(content)
-    return digest.digest()
+    write_atomically(path, hashlib.sha256(key + content).digest() + content)
 
 
 def _read(path: Path, key: bytes, limit: int) -> dict[str, Tensor] | None:
@@ -160,7 +154,7 @@ def _read(path: Path, key: bytes, limit: int) -> dict[str, Tensor] | None:
     try:
         content = read_bounded(path, limit)
         digest, content = content[: len(key)], content[len(key) :]
-        if digest == _digest(key, content):
+        if digest == hashlib.sha256(key + content).digest():
             return {name: tensor.double() for name, tensor in load(content).items()}
     except Exception:  # safetensors refuses in ways of its own; the features are made again
         pass

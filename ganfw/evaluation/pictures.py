@@ -33,10 +33,8 @@ def neighbours_picture(samples: SampleSet, training: SampleSet) -> bytes | None:
         return None
     nearest = torch.cdist(samples.features[:count], training.features).argmin(1)
     columns = min(COLUMNS, count)
-    rows = [
-        row for pair in zip(first.split(columns), training.samples[nearest].split(columns), strict=True) for row in pair
-    ]
-    return to_png(image_grid(torch.cat(rows).float().div(255), columns))
+    pairs = zip(first.split(columns), training.samples[nearest].split(columns), strict=True)
+    return to_png(image_grid(torch.cat([row for pair in pairs for row in pair]).float().div(255), columns))
 
 
 def truncation_grid(rows: Sequence[tuple[float | None, Tensor]]) -> bytes | None:
@@ -58,9 +56,8 @@ def truncation_grid(rows: Sequence[tuple[float | None, Tensor]]) -> bytes | None
         axes = figure.add_axes((left, 1 - (number + 1) / len(rows), 1 - left, 1 / len(rows)))
         axes.imshow(strip.permute(1, 2, 0).squeeze(2).numpy(), cmap="gray", vmin=0, vmax=255, aspect="auto")
         axes.set_axis_off()
-        axes.text(
-            -0.01, 0.5, f"t: {_threshold(threshold)}", transform=axes.transAxes, ha="right", va="center", fontsize=12
-        )
+        label = f"t: {_threshold(threshold)}"
+        axes.text(-0.01, 0.5, label, transform=axes.transAxes, ha="right", va="center", fontsize=12)
     return _png(figure)
 
 
@@ -85,14 +82,11 @@ def curve_picture(document: Mapping[str, Any]) -> bytes:
     shares.set_ylabel("share (higher is better)")
     shares.set_ylim(bottom=0)
     if shares.lines:
-        shares.legend(
-            title="solid: fidelity\ndashed: diversity", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False
-        )
+        title = "solid: fidelity\ndashed: diversity"
+        shares.legend(title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     for axes in (distance, shares):
         axes.set_xlabel("truncation threshold t")
-        axes.set_xticks(
-            range(len(points)), ["none" if p["truncation"] is None else f"{p['truncation']:g}" for p in points]
-        )
+        axes.set_xticks(range(len(points)), [_threshold(point["truncation"]) for point in points])
         axes.grid(axis="y", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)

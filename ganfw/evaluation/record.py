@@ -74,12 +74,8 @@ class Subject:
 def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> str:
     """Return the beginning of the names of an evaluation's files: `"step-000500"`, and what differs from the defaults.
 
-    The defaults are the run's own seed, no truncation, and labels as frequent as in the data.
-
-    Args:
-        subject: the generator.
-        evaluation: its results.
-        *differences: what else differs, as words.
+    The defaults are the run's own seed, no truncation, and labels as frequent as in the data; `differences` are words
+    for what else differs.
     """
     words = [checkpoint_name(subject.step)]
     if evaluation.seed != subject.seed:
@@ -93,20 +89,14 @@ def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> st
 
 def describe_evaluation(subject: Subject, evaluator: Evaluator, evaluation: Evaluation) -> dict[str, Any]:
     """Return what `eval/step-*.json` holds."""
-    return {
-        **_head(subject, evaluator, evaluation, evaluation.seconds),
-        "metrics": _metrics(evaluation),
-    }
+    return {**_head(subject, evaluator, evaluation, evaluation.seconds), "metrics": _metrics(evaluation)}
 
 
 def describe_curve(subject: Subject, evaluator: Evaluator, points: Sequence[Evaluation]) -> dict[str, Any]:
     """Return what `eval/step-*-truncation.json` holds of evaluations at rising thresholds."""
     head = _head(subject, evaluator, points[0], sum(point.seconds for point in points))
     del head["truncation"]
-    return {
-        **head,
-        "points": [{"truncation": point.truncation, "metrics": _metrics(point)} for point in points],
-    }
+    return {**head, "points": [{"truncation": each.truncation, "metrics": _metrics(each)} for each in points]}
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:
@@ -141,17 +131,9 @@ def _head(subject: Subject, evaluator: Evaluator, evaluation: Evaluation, second
 def write_evaluation(
     directory: Path, subject: Subject, evaluator: Evaluator, evaluation: Evaluation, *differences: str
 ) -> Path:
-    """Write an evaluation into `directory/eval`: the JSON file, and a picture of nearest neighbours of images.
+    """Write an evaluation into `directory/eval`: the JSON file, which is returned, and a picture of nearest neighbours.
 
-    Args:
-        directory: the run directory.
-        subject: the generator.
-        evaluator: what it was evaluated with.
-        evaluation: the results.
-        *differences: words for the files' names, beside seed and truncation.
-
-    Returns:
-        The JSON file.
+    `directory` is the run directory; `differences` are as in `file_stem`.
 
     Raises:
         RunError: the system refuses.
@@ -171,9 +153,8 @@ def record_evaluation(training: "Training", evaluator: Evaluator, evaluation: Ev
     Raises:
         RunError: it has no directory, or the system refuses.
     """
-    return write_evaluation(
-        training.require_directory("evaluate"), Subject.of_training(training), evaluator, evaluation
-    )
+    directory = training.require_directory("evaluate")
+    return write_evaluation(directory, Subject.of_training(training), evaluator, evaluation)
 
 
 def write_curve(

@@ -13,8 +13,7 @@ from torch import nn
 from ganfw import GanfwError, TensorData, TrainedClassifier, train_classifier
 from ganfw.builtin.mnist import mnist
 from ganfw.builtin.mnist_classifier import SHA256, WEIGHTS, classifier, mnist_classifier
-from ganfw.evaluation.classifier import FORMAT, Classifier
-from ganfw.evaluation.classifier_training import accuracy
+from ganfw.evaluation.classifier import FORMAT, Classifier, accuracy
 from ganfw.evaluation.features import select
 
 CPU = torch.device("cpu")
