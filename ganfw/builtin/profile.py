@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 from annotated_types import Ge
 from torch.autograd.profiler_util import FunctionEventAvg
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import profile
 
 from ganfw import Callback, Training, terminal_table, write_atomically
 
@@ -40,11 +40,16 @@ class Profile(Callback):
 
     def on_start(self, training: Training) -> None:
         """Begin if it is time."""
-        self._begin_or_end(training)
+        self.on_step_end(training)
 
     def on_step_end(self, training: Training) -> None:
         """Begin or end if it is time."""
-        self._begin_or_end(training)
+        if self._profiler is None and training.step == self.start_step and not training.finished:
+            self._profiler = profile()  # of the processor, and of a GPU where there is one
+            self._profiler.start()
+            self._started = time.perf_counter()
+        elif self._profiler is not None and training.step == self.start_step + self.steps:
+            self._end(training)
 
     def on_end(self, training: Training) -> None:
         """End with the steps there were."""
@@ -52,17 +57,6 @@ class Profile(Callback):
             self._end(training)
         elif training.finished and training.step <= self.start_step:
             training.say(f"profile: no step was recorded, for there is none after step {self.start_step}")
-
-    def _begin_or_end(self, training: Training) -> None:
-        if self._profiler is None and training.step == self.start_step and not training.finished:
-            activities = {ProfilerActivity.CPU}
-            if training.experiment.device.type == "cuda":
-                activities.add(ProfilerActivity.CUDA)
-            self._profiler = profile(activities=activities)
-            self._profiler.start()
-            self._started = time.perf_counter()
-        elif self._profiler is not None and training.step == self.start_step + self.steps:
-            self._end(training)
 
     def _end(self, training: Training) -> None:
         assert self._profiler is not None

@@ -48,10 +48,13 @@ def open_evaluator(
         raise InputError("the recipe has no [embedding] to evaluate with; choose one: --set embedding.use=pixels")
     if not names:
         raise InputError("the recipe has no [metrics.NAME] to evaluate with; see: ganfw parts metric")
-    builder = _builder(resolved, choose_device(device), training)
-    data = builder.batches.data
+    builder = Builder(resolved, choose_device(device))
+    data = builder.build("data") if training is None else training
+    builder.batches = Batches(
+        data, 1, resolved.settings.seed, choose_device("cpu")
+    )  # it is gathered and embedded there
     return Evaluator.of(
-        data,
+        builder.batches.data,
         builder.build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
         builder.part("embedding"),
         builder.parts_in("metrics"),
@@ -61,14 +64,6 @@ def open_evaluator(
         device=builder.device,
         say=say,
     )
-
-
-def _builder(resolved: ResolvedRecipe, device: torch.device, data: Data | None) -> Builder:
-    """Return a builder whose data stays where it is: an evaluation gathers and embeds it on the processor."""
-    builder = Builder(resolved, device)
-    samples = builder.build("data") if data is None else data
-    builder.batches = Batches(samples, 1, resolved.settings.seed, choose_device("cpu"))
-    return builder
 
 
 def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
