@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
 
 from ganfw import Experiment, Recipe, Training, assemble, discover, resolve
-from ganfw.engine import kernels, optimizers
+from ganfw.engine import kernels
 from ganfw.engine.kernels import fast_kernels
 
 TrainSteps = Callable[[int], None]
@@ -336,12 +336,10 @@ def _on_one_batch(experiment: Experiment) -> TrainSteps:
 def step_without(precision: str, *changes: str) -> TrainSteps:
     """Return the bare step in a precision with parts of the engine taken out.
 
-    They are `onednn`, `one_pass`, `shortcut` and `fused`.
+    They are `onednn`, `one_pass` and `fused`.
     """
     if "onednn" in changes:
         kernels._onednn_is_exact = lambda: False
-    if "shortcut" in changes:
-        optimizers._plain_groups = lambda optimizer: None
     registry = discover()
     experiment = assemble(
         resolve(Recipe.load(RECIPE, registry).with_overrides([f"run.precision={precision}"]), registry)

@@ -12,14 +12,9 @@ T = TypeVar("T")
 _NOTHING: AbstractContextManager[object] = contextlib.nullcontext()
 
 
-def is_recording() -> bool:
-    """Whether a profile is being recorded; where torch does not say, it is taken to be one."""
-    return bool(getattr(profiler, "_is_profiler_enabled", True))
-
-
 def region(name: str) -> AbstractContextManager[object]:
     """Return a context whose block torch.profiler shows as `ganfw.<name>`; next to free where nothing is recorded."""
-    return profiler.record_function(f"ganfw.{name}") if is_recording() else _NOTHING
+    return profiler.record_function(f"ganfw.{name}") if getattr(profiler, "_is_profiler_enabled", True) else _NOTHING
 
 
 def each_within(name: str, items: Iterable[T]) -> Iterator[T]:

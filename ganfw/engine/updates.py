@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from ganfw.data import Batch
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.compilation import Compiler, Loss, differentiate
-from ganfw.engine.optimizers import step_optimizer
 from ganfw.errors import PartError
 
 
@@ -112,7 +111,7 @@ class Updater:
             self.processes.add_up(gradients)
         if update.optimizer in self.clip_norms:
             torch.nn.utils.clip_grad_norm_(weights, self.clip_norms[update.optimizer])
-        step_optimizer(optimizer)
+        optimizer.step()
         for follow in self.followers.get(update.optimizer, ()):
             follow()
         if update.after is not None:

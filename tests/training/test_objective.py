@@ -289,10 +289,10 @@ def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registr
     assert optimizers["generator"].param_groups[0]["lr"] == pytest.approx(0.1 * (1 - 0.5**0.5) / 2)
     assert list(training.means) == [
         "loss/discriminator",
+        "loss/generator",
         "r1/discriminator",
         "noted/discriminator",
         "shift/size",
-        "loss/generator",
         "noted/generator",
     ]
     assert training.means["noted/discriminator"] == 2.0
