@@ -130,7 +130,9 @@ class _CompiledPasses:
         compile_: Any = torch.compile  # its types do not know all that it takes
         self.loss_of = loss_of
         self._compiler = compiler
-        self._compiled = compile_(_loss_and_gradients, dynamic=False, mode=compiler.mode, isolate_recompiles=True)
+        self._compiled = compile_(
+            _loss_and_gradients, fullgraph=True, dynamic=False, mode=compiler.mode, isolate_recompiles=True
+        )
         self._requests: list[_Request] | None = None
 
     def __call__(

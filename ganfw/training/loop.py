@@ -30,7 +30,7 @@ from ganfw.training.optimizer_state import check_optimizer_state
 
 EVENTS = ("on_start", "on_log", "on_step", "on_step_end", "on_end")
 """The methods of a callback that a training run calls."""
-WORTH_COMPILING = 10_000
+WORTH_COMPILING = 20_000
 """With `run.compile = "auto"`, runs of fewer steps are not compiled: they would not win back what compiling takes."""
 
 
