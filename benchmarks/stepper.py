@@ -30,7 +30,7 @@ class Stepper(Callback):
     def on_step_end(self, training: Training) -> None:
         """End the round if its steps are done, and wait for the next."""
         if training.step >= self.until:
-            print("seconds", time.perf_counter() - self.started, flush=True)
+            print("seconds", time.perf_counter() - self.started, file=sys.__stdout__, flush=True)
             self._wait(training)
 
     def _wait(self, training: Training) -> None:
