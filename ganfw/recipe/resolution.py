@@ -7,9 +7,9 @@ from ganfw.errors import PartError, RecipeError, did_you_mean
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.plugins.signature import RESERVED_KEYS, Key, convert, read_signature, show, with_article
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.fit import misfits
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare, nested, value_at
+from ganfw.recipe.requirements import misfits
 from ganfw.recipe.resolved import ResolvedRecipe, own_keys
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ganfw.engine.sampling import SampleSource
 from ganfw.errors import RunError
-from ganfw.training.contract import unchanged
+from ganfw.training.trial import unchanged
 
 FILE_NAME = "fingerprint.safetensors"
 """The file of a checkpoint that holds a few samples."""

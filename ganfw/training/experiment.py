@@ -22,7 +22,7 @@ from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import network_address
 from ganfw.training.batches import Batches
 from ganfw.training.builder import Builder
-from ganfw.training.contract import check_fit
+from ganfw.training.trial import try_parts
 
 
 def _names(parts: Mapping[str, Any]) -> str:
@@ -98,7 +98,7 @@ class Experiment:
                 group.setdefault("initial_lr", group["lr"])
         self.updates = tuple(self.step.updates())
         check_updates(self.label("step"), self.updates, self.optimizers)
-        check_fit(self)
+        try_parts(self)
 
     @property
     def device(self) -> torch.device:

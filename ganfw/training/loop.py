@@ -23,10 +23,10 @@ from ganfw.files import locked
 from ganfw.plugins.registry import describe
 from ganfw.plugins.signature import show
 from ganfw.terminal import blank
-from ganfw.training.contract import to_blame, unchanged
 from ganfw.training.experiment import Experiment
 from ganfw.training.means import RunningMeans, check_statistics
 from ganfw.training.optimizer_state import check_optimizer_state
+from ganfw.training.trial import to_blame, unchanged
 
 EVENTS = ("on_start", "on_log", "on_step", "on_step_end", "on_end")
 """The methods of a callback that a training run calls."""

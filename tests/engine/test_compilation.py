@@ -19,8 +19,8 @@ from ganfw.engine.compilation import Compiler, compile_blocker
 from ganfw.engine.precision import Precision, computing_in
 from ganfw.engine.updates import Updater
 from ganfw.testing import check_exact_resume
-from ganfw.training.contract import unchanged
 from ganfw.training.loop import WORTH_COMPILING
+from ganfw.training.trial import unchanged
 
 CPU = torch.device("cpu")
 STEPS = 4

@@ -1,4 +1,4 @@
-"""Check, once and before training, that the parts of an experiment fit together.
+"""Try, once and before training, whether the parts of an experiment fit together.
 
 Each check runs parts on a batch of two and looks at shape, dtype, device and range, so that a misfit is an error that
 names the part instead of a crash in a matrix product. The losses of the step's own updates are tried as in training.
@@ -64,7 +64,7 @@ def to_blame(error: BaseException, parts: Mapping[str, Any]) -> str | None:
     return found
 
 
-def check_fit(experiment: Any) -> None:
+def try_parts(experiment: Any) -> None:
     """Try an experiment's parts on a small batch; nothing of their state or of the global random state changes.
 
     Args:

@@ -25,7 +25,7 @@ from ganfw import (
     UpdateContext,
 )
 from ganfw.engine.random_streams import global_state
-from ganfw.training.contract import COUNT
+from ganfw.training.trial import COUNT
 
 
 class Wrapped(nn.Module):
