@@ -21,7 +21,8 @@ from click.testing import CliRunner
 
 import ganfw
 from ganfw.cli import main
-from ganfw.plugins.part import CONTEXT, CONTEXT_OF, KINDS
+from ganfw.plugins.context import CONTEXT, CONTEXT_OF
+from ganfw.plugins.part import KINDS
 from ganfw.plugins.signature import read_signature
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES

@@ -12,7 +12,8 @@ import click
 
 from ganfw.cli.options import json_option, with_registry
 from ganfw.errors import PartError
-from ganfw.plugins.part import CONTEXT, KINDS
+from ganfw.plugins.context import CONTEXT
+from ganfw.plugins.part import KINDS
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.plugins.signature import Key
 from ganfw.recipe.tables import network_address

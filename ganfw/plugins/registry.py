@@ -10,7 +10,8 @@ from attrs import frozen
 from packaging.utils import canonicalize_name
 
 from ganfw.errors import GanfwError, PartError, did_you_mean
-from ganfw.plugins.part import ASKS_FOR_NETWORKS, CONTEXT, CONTEXT_OF, KINDS, Part
+from ganfw.plugins.context import ASKS_FOR_NETWORKS, CONTEXT, CONTEXT_OF
+from ganfw.plugins.part import KINDS, Part
 from ganfw.plugins.side_effects import loading
 from ganfw.plugins.signature import Signature, convert, read_signature, show
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from ganfw.errors import did_you_mean
-from ganfw.plugins.part import CONTEXT
+from ganfw.plugins.context import CONTEXT
 from ganfw.recipe.origins import KeyPath
 from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import NETWORKS, network_address, table_of

@@ -13,7 +13,7 @@ from ganfw.engine.networks import inputs_of
 from ganfw.engine.random_streams import derive_seed, own_randomness
 from ganfw.engine.sampling import SampleSource
 from ganfw.errors import GanfwError, InputError, PartError, PartFailure
-from ganfw.plugins.part import CONTEXT
+from ganfw.plugins.context import CONTEXT
 from ganfw.plugins.registry import describe
 from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import NETWORKS, network_address

@@ -3,7 +3,8 @@ from attrs.exceptions import FrozenInstanceError
 
 import ganfw
 from ganfw import Part
-from ganfw.plugins.part import CONTEXT, KINDS
+from ganfw.plugins.context import CONTEXT
+from ganfw.plugins.part import KINDS
 from ganfw.recipe.tables import TABLES
 
 LOWER_CASE = "[a-z][a-z0-9_]*"

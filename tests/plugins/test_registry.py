@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ganfw import InputError, Part, PartError, Registry
-from ganfw.plugins.part import CONTEXT_OF, KINDS
+from ganfw.plugins.context import CONTEXT_OF
+from ganfw.plugins.part import KINDS
 from ganfw.plugins.registry import Plugin, RegisteredPart, describe
 
 WriteModule = Callable[[str, str], None]
