@@ -176,11 +176,10 @@ class Batch:
         return RowRandom(random, self.total, self.rows)
 
     def split(self, parts: int) -> Iterator[tuple["Batch", slice]]:
-        """Yield the batch in at most so many parts of equal size, each with the rows of this batch that it has."""
+        """Yield so many parts, of sizes as equal as can be, each with the rows of this batch that it has."""
         first = self.rows.indices(self.total)[0]
-        size = -(-len(self) // parts)
-        for start in range(0, len(self), size):
-            rows = slice(start, min(start + size, len(self)))
+        for part in range(parts):
+            rows = slice(len(self) * part // parts, len(self) * (part + 1) // parts)
             labels = None if self.labels is None else self.labels[rows]
             more = {name: entry[rows] for name, entry in self.more.items()}
             place = slice(first + rows.start, first + rows.stop)

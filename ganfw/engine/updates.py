@@ -112,11 +112,11 @@ class Updater:
         if update.optimizer in self.clip_norms:
             torch.nn.utils.clip_grad_norm_(weights, self.clip_norms[update.optimizer])
         optimizer.step()
-        for follow in self.followers.get(update.optimizer, ()):
-            follow()
         if update.after is not None:
             with torch.no_grad():
                 update.after()
+        for follow in self.followers.get(update.optimizer, ()):
+            follow()
 
     def _add_gradients(
         self,
@@ -131,8 +131,9 @@ class Updater:
 
         Those of what was drawn with a graph are added to `carried`, by its place in `drawn`.
         """
-        state = random.get_state() if self.accumulate > 1 else None
-        for part, rows in batch.split(self.accumulate) if self.accumulate > 1 else ((batch, None),):
+        count = max(1, min(self.accumulate, batch.total // self.processes.size))  # the same in all processes
+        state = random.get_state() if count > 1 else None
+        for part, rows in batch.split(count) if count > 1 else ((batch, None),):
             share = 1.0 if rows is None else len(part) / len(batch)
             if state is not None:
                 random.set_state(state)

@@ -46,6 +46,28 @@ def gradients(*networks: nn.Module) -> list[Tensor | None]:
     return [weight.grad for each in networks for weight in each.parameters()]
 
 
+def test_what_follows_an_update_sees_the_weights_that_after_has_changed() -> None:
+    weight, seen = nn.Parameter(torch.ones(())), []
+    update = Update("critic", lambda batch, random: weight.square(), after=lambda: weight.clamp_(max=0.25))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    run(Updater({"critic": optimizer}, followers={"critic": [lambda: seen.append(float(weight.detach()))]}), update)
+
+    assert seen == [0.25]
+
+
+def test_a_batch_of_fewer_rows_than_parts_is_split_in_rows() -> None:
+    sizes: list[int] = []
+
+    def loss(batch: Batch, random: RowRandom) -> Tensor:
+        sizes.append(len(batch))
+        return weight.square()
+
+    weight = nn.Parameter(torch.ones(()))
+    run(Updater({"critic": torch.optim.SGD([weight])}, accumulate=5), Update("critic", loss), rows=2)
+
+    assert sizes == [1, 1]
+
+
 def test_updates_come_in_order_as_often_as_they_say_each_with_what_follows() -> None:
     events: list[str] = []
     optimizers = {}
@@ -262,5 +284,5 @@ def test_an_augmentation_observes_each_part_of_the_batch_and_its_statistics_are_
 
     statistics = run(updater, update, rows=10)
 
-    assert watching.seen == [4, 4, 2]
-    assert float(statistics["watching/rows"]) == pytest.approx((4 * 4 + 4 * 4 + 2 * 2) / 10)
+    assert watching.seen == [3, 3, 4]
+    assert float(statistics["watching/rows"]) == pytest.approx((3 * 3 + 3 * 3 + 4 * 4) / 10)

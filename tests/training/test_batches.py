@@ -193,7 +193,7 @@ def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
 def test_the_parts_of_a_batch_are_its_rows_and_draw_the_numbers_of_the_whole(parts: int) -> None:
     whole = Batch(
         torch.arange(5.0)[:, None], torch.arange(5), total=11, rows=slice(4, 9), more={"double": 2 * torch.arange(5)}
@@ -201,7 +201,8 @@ def test_the_parts_of_a_batch_are_its_rows_and_draw_the_numbers_of_the_whole(par
     numbers = whole.row_random(torch.Generator().manual_seed(0)).normal(2)
     found = list(whole.split(parts))
 
-    assert len(found) == len({1: "a", 2: "ab", 3: "abc", 5: "abcde", 9: "abcde"}[parts])
+    assert len(found) == parts
+    assert max(len(part) for part, _ in found) - min(len(part) for part, _ in found) <= 1
     assert torch.equal(torch.cat([part.samples for part, _ in found]), whole.samples)
     for part, rows in found:
         assert torch.equal(part.labels, whole.labels[rows])
