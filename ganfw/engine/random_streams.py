@@ -21,9 +21,11 @@ def seeded_generator(device: torch.device | str, seed: int, *names: str | int) -
     return torch.Generator(device).manual_seed(derive_seed(seed, *names))
 
 
-def seed_global(seed: int) -> None:
-    """Seed the generators that parts may use unasked: torch's (on every device), Python's and NumPy's."""
-    torch.manual_seed(seed)
+def seed_global(seed: int, device: torch.device) -> None:
+    """Seed the generators that parts may use unasked: torch's on the CPU and on `device`, Python's and NumPy's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        _set_device_state(torch.Generator(device).manual_seed(seed).get_state(), device)
     random.seed(seed)
     np.random.seed(seed % 2**32)
 
@@ -38,7 +40,7 @@ def global_state(device: torch.device) -> dict[str, Any]:
         "numpy": {**numpy_state, "state": {**inner, "key": torch.from_numpy(inner["key"].astype(np.int64))}},
     }
     if device.type != "cpu":
-        state["device"] = torch.get_device_module(device).get_rng_state()
+        state["device"] = torch.get_device_module(device).get_rng_state(*_place(device))
     return state
 
 
@@ -56,7 +58,16 @@ def set_global_state(state: dict[str, Any], device: torch.device) -> None:
         raise ValueError(f"NumPy's generator has no position {inner['pos']}")
     np.random.set_state({**numpy_state, "state": {**inner, "key": inner["key"].numpy().astype(np.uint32)}})
     if device.type != "cpu" and "device" in state:
-        torch.get_device_module(device).set_rng_state(state["device"])
+        _set_device_state(state["device"], device)
+
+
+def _set_device_state(state: torch.Tensor, device: torch.device) -> None:
+    torch.get_device_module(device).set_rng_state(state, *_place(device))
+
+
+def _place(device: torch.device) -> tuple[torch.device, ...]:
+    """Return what the functions of a device's module take to say which device is meant; there is one MPS only."""
+    return () if device.type == "mps" else (device,)
 
 
 @contextlib.contextmanager
@@ -64,7 +75,7 @@ def own_randomness(seed: int, device: torch.device | str = "cpu") -> Iterator[No
     """Run a block with the global generators seeded, and put them back afterwards."""
     device = torch.device(device)
     state = global_state(device)
-    seed_global(seed)
+    seed_global(seed, device)
     try:
         yield
     finally:

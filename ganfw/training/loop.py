@@ -78,6 +78,7 @@ class Training:
         self.compiles = settings.compile is True or (settings.compile == "auto" and self.total_steps >= WORTH_COMPILING)
         self._means = RunningMeans(experiment.processes)
         self._statistics: set[str] = set()
+        self._stopping = False
         self._random = seeded_generator(experiment.device, settings.seed, "training")
         self._global_state: dict[str, Any] | None = None
         self._listeners: dict[str, list[tuple[str, Callable[[Training], None]]]] = {}
@@ -185,7 +186,7 @@ class Training:
         device = self.experiment.device
         outside = global_state(device)
         if self._global_state is None:
-            seed_global(derive_seed(self.experiment.settings.seed, "global"))
+            seed_global(derive_seed(self.experiment.settings.seed, "global"), device)
         else:
             set_global_state(self._global_state, device)
         callbacks = self._usable_callbacks()
@@ -194,10 +195,10 @@ class Training:
         try:
             self._call("on_start")
             self._agree()
-            while not self.finished and not self.stop_reason:
+            while not self.finished and not self._stopping:
                 self._run_epoch(updater)
             if self.finished and self.means_are_partial:
-                self._log()  # and leave the window open: a resume with more epochs goes on with it
+                self._log()  # and keep the sums: a resume with more epochs continues with them
             self._call("on_end")
             self._agree()
         finally:
@@ -216,11 +217,10 @@ class Training:
             self.step += 1
             if self.step % self.experiment.settings.log_every_steps == 0:
                 self._log()
-                self._means.clear()
             self._call("on_step")
             self._call("on_step_end")
             self._agree()
-            if self.finished or self.stop_reason:
+            if self.finished or self._stopping:
                 return
 
     def _batches(self, epoch: int, first_batch: int) -> Iterator[Batch]:
@@ -264,6 +264,8 @@ class Training:
 
     def _log(self) -> None:
         self.means = self._means.means()
+        if not self.means_are_partial:
+            self._means.clear()
         self.warnings = []
         self._call("on_log")
 
@@ -271,11 +273,13 @@ class Training:
         """Let the main process decide how it continues, and the others follow."""
         processes = self.experiment.processes
         if processes.is_main:
-            processes.broadcast(Command.STOP if self.stop_reason else Command.CONTINUE)
+            self._stopping = bool(self.stop_reason)  # a signal that comes later is for the next step
+            processes.broadcast(Command.STOP if self._stopping else Command.CONTINUE)
             return
         while (command := processes.broadcast()) is Command.GATHER:
             self._means.state_dict()
-        self.stop_reason = "the main process" if command is Command.STOP else ""
+        self._stopping = command is Command.STOP
+        self.stop_reason = "the main process" if self._stopping else ""
 
     def _usable_callbacks(self) -> dict[str, Any]:
         """Return the callbacks by address; without a directory, only those that need none."""

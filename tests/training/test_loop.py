@@ -157,6 +157,20 @@ def test_means_are_those_of_the_last_window(registry: Registry, tiny: Recipe, mo
         assert training.means[name] == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_state_saved_while_means_are_logged_has_none_of_their_sums(registry: Registry, tiny: Recipe) -> None:
+    states: list[dict[str, Any]] = []
+
+    class Saving(Callback):
+        def on_log(self, training: Training) -> None:
+            states.append(training.state_dict())
+
+    recipe = Recipe(extends=tiny, run={"log_every_steps": 2, "max_steps": 4})
+    ganfw.train(with_callbacks(registry, recipe, saving=Saving()))
+
+    assert [state["step"] for state in states] == [2, 4]
+    assert all(state["running_means"] == {"steps": {}, "sums": {}} for state in states)
+
+
 def test_a_mean_that_is_not_finite_is_null(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
     built = ganfw.assemble(ganfw.resolve(tiny, registry))
     experiment = with_callbacks(registry, tiny, metrics=built.callbacks["metrics"])
