@@ -36,7 +36,7 @@ def synchronised_batch_norm(processes: ProcessGroup, *networks: nn.Module) -> It
 
 def _normalise(layer: Any, processes: ProcessGroup, x: Tensor) -> Tensor:
     """Do what `layer` does (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1) over all processes."""
-    if not layer.training and layer.running_mean is not None:
+    if not layer.training:
         unsynchronised: Tensor = type(layer).forward(layer, x)
         return unsynchronised
     dims = [dim for dim in range(x.ndim) if dim != 1]
@@ -46,7 +46,7 @@ def _normalise(layer: Any, processes: ProcessGroup, x: Tensor) -> Tensor:
     mean = _Sum.apply(values.sum(dims), processes) / count
     centred = values - mean.view(shape)
     variance = _Sum.apply(centred.square().sum(dims), processes) / count
-    if layer.training and layer.running_mean is not None:
+    if layer.running_mean is not None:
         _follow(layer, mean.detach(), (variance * count / (count - 1)).detach())
     y = centred * torch.rsqrt(variance + layer.eps).view(shape)
     if layer.affine:

@@ -23,7 +23,10 @@ class SharedNoise:
     def __getattr__(self, name: str) -> Any:
         if "_noise" not in vars(self):  # while it is being copied
             raise AttributeError(name)
-        return getattr(self._noise, name)
+        value = getattr(self._noise, name)
+        if name == "truncated":
+            return lambda threshold: SharedNoise(value(threshold), self._processes)
+        return value
 
     def __call__(self, count: int, random: torch.Generator) -> Tensor:
         """Return this process's `(count, z_dim)` float32; `count` is a multiple of its rows of the batch.

@@ -100,14 +100,6 @@ class ProcessGroup:
             torch.distributed.all_gather(values, value.contiguous())
         return torch.stack(values)
 
-    def copy_from_main(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors by the main process's."""
-        if self.size == 1:
-            return
-        with _together(), torch.no_grad():
-            for tensor in tensors:
-                torch.distributed.broadcast(tensor, 0)
-
     def broadcast(self, command: Command | None = None) -> Command:
         """Send a command from the main process to the others, or wait for one and return it.
 

@@ -120,8 +120,7 @@ class Experiment:
         """Return how errors name the part at an address: `"generator"`, `"networks.encoder"`, `"callbacks.samples"`."""
         if self.resolved and address in self.resolved.parts:
             return str(self.resolved.parts[address])
-        part = self.parts().get(address, self.step if address == "step" else None)
-        return f"{address} {type(part).__name__}"
+        return f"{address} {type(self.parts().get(address)).__name__}"
 
     @property
     def registered(self) -> Mapping[str, RegisteredPart]:
@@ -144,6 +143,7 @@ class Experiment:
             "regularizers": self.regularizers,
             "augmentations": self.augmentations,
             "optimizer": self.optimizers,
+            "schedule": self.schedules,
             "averaging": self.averaging,
             "callbacks": self.callbacks,
         }
@@ -160,12 +160,11 @@ class Experiment:
 
     def _require_no_statistics(self) -> None:
         """Make sure that no part sees only this process's rows and yet remembers what it saw."""
-        for table in ("augmentations", "regularizers"):
-            for name, part in getattr(self, table).items():
-                if hasattr(part, "observe") or (hasattr(part, "state_dict") and part.state_dict()):
-                    raise PartError(
-                        f"{self.label(f'{table}.{name}')} keeps statistics of its own process; train in one"
-                    )
+        for address, part in self.parts().items():
+            if address.partition(".")[0] in ("augmentations", "regularizers", "loss", "step") and (
+                hasattr(part, "observe") or (hasattr(part, "state_dict") and part.state_dict())
+            ):
+                raise PartError(f"{self.label(address)} keeps statistics of its own process; train in one")
 
 
 def build_experiment(builder: Builder) -> Experiment:

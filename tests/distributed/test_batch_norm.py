@@ -64,6 +64,15 @@ def test_a_subclass_keeps_a_forward_pass_of_its_own() -> None:
     assert "forward" not in vars(layer)
 
 
+def test_a_layer_in_evaluation_mode_normalises_what_it_is_given() -> None:
+    layer, processes = nn.BatchNorm1d(3, track_running_stats=False).eval(), OneOfTwo()
+    expected = layer(ROWS)
+    with synchronised_batch_norm(processes, layer):
+        torch.testing.assert_close(layer(ROWS), expected)
+
+    assert processes.sums == 0
+
+
 def test_an_instance_keeps_a_forward_pass_of_its_own() -> None:
     layer = nn.BatchNorm1d(3)
     own = layer.forward = lambda x: x + 1

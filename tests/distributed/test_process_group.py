@@ -63,8 +63,24 @@ class Counting:
     def __call__(self, count: int, random: torch.Generator) -> Tensor:
         return torch.arange(2.0 * count).reshape(count, 2)
 
+    def truncated(self, threshold: float) -> "Doubled":
+        return Doubled()
+
     def split(self, z: Tensor) -> dict[str, Tensor]:
         return {"first": z[:, :1], "second": z[:, 1:]}
+
+
+class Doubled(Counting):
+    def __call__(self, count: int, random: torch.Generator) -> Tensor:
+        return 2 * super().__call__(count, random)
+
+
+def test_truncated_noise_is_shared_too() -> None:
+    processes = ProcessGroup(1, 2)
+    processes.begin_batch(4)
+    noise = SharedNoise(Counting(), processes).truncated(1.0)
+
+    assert noise(2, torch.Generator()).tolist() == [[8.0, 10.0], [12.0, 14.0]]
 
 
 def test_processes_share_one_draw_of_noise() -> None:

@@ -178,6 +178,14 @@ def test_what_keeps_statistics_is_refused_in_several_processes(further: Registry
         evolve(build(further, tiny), regularizers={"mean": Remembers()}, processes=ProcessGroup(0, 2))
     assert told(caught) == "regularizers.mean Remembers keeps statistics of its own process; train in one"
 
+    class RememberingLoss(type(build(further, tiny).loss)):  # type: ignore[misc]
+        def state_dict(self) -> dict[str, float]:
+            return {"mean": 0.0}
+
+    with pytest.raises(PartError) as caught:
+        evolve(build(further, tiny), loss=RememberingLoss(), processes=ProcessGroup(0, 2))
+    assert told(caught).endswith("keeps statistics of its own process; train in one")
+
 
 def test_conditional_networks_train_sample_and_resume(further: Registry, tiny: Recipe, tmp_path: Path) -> None:
     tables = {**EVERYTHING, **LABELLED}
