@@ -26,7 +26,10 @@ class Checkpoint(Callback):
         """Clean up after a crash, and tell early if there is no room."""
         remove_leftovers(training, keep=self.keep)
         check_space(training)
-        self._saved_step = training.step  # if training goes on from a checkpoint, this is it
+        folder = training.require_directory("checkpoint") / "checkpoints"
+        if training.step and not any(folder.glob("step-*")):  # it begins with the state of another run
+            self._save(training)
+        self._saved_step = training.step  # if training continues from a checkpoint, this is it
 
     def on_step_end(self, training: Training) -> None:
         """Save if it is time."""

@@ -17,11 +17,13 @@ from ganfw.recipe.layers import read_recipe
 from ganfw.recipe.origins import excerpt
 from ganfw.recipe.resolution import resolve
 from ganfw.recipe.resolved import ResolvedRecipe
+from ganfw.recipe.tables import network_address
 from ganfw.run.agreement import require_same
 from ganfw.run.assembly import assemble
 from ganfw.run.checkpoints import checkpoint_name, checkpoints_in
 from ganfw.run.directory import check_run_directory, recorded_data, recorded_name
 from ganfw.run.load import SAMPLING_TABLES, Checkpoint, open_checkpoint
+from ganfw.training.experiment import Experiment
 from ganfw.training.loop import Training
 
 _LENGTH_AND_PLACE = r"run\.(epochs|max_steps|device|workers)|callbacks\..+"
@@ -83,8 +85,9 @@ def resume_training(
 def start_from(checkpoint: Checkpoint, resolved: ResolvedRecipe, processes: ProcessGroup | None = None) -> Training:
     """Build a training of a recipe that begins with the whole state of a checkpoint, whatever else is changed.
 
-    Callbacks begin anew, and so does a part that is another than in the checkpoint. Optimizers have the options of
-    the recipe. With another seed, random numbers are those of that seed.
+    Callbacks begin anew, and so does another part than the checkpoint's; but a network takes the saved weights,
+    whatever part it is. Optimizers have the options of the recipe. With another seed, random numbers are those of that
+    seed.
 
     Raises:
         RunError: the state does not fit the recipe's parts, or all steps of the recipe are done.
@@ -146,19 +149,33 @@ def _load(
 
 def _adapt(state: dict[str, Any], checkpoint: Checkpoint, training: Training) -> None:
     """Make saved state into one that an experiment with other settings takes."""
-    manifest, experiment, saved = checkpoint.manifest, training.experiment, state["parts"]
-    state["parts"] = {}
+    experiment, saved = training.experiment, state["parts"]
+    networks = {network_address(name) for name in experiment.networks}
+    if state["processes"] != experiment.processes.size or not _is_same("step", checkpoint, experiment):
+        state |= {"means": {}, "running_means": {"steps": {}, "sums": {}}}
+    state |= {"processes": experiment.processes.size, "compiles": training.compiles, "parts": {}}
     for address, part in experiment.stateful_parts().items():
-        now = experiment.registered.get(address)
-        then = manifest.parts.get(address, {})
-        same = now and (now.plugin.distribution, now.part.name) == (then.get("distribution"), then.get("name"))
         own = part.state_dict()
-        if not same or address not in saved or address.startswith("callbacks."):
+        if address not in saved or not (address in networks or _is_same(address, checkpoint, experiment)):
             state["parts"][address] = own
         elif isinstance(part, torch.optim.Optimizer):
             state["parts"][address] = {**saved[address], "param_groups": own["param_groups"]}
         else:
             state["parts"][address] = saved[address]
+
+
+def _is_same(address: str, checkpoint: Checkpoint, experiment: Experiment) -> bool:
+    """Whether saved state is of this part, and not of another in its place or of one of a run's directory."""
+    then, now = checkpoint.manifest.parts.get(address, {}), experiment.registered.get(address)
+    table, _, name = address.partition(".")
+    if now is None or table == "callbacks":
+        return False
+    if (now.plugin.distribution, now.part.name) != (then.get("distribution"), then.get("name")):
+        return False
+    if table != "optimizer" or experiment.resolved is None:
+        return True
+    networks = checkpoint.recipe().tables.get(table, {}).get(name, {}).get("networks") or [name]
+    return networks == experiment.resolved.networks_of(address)
 
 
 def _samples_alike(checkpoint: Checkpoint, resolved: ResolvedRecipe) -> bool:

@@ -287,6 +287,8 @@ def test_a_run_from_a_checkpoint_has_the_settings_of_its_recipe() -> None:
         for n, s in ((1, "000003"), (2, "000005"))
     ]
     assert [state["optimizer.generator"]["param_groups"][0]["lr"] for state in states] == [1e-5, 1e-3]
+    saved = sorted(path.name for path in Path("runs/mnist_mlp-2/checkpoints").glob("step-*"))
+    assert saved == ["step-000003", "step-000005"]  # what it began with is its own: it can be resumed at any time
     assert (done.exit_code, done.stderr) == (
         2,
         "Error: runs/mnist_mlp-1/checkpoints/step-000003: all 3 steps of this recipe are done; for more: "
