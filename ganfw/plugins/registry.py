@@ -100,11 +100,9 @@ class RegisteredPart:
         signature = self.signature()
         positional = []
         for name in signature.context:
-            if name not in context:
-                if name in signature.optional_context:
-                    break
+            if name not in context and name not in signature.optional_context:
                 raise PartError(f"{self} asks for '{name}', which is not there")
-            positional.append(context[name])
+            positional.append(context[name] if name in context else signature.optional_context[name])
         converted = {name: convert(signature.keys[name].annotation, value) for name, value in parameters.items()}
         builder: Callable[..., Any] = self.load()
         try:

@@ -65,10 +65,10 @@ class Key:
 
 @frozen
 class Signature:
-    """The context arguments a part asks for, in order, and the keys a recipe may set."""
+    """The context arguments a part asks for, in order, the defaults of some, and the keys a recipe may set."""
 
     context: tuple[str, ...]
-    optional_context: frozenset[str]
+    optional_context: Mapping[str, Any]
     keys: Mapping[str, Key]
 
 
@@ -89,14 +89,14 @@ def read_signature(target: Callable[..., Any], label: str) -> Signature:
     except Exception as error:  # types may be written as strings, which are code like any other
         raise PartError(f"{label}: its signature cannot be read: {error}") from error
     context: list[str] = []
-    optional: set[str] = set()
+    optional: dict[str, Any] = {}
     keys: dict[str, Key] = {}
     for parameter in parameters:
         name = parameter.name
         if parameter.kind is parameter.POSITIONAL_ONLY:
             context.append(name)
             if parameter.default is not _REQUIRED:
-                optional.add(name)
+                optional[name] = parameter.default
         elif parameter.kind is parameter.KEYWORD_ONLY:
             keys[name] = _read_key(name, hints.get(name, _REQUIRED), parameter.default, label)
         else:
@@ -104,7 +104,7 @@ def read_signature(target: Callable[..., Any], label: str) -> Signature:
                 f"{label}: parameter '{name}' is neither positional-only (a context argument) nor keyword-only (a "
                 "recipe key); write it before '/' or after '*'"
             )
-    return Signature(tuple(context), frozenset(optional), types.MappingProxyType(keys))
+    return Signature(tuple(context), types.MappingProxyType(optional), types.MappingProxyType(keys))
 
 
 def _read_key(name: str, annotation: Any, default: Any, label: str) -> Key:

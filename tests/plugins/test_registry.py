@@ -217,10 +217,11 @@ class TestBuild:
         built = offer("parts_x:Loss").build({"seed": 7, "z_dim": 64, "noise": None}, {"rate": 1, "betas": [0, 0.5]})
         assert repr(built) == "(64, 7, 1.0, (0.0, 0.5))"
 
-    def test_an_optional_context_argument_that_is_not_there_is_left_out(self, write_module: WriteModule) -> None:
-        write_module("parts_x", "def Loss(seed, num_classes=None, /): return seed, num_classes")
-        assert offer("parts_x:Loss").build({"seed": 7}, {}) == (7, None)
-        assert offer("parts_x:Loss").build({"seed": 7, "num_classes": 10}, {}) == (7, 10)
+    def test_an_optional_context_argument_that_is_not_there_keeps_its_default(self, write_module: WriteModule) -> None:
+        write_module("parts_x", "def Loss(seed, num_classes=3, device=None, /): return seed, num_classes, device")
+        assert offer("parts_x:Loss").build({"seed": 7}, {}) == (7, 3, None)
+        assert offer("parts_x:Loss").build({"seed": 7, "device": "cpu"}, {}) == (7, 3, "cpu")
+        assert offer("parts_x:Loss").build({"seed": 7, "num_classes": 10}, {}) == (7, 10, None)
 
     def test_a_context_argument_that_its_kind_is_not_given_is_an_error(self, write_module: WriteModule) -> None:
         write_module("parts_x", "def Loss(generator, /): ...")

@@ -27,7 +27,7 @@ class TestReadSignature:
 
         signature = read_signature(target, LABEL)
         assert signature.context == ("z_dim", "sample_shape")
-        assert signature.optional_context == frozenset()
+        assert dict(signature.optional_context) == {}
         assert list(signature.keys) == ["width", "rate"]
 
     def test_a_class_is_read_from_its_init(self) -> None:
@@ -48,7 +48,7 @@ class TestReadSignature:
         def target(seed, num_classes=None, /) -> None: ...  # type: ignore[no-untyped-def]
 
         signature = read_signature(target, LABEL)
-        assert (signature.context, signature.optional_context) == (("seed", "num_classes"), {"num_classes"})
+        assert (signature.context, dict(signature.optional_context)) == (("seed", "num_classes"), {"num_classes": None})
 
     def test_a_key_tells_its_type_its_help_and_its_default(self) -> None:
         def target(*, width: Width, name: str = "x", size: Annotated[int, Ge(1)] = 2) -> None: ...
