@@ -37,6 +37,7 @@ def misfits(resolved: ResolvedRecipe) -> Iterator[Misfit]:
     yield from _missing(resolved)
     yield from _unused(resolved)
     yield from _of_no_network(resolved)
+    yield from _averaged_twice(resolved)
     yield from _untrained(resolved)
 
 
@@ -99,6 +100,16 @@ def _of_no_network(resolved: ResolvedRecipe) -> Iterator[Misfit]:
                     text = f"[optimizer.{name}] is for the network '{network}', which is frozen"
                     hint = "leave it out of the optimizer's networks, or remove the key frozen"
                     yield Misfit((table, name), text, (hint,))
+
+
+def _averaged_twice(resolved: ResolvedRecipe) -> Iterator[Misfit]:
+    first: dict[str, str] = {}
+    for name in resolved.names_in("averaging"):
+        for network in resolved.networks_of(f"averaging.{name}"):
+            if network in first:
+                text = f"[averaging.{name}] is for the network '{network}', and so is [averaging.{first[network]}]"
+                yield Misfit(("averaging", name), text, ("samples are made with one of both: remove the other",))
+            first[network] = name
 
 
 def _untrained(resolved: ResolvedRecipe) -> Iterator[Misfit]:

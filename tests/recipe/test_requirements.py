@@ -117,6 +117,16 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "Python: [networks.encodr] is not used: step 'bigan' (toy 1.0) does not ask for it\n"
         "  remove the table, or choose another step",
     ),
+    "two averages of one network": (
+        {
+            "averaging": {
+                "encoder": {"use": "ema"},
+                "all": {"use": "ema", "networks": ["generator", "encoder"]},
+            },
+        },
+        "Python: [averaging.all] is for the network 'encoder', and so is [averaging.encoder]\n"
+        "  samples are made with one of both: remove the other",
+    ),
     "a loss and networks that the step does not ask for": (
         {
             "step": {"use": "autoencoder"},
