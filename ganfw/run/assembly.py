@@ -46,6 +46,8 @@ def assemble(resolved: ResolvedRecipe, processes: ProcessGroup | None = None, *,
     if processes and processes.size > 1:
         require_same(processes, {"data": data_hash(builder.batches.data)})
     experiment = build_experiment(builder)
+    if processes and processes.size > 1:
+        require_same(processes, {"initial weights": repr(starts.hashes)})
     experiment.initial_weights = starts.hashes
     return experiment
 
@@ -87,7 +89,12 @@ def read_weights(source: str, address: str) -> tuple[Mapping[str, Tensor], str]:
     path = Path(source).expanduser()
     if path.suffix != ".safetensors":
         checkpoint = open_checkpoint(path)
-        return checkpoint.part_state(address), checkpoint.manifest.files[f"{address}.safetensors"].sha256
+        state = checkpoint.part_state(address)
+        file = checkpoint.manifest.files.get(f"{address}.safetensors")
+        is_network = isinstance(state, Mapping) and all(isinstance(value, Tensor) for value in state.values())
+        if file is None or not is_network:
+            raise RunError(f"{checkpoint.path}: '{address}' is no network there: its state is not weights by name")
+        return state, file.sha256
     content = read_bounded(path, MAX_FILE_BYTES)
     try:
         return load(content), sha256(content)
@@ -112,7 +119,9 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], label: str, 
     found = {name: tuple(value.shape) for name, value in weights.items()}
     wrong = [name for name in [*shapes, *found] if shapes.get(name) != found.get(name)]
     fitting = {name: value for name, value in weights.items() if name not in wrong}
-    if (wrong and not partial) or not fitting:
+    if not fitting:
+        raise PartError(f"{label} does not fit: no tensor there has the name and the shape of one of the network's")
+    if wrong and not partial:
         name = wrong[0]
         raise PartError(
             f"{label} does not fit: '{name}' is {found.get(name, 'missing')}, not {shapes.get(name, 'there at all')}; "

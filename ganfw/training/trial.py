@@ -187,7 +187,8 @@ class _Trial:
 
     def _try_one_row(self, name: str, first: Tensor, batch: Batch, **named: Tensor | None) -> None:
         """Make sure that a network can train on a batch of one, as BatchNorm cannot, where the run has such a batch."""
-        if self.batches.shortest_batch > 1:
+        is_trained = any(parameter.requires_grad for parameter in self.networks[name].parameters())
+        if self.batches.shortest_batch > 1 or not is_trained:
             return
         one, _ = next(batch.split(COUNT))
         named = {key: None if value is None else value[:1] for key, value in named.items()}

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import ganfw
 from ganfw import PartError, Recipe, Registry, RunError, open_checkpoint, resume_training
+from ganfw.run.assembly import read_weights
 
 
 @pytest.fixture(scope="session")
@@ -102,8 +103,10 @@ def test_weights_that_do_not_fit_are_refused_before_training(
     assert torch.equal(encoder["4.bias"], torch.ones(64))
     assert encoder["1.weight"].shape == (4, 784)
     save_file({"1.weight": torch.zeros(5, 784)}, file)
-    with pytest.raises(PartError, match="does not fit"):
-        started(init_partial=True)
+    for weights in ({"1.weight": torch.zeros(5, 784)}, {}):
+        save_file(weights, file)
+        with pytest.raises(PartError, match="does not fit: no tensor there has the name and the shape of one of"):
+            started(init_partial=True)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +136,14 @@ def test_a_run_without_that_network_is_told(open_registry: Registry, open_recipe
     with pytest.raises(RunError) as caught:
         ganfw.assemble(ganfw.resolve(recipe, open_registry))
     assert str(caught.value) == f"{open_checkpoint(trained).path}: holds no state of 'networks.encoder'"
+
+
+def test_state_that_is_not_weights_by_name_is_told(trained: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        read_weights(str(trained), "optimizer.generator")
+    assert str(caught.value) == (
+        f"{open_checkpoint(trained).path}: 'optimizer.generator' is no network there: its state is not weights by name"
+    )
 
 
 def test_a_frozen_network_stays_as_it_is(open_registry: Registry, open_recipe: Recipe, tmp_path: Path) -> None:
