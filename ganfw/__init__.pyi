@@ -6,6 +6,7 @@ from .data import TensorData as TensorData
 from .engine.device import choose_device as choose_device
 from .engine.networks import call_network as call_network
 from .engine.networks import evaluation_mode as evaluation_mode
+from .engine.networks import inputs_of as inputs_of
 from .engine.networks import outputs_of as outputs_of
 from .engine.sampling import SampleSource as SampleSource
 from .engine.sampling import draw_noise as draw_noise

@@ -9,7 +9,7 @@ from annotated_types import Ge, Lt
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganfw import Noise, call_network, each_class_in_turn
+from ganfw import Noise, call_network, each_class_in_turn, inputs_of
 
 _BATCHES = 16
 _ROWS = 128
@@ -25,7 +25,8 @@ class EMA:
     The statistics of BatchNorm in the generator are those of the mean itself: measured over 2,048 noise vectors when
     it is asked for. Those of the generators that it is a mean of would not fit, for a mean varies less than what it is
     of. Other floating-point buffers are averaged, and the rest are copied. A conditional generator is
-    measured over equal shares of its classes, however frequent they are in the data, which no average is given.
+    measured over equal shares of its classes, however frequent they are in the data, which no average is given. The
+    statistics of a generator that must have other inputs than noise and labels are averaged.
 
     Source: Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", 2019, section 3.2; statistics:
     Brock et al., "Large Scale GAN Training", 2019, appendix C; powers of t: Karras et al., "Analyzing and Improving
@@ -53,8 +54,9 @@ class EMA:
     def networks(self) -> Mapping[str, nn.Module]:
         """The networks with mean weights, in evaluation mode, the generator's BatchNorm statistics as they are now."""
         if self._measured_at != self.updates:
-            if "generator" in self._means and self.noise is not None:
-                self._measure(self._means["generator"], self.noise)
+            generator = self._means.get("generator")
+            if generator is not None and self.noise is not None and _needs_only_labels(generator):
+                self._measure(generator, self.noise)
             self._measured_at = self.updates
         return self._means
 
@@ -101,6 +103,11 @@ class EMA:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
             layer.eval()
+
+
+def _needs_only_labels(generator: nn.Module) -> bool:
+    needed = {name for name, is_needed in inputs_of(generator).items() if is_needed}
+    return not needed or (needed == {"labels"} and hasattr(generator, "num_classes"))
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

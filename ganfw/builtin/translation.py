@@ -40,12 +40,14 @@ class Translation:
         """Return `(count, ...)` float32, at most one for each input.
 
         Raises:
-            InputError: the request has no inputs, or none with this entry, or asks for truncation.
+            InputError: the request has no inputs, or none with this entry, or asks for truncation or a class.
         """
         if request.inputs is None:
             raise InputError("a translation needs inputs: ganfw sample RUN --input FILE")
         if request.truncation is not None:
             raise InputError("a translation has no noise to truncate; leave --truncation out")
+        if request.labels is not None:
+            raise InputError("a translation has no class to choose; leave --class out")
         inputs = request.inputs
         entries = {"samples": inputs.samples, **inputs.more}
         if self.entry not in entries:

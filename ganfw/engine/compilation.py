@@ -219,4 +219,4 @@ def _add(leaves: Sequence[Tensor], gradients: Sequence[Tensor | None], share: fl
         if copies or gradient.stride() != leaf.stride() or gradient.data_ptr() in memory:
             gradient = torch.empty_like(leaf).copy_(gradient)
         memory.add(gradient.data_ptr())
-        leaf.grad = gradient if share == 1 else gradient.mul_(share)
+        leaf.grad = gradient if share == 1 else gradient * share

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 import ganfw
-from ganfw import PluginError, Recipe
+from ganfw import Batch, InputError, PluginError, Recipe, SampleRequest
 from ganfw.plugins.registry import RegisteredPart
 from ganfw.testing import Check, check_exact_resume, checks_of, recipe_using, small_recipe
 
@@ -127,3 +129,20 @@ def test_a_translation_of_images_passes_as_a_sampler(tmp_path: Path) -> None:
         check(tmp_path / str(number))
 
     assert len(chosen) == 9
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({}, "a translation needs inputs: ganfw sample RUN --input FILE"),
+        ({"truncation": 0.5}, "a translation has no noise to truncate; leave --truncation out"),
+        ({"labels": torch.zeros(2)}, "a translation has no class to choose; leave --class out"),
+    ],
+)
+def test_a_translation_refuses_what_it_has_not(request_: dict[str, Any], message: str) -> None:
+    translation = REGISTRY.load("sampler", "translation")({"generator": nn.Identity()}, torch.device("cpu"))
+    inputs = Batch(torch.rand(2, 1, 28, 28)) if request_ else None
+
+    with pytest.raises(InputError) as caught:
+        translation(SampleRequest(count=2, inputs=inputs, **request_))
+    assert str(caught.value) == message
