@@ -19,6 +19,7 @@ from ganfw.plugins.registry import Registry, describe
 from ganfw.plugins.side_effects import loading
 from ganfw.plugins.signature import INTEGERS
 from ganfw.recipe.origins import KeyPath, Locate, Origin, blank_strings, excerpt, innermost, locate_in, nested
+from ganfw.recipe.tables import TABLES, own_keys, table_of
 
 MAX_BYTES = 1 << 16
 """A recipe larger than this (64 KiB) is refused."""
@@ -28,6 +29,7 @@ MAX_DEPTH = 32
 
 _TOO_LONG = "an integer of more than 64 bits"
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
+_TABLE_NAMES = {table.name for table in TABLES}
 
 
 @frozen
@@ -38,7 +40,10 @@ class Layers:
     origins: dict[KeyPath, Origin] = field(factory=dict, eq=False, repr=False)
 
     def with_layer(self, tables: Mapping[str, Any], locate: Locate) -> "Layers":
-        """Lay `tables` on top: tables merge, all else replaces; a new `use` drops the old part's parameters."""
+        """Lay `tables` on top: tables merge, all else replaces; a new `use` drops the old part's parameters.
+
+        The table's own keys stay, such as the networks that an optimizer is of.
+        """
         merged = Layers(copy.deepcopy(self.tables), dict(self.origins))
         merged._lay(merged.tables, tables, locate, ())
         return merged
@@ -49,7 +54,9 @@ class Layers:
 
     def _lay(self, base: dict[str, Any], tables: Mapping[str, Any], locate: Locate, path: KeyPath) -> None:
         if "use" in base and tables.get("use", base["use"]) != base["use"]:
-            base.clear()
+            own = own_keys(table_of(path[0])) if path and path[0] in _TABLE_NAMES else {}
+            for key in base.keys() - own.keys():
+                del base[key]
         for key, value in tables.items():
             self.origins[(*path, key)] = locate((*path, key))
             if isinstance(value, Mapping):

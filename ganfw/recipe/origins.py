@@ -121,5 +121,5 @@ def is_bare(name: str) -> bool:
 
 def excerpt(line: str) -> str:
     """Show a line of a file in a message: trimmed, on one line, without characters that a terminal would obey."""
-    line = blank(line.strip()).replace("\n", " ")
+    line = blank(line.strip()[:201]).replace("\n", " ")
     return line if len(line) <= 200 else f"{line[:199]}…"

@@ -10,9 +10,9 @@ from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare, nested, value_at
 from ganfw.recipe.requirements import misfits
-from ganfw.recipe.resolved import ResolvedRecipe, own_keys
+from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.settings import RunSettings
-from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table
+from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table, own_keys
 
 DEFAULT = Origin("default")
 MAX_SHOWN = 50

@@ -1,18 +1,17 @@
 """A recipe in which every name is resolved: the value that experiments are built from."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
 
 from ganfw.plugins.registry import RegisteredPart
-from ganfw.plugins.signature import RESERVED_KEYS, Key, read_signature
+from ganfw.plugins.signature import RESERVED_KEYS
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import nested, value_at
 from ganfw.recipe.settings import RunSettings
-from ganfw.recipe.tables import NETWORKS, Table, table_of
+from ganfw.recipe.tables import NETWORKS, own_keys, table_of
 
 
 @frozen
@@ -73,9 +72,3 @@ class ResolvedRecipe:
             path = (*address.split("."), "use")
             comments[path] = f"{comments[path]}, from {part.plugin.distribution} {part.plugin.version}"
         return (self.qualified() if qualified else self.recipe).to_toml(comments=comments)
-
-
-@functools.cache
-def own_keys(table: Table) -> Mapping[str, Key]:
-    """Return the keys that a table has besides those of its part."""
-    return read_signature(table.own_keys, f"[{table.name}]").keys

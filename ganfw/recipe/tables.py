@@ -1,11 +1,14 @@
 """Which tables a recipe has, which kind of part each holds, and the keys that are the table's own."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 
 from annotated_types import Gt
 from attrs import frozen
+
+from ganfw.plugins.signature import Key, read_signature
 
 FORMAT = 1
 """The version of the recipe format, written as `format = 1`."""
@@ -116,3 +119,9 @@ def table_of(address: str) -> Table:
 def network_address(name: str) -> str:
     """Return where a recipe has the network of this name: `"generator"`, `"networks.encoder"`."""
     return name if name in NETWORKS else f"networks.{name}"
+
+
+@functools.cache
+def own_keys(table: Table) -> Mapping[str, Key]:
+    """Return the keys that a table has besides those of its part."""
+    return read_signature(table.own_keys, f"[{table.name}]").keys

@@ -20,8 +20,11 @@ from ganfw.errors import InputError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.tables import TABLES
 
-KINDS: tuple[str, ...] = tuple(dict.fromkeys(table.kind for table in TABLES))
-"""The kinds of parts that there is a template for: all that recipes have tables of."""
+KINDS: tuple[str, ...] = tuple(dict.fromkeys(table.kind for table in TABLES if table.kind != "network"))
+"""The kinds of parts that there is a template for: all that recipes have tables of, but for further networks.
+
+Those are only of use to a step that calls them: start with a step, and add the network to its package.
+"""
 
 _FILES = {
     "pyproject.toml": "package/pyproject.toml",
@@ -136,8 +139,7 @@ def trial(names: PluginNames) -> str:
         return f"ganfw sample RUN --set sampler.use={names.part}"
     entry = "generator" if table.name == table.kind else names.part  # optimizer.generator, callbacks.mine
     address = f"{table.name}.{entry}" if table.named else table.name
-    frozen = f" --set {address}.frozen=true" if names.kind == "network" else ""  # no optimizer of mnist_mlp holds it
-    return f"ganfw run mnist_mlp --set {address}.use={names.part}{frozen} --set run.epochs=1"
+    return f"ganfw run mnist_mlp --set {address}.use={names.part} --set run.epochs=1"
 
 
 def _compatible_versions(installed: Version) -> str:

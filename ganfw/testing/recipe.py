@@ -6,7 +6,6 @@ from typing import Any
 from ganfw.errors import PluginError
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
-from ganfw.recipe.resolved import own_keys
 from ganfw.recipe.tables import DEFAULT_TABLES, TABLES, Table
 
 
@@ -39,13 +38,7 @@ def recipe_using(registered: RegisteredPart, base: Recipe, parameters: Mapping[s
         PluginError: the base has no place for the part.
     """
     table, part = _table(registered), {"use": registered.qualified_name, **(parameters or {})}
-    there = base.tables.get(table.name, {})
-    names = _names(table, registered, base)
-    entries = {
-        name: {**{key: value for key, value in there.get(name, {}).items() if key in own_keys(table)}, **part}
-        for name in names
-    }
-    changes: dict[str, Any] = {table.name: entries or part}
+    changes: dict[str, Any] = {table.name: dict.fromkeys(_names(table, registered, base), part) or part}
     return Recipe(name=base.name, extends=base, **changes)
 
 

@@ -68,8 +68,8 @@ def test_package_depends_on_the_versions_of_ganfw_that_it_was_made_for() -> None
 
 
 def test_there_is_a_template_for_every_kind_that_a_recipe_has_a_table_of() -> None:
-    assert sorted([*KINDS, "recipe"]) == sorted(ganfw.plugins.part.KINDS)
-    assert len(KINDS) == 16
+    assert sorted([*KINDS, "network", "recipe"]) == sorted(ganfw.plugins.part.KINDS)
+    assert len(KINDS) == 15
     for kind in KINDS:
         assert new("plugin", f"ganfw-my-{kind}", "--kind", kind).exit_code == 0
         assert Path(f"ganfw-my-{kind}/ganfw_my_{kind}/my_{kind}.py").is_file()

@@ -155,7 +155,7 @@ def test_wheels_hold_what_is_no_python_file(wheels: dict[str, Path]) -> None:
     )
     wanted = {f"ganfw/builtin/mnist_data/{name}" for name in data} | {"ganfw/recipes/mnist_mlp.toml", "ganfw/py.typed"}
     templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ganfw" / "scaffold").rglob("*.template")}
-    assert len(templates) == 36
+    assert len(templates) == 38
     wanted |= templates
     assert wanted - held["ganfw"] == set()
     assert {"ganfw_example/mnist_mlp_hellinger.toml", "ganfw_example/py.typed"} <= held["ganfw_example"]
@@ -265,7 +265,7 @@ def test_a_package_that_ganfw_writes_installs_passes_its_tests_and_shows_up(envi
             environment.run("ganfw", "parts", "loss").stdout
         )
         done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", environment.folder / "ganfw-x")
-        assert re.fullmatch(r"=+ 14 passed in .* =+", done.stdout.splitlines()[-1])
+        assert re.fullmatch(r"=+ 16 passed in .* =+", done.stdout.splitlines()[-1])
         assert commands[-1] == "ganfw run mnist_mlp --set loss.use=x --set run.epochs=1"
         environment.run(*commands[-1].split(), *SHORT)
     finally:

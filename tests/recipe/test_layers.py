@@ -54,6 +54,12 @@ class TestMerging:
             "optimizer": {"generator": {"use": "sgd"}, "discriminator": {"use": "adam", "lr": 2}}
         }
 
+    def test_another_part_keeps_the_keys_of_its_table(self) -> None:
+        base = {"optimizer": {"generator": {"use": "adam", "lr": 1, "networks": ["a", "b"], "clip_norm": 1.0}}}
+        assert lay(base, {"optimizer": {"generator": {"use": "sgd"}}}).tables == {
+            "optimizer": {"generator": {"use": "sgd", "networks": ["a", "b"], "clip_norm": 1.0}}
+        }
+
     def test_the_same_part_keeps_its_parameters(self) -> None:
         base = {"loss": {"use": "wgan", "weight": 10}}
         assert lay(base, {"loss": {"use": "wgan", "margin": 1}}).tables == {
