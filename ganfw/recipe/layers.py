@@ -19,7 +19,7 @@ from ganfw.plugins.registry import Registry, describe
 from ganfw.plugins.side_effects import loading
 from ganfw.plugins.signature import INTEGERS
 from ganfw.recipe.origins import KeyPath, Locate, Origin, blank_strings, excerpt, innermost, locate_in, nested
-from ganfw.recipe.tables import TABLES, own_keys, table_of
+from ganfw.recipe.tables import TABLES, own_keys
 
 MAX_BYTES = 1 << 16
 """A recipe larger than this (64 KiB) is refused."""
@@ -29,7 +29,6 @@ MAX_DEPTH = 32
 
 _TOO_LONG = "an integer of more than 64 bits"
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
-_TABLE_NAMES = {table.name for table in TABLES}
 
 
 @frozen
@@ -54,8 +53,8 @@ class Layers:
 
     def _lay(self, base: dict[str, Any], tables: Mapping[str, Any], locate: Locate, path: KeyPath) -> None:
         if "use" in base and tables.get("use", base["use"]) != base["use"]:
-            own = own_keys(table_of(path[0])) if path and path[0] in _TABLE_NAMES else {}
-            for key in base.keys() - own.keys():
+            kept = next((own_keys(table) for table in TABLES if path[:1] == (table.name,)), {})
+            for key in base.keys() - kept.keys():
                 del base[key]
         for key, value in tables.items():
             self.origins[(*path, key)] = locate((*path, key))
