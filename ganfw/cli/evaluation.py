@@ -79,12 +79,13 @@ def evaluate(
     documents: list[dict[str, Any]] = []
     evaluator: Evaluator | None = None
     for path in _checkpoints(run_directory, step, every):
-        checkpoint = options.open_run(path)
+        checkpoint, (recipe, source) = options.read_run(
+            path, lambda checkpoint: (checkpoint.recipe(), checkpoint.source(registry, device))
+        )
         folder = output or _run_of(checkpoint.path)
         if folder is not None:
             options.require_place(folder / record.FOLDER / "-.json")
-        resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry, only=TABLES)
-        source = checkpoint.source(registry, device)
+        resolved = resolve(recipe.with_overrides(overrides), registry, only=TABLES)
         evaluator = evaluator or open_evaluator(resolved, device=device, say=lambda line: say(line, err=True))
         subject = record.Subject.of_checkpoint(checkpoint, resolved.settings.batch_size, evaluator.training_size)
         settings: Any = {

@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from ganfw.terminal import prints_aside, say
 
 if TYPE_CHECKING:
     from ganfw.run.load import Checkpoint
+
+_T = TypeVar("_T")
 
 path_type = click.Path(path_type=Path)
 
@@ -76,14 +78,24 @@ def of_samples(command: Callable[..., Any]) -> Callable[..., Any]:
     return functools.reduce(lambda decorated, add: add(decorated), reversed(decorators), command)
 
 
-def open_run(path: Path) -> "Checkpoint":
-    """Open a checkpoint, saying which damaged ones were passed over."""
+def read_run(path: Path, read: "Callable[[Checkpoint], _T]") -> "tuple[Checkpoint, _T]":
+    """Open a checkpoint, or the newest of a run, and read from it, saying which damaged ones were passed over.
+
+    If the run is trained meanwhile, and the checkpoint is removed before all is read, read from the newest again.
+    """
     from ganfw.run.load import open_checkpoint
 
-    checkpoint = open_checkpoint(path)
-    for reason in checkpoint.skipped:
-        say(f"passed over a damaged checkpoint: {reason}", err=True)
-    return checkpoint
+    while True:
+        checkpoint = open_checkpoint(path)
+        try:
+            found = read(checkpoint)
+        except RunError:
+            if checkpoint.path == path or checkpoint.path.exists():
+                raise
+        else:
+            for reason in checkpoint.skipped:
+                say(f"passed over a damaged checkpoint: {reason}", err=True)
+            return checkpoint, found
 
 
 def require_place(output: Path) -> None:

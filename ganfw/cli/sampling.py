@@ -14,7 +14,7 @@ from ganfw.terminal import say
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganfw.run.load import Checkpoint
+    from ganfw.run.manifest import Manifest
 
 class_option = click.option(
     "--class", "label", type=int, metavar="C", help="Samples of this class, of a conditional generator."
@@ -57,8 +57,8 @@ def sample(
             raise InputError(f"--set {override}: sampling may change the sampler, and nothing else")
     words = [f"truncation-{truncation:g}"] if truncation is not None else []
     words += [f"class-{label}"] if label is not None else []
-    checkpoint, seed, output = _start(run_directory, seed, output, *words)
-    source = checkpoint.source(registry, device, overrides)
+    checkpoint, source = options.read_run(run_directory, lambda each: each.source(registry, device, overrides))
+    seed, output = _seed_and_place(checkpoint.manifest, seed, output, *words)
 
     from ganfw.data import Batch
     from ganfw.images import read_images
@@ -105,8 +105,8 @@ def interpolate(
 
     if pairs < 1:
         raise InputError(f"the number of pairs must be >= 1, not {pairs}")
-    checkpoint, seed, output = _start(run_directory, seed, output, "interpolation")
-    source = checkpoint.source(registry, device)
+    checkpoint, source = options.read_run(run_directory, lambda each: each.source(registry, device))
+    seed, output = _seed_and_place(checkpoint.manifest, seed, output, "interpolation")
     if source.noise is None or "generator" not in source.networks:
         raise InputError(f"{run_directory}: its recipe has no generator with noise to walk through")
     generator = source.networks["generator"]
@@ -121,17 +121,15 @@ def interpolate(
     _write(output, samples.unflatten(0, z.shape[:3]), steps)
 
 
-def _start(run: Path, seed: int | None, output: Path | None, *words: str) -> tuple["Checkpoint", int, Path]:
-    """Open a run; return its checkpoint, the seed, and where to write: by default a picture named after all of it."""
-    checkpoint = options.open_run(run)
-    manifest = checkpoint.manifest
+def _seed_and_place(manifest: "Manifest", seed: int | None, output: Path | None, *words: str) -> tuple[int, Path]:
+    """Return the seed, and where to write: by default a picture named after the checkpoint, the seed and the words."""
     seed = manifest.seed if seed is None else seed
     name = "-".join([f"{manifest.name}-step-{manifest.step:06d}-seed-{seed}", *words])
     output = output or Path(f"{name}.png")
     if output.suffix not in (".png", ".npy"):
         raise InputError(f"-o {output}: the name must end in .png, for a picture, or .npy, for numbers")
     options.require_place(output)
-    return checkpoint, seed, output
+    return seed, output
 
 
 def _labels(label: int | None, count: int) -> "Tensor | None":

@@ -283,6 +283,8 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
         try:
             checkpoint = _open(each)
         except RunError as error:
+            if not each.exists():  # removed by its training, which has saved newer ones
+                return open_checkpoint(path)
             skipped.append(str(error))
         else:
             return Checkpoint(each, checkpoint.manifest, tuple(skipped))

@@ -1,6 +1,9 @@
 """`ganfw sample` and `ganfw interpolate`, from a run or a checkpoint alone."""
 
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,29 @@ def test_sample_of_a_checkpoint_that_stands_alone(trained: Path) -> None:
 
     assert invoke("sample", "alone", "-n", "4", "--seed", "7") == "tiny-step-000010-seed-7.png\n"
     assert picture_size("tiny-step-000010-seed-7.png") == (2 * 88 + 4, 2 * 88 + 4)
+
+
+@pytest.mark.slow
+def test_sample_while_the_run_trains_and_removes_checkpoints(tmp_path: Path) -> None:
+    often = ("callbacks.checkpoint.every_steps=1", "callbacks.checkpoint.keep=1", "callbacks.samples.enabled=false")
+    small = ("generator.hidden_dim=4", "discriminator.hidden_dim=4", "data.split=test")
+    settings = [word for each in (*often, *small) for word in ("--set", each)]
+    command = [sys.executable, "-m", "ganfw", "run", "mnist_mlp", *settings, "--out", str(tmp_path)]
+    steps: list[int] = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
+        try:
+            checkpoints = tmp_path / "mnist_mlp-1" / "checkpoints"
+            while not (checkpoints / "latest").exists():
+                assert training.poll() is None
+                time.sleep(0.05)
+            for _ in range(50):
+                step = invoke("sample", checkpoints.parent, "-n", "1", "--seed", "1").split("-")[2]
+                steps.append(int(step))
+        finally:
+            training.terminate()
+
+    assert steps == sorted(steps)
+    assert steps[-1] > steps[0]
 
 
 def test_numbers_are_what_the_python_api_gives(trained: Path, registry: Registry) -> None:

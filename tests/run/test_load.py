@@ -114,6 +114,22 @@ def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_told(registry: 
     assert checkpoint.source(registry, "cpu")
 
 
+def test_a_checkpoint_removed_while_it_is_opened_is_no_damage(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = open_checkpoint(trained).path
+    newer = newest.with_name("step-000011")
+    listed = iter([[newest], [newer]])
+
+    def listing(run: Path) -> list[Path]:
+        found = next(listed)
+        newest.rename(newer) if newest.exists() else None
+        return found
+
+    monkeypatch.setattr("ganfw.run.load.checkpoints_in", listing)
+    opened = open_checkpoint(trained)
+
+    assert (opened.path, opened.skipped) == (newer, ())
+
+
 def test_a_run_whose_checkpoints_are_all_damaged_is_told(trained: Path) -> None:
     reasons = []
     for name in ("step-000010", "step-000006"):
