@@ -34,7 +34,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
 
 
 def test_every_key_of_every_part_is_documented_and_has_a_default(registry: ganfw.Registry) -> None:
-    offers = [offer for offer in registry.offers() if offer.plugin.distribution == "ganfw-datasets"]
+    offers = [offer for offer in registry.parts() if offer.plugin.distribution == "ganfw-datasets"]
     parts = [offer for offer in offers if offer.part.kind != "recipe"]
     for offer in parts:
         for key in offer.signature().keys.values():
