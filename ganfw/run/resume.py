@@ -165,14 +165,14 @@ def _adapt(state: dict[str, Any], checkpoint: Checkpoint, training: Training) ->
 
 
 def _is_same(address: str, checkpoint: Checkpoint, experiment: Experiment) -> bool:
-    """Whether saved state is of this part, and not of another in its place or of one of a run's directory."""
+    """Whether saved state is that of the same part, of the same networks; that of callbacks belongs to another run."""
     then, now = checkpoint.manifest.parts.get(address, {}), experiment.registered.get(address)
     table, _, name = address.partition(".")
     if now is None or table == "callbacks":
         return False
     if (now.plugin.distribution, now.part.name) != (then.get("distribution"), then.get("name")):
         return False
-    if table != "optimizer" or experiment.resolved is None:
+    if table not in ("optimizer", "averaging") or experiment.resolved is None:
         return True
     networks = checkpoint.recipe().tables.get(table, {}).get(name, {}).get("networks") or [name]
     return networks == experiment.resolved.networks_of(address)

@@ -312,6 +312,18 @@ def exploding(*, at: int):
 """
 
 
+def test_a_run_from_a_checkpoint_begins_anew_with_means_of_other_networks() -> None:
+    averaged = ("--set", "averaging.mean.use=ema", "--set")
+    small = ("run", "mnist_mlp", *SMALL)
+    first = invoke(*small, *averaged, 'averaging.mean.networks=["generator"]', "--set", "run.max_steps=3")
+    both = (*averaged, 'averaging.mean.networks=["generator", "discriminator"]', "--set", "run.max_steps=5")
+    second = invoke(*small, *both, "--from", "runs/mnist_mlp-1")
+
+    assert (first.exit_code, second.exit_code) == (0, 0), second.stderr
+    state = json.loads(Path("runs/mnist_mlp-2/checkpoints/step-000005/state.json").read_text())["averaging.mean"]
+    assert (state["updates"], list(state["networks"])) == (4, ["generator", "discriminator"])
+
+
 @pytest.mark.parametrize(("every_steps", "start"), [(2, " --from runs/mnist_mlp-1@4"), (100, "")])
 def test_a_run_that_is_not_finite_says_how_to_start_again_from_its_last_healthy_step(
     every_steps: int, start: str
