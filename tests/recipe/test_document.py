@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ganfw import PartError, Recipe, RecipeError, Registry
@@ -112,7 +112,7 @@ class TestParsing:
         assert Recipe.parse(TEXT, alone=True).tables == TABLES
         with pytest.raises(RecipeError) as caught:
             Recipe.parse(f"\nextends = {base}", file="f", alone=True)
-        assert str(caught.value) == f"f:2: extends is refused here\n    extends = {base}"
+        assert str(caught.value) == f"f:2: extends is not allowed here\n    extends = {base}"
 
     def test_text_that_no_file_can_hold_is_an_error(self) -> None:
         with pytest.raises(RecipeError) as caught:
@@ -122,7 +122,7 @@ class TestParsing:
     def test_text_that_is_no_toml_is_an_error(self) -> None:
         with pytest.raises(RecipeError) as caught:
             Recipe.parse("\nrun =", file="f")
-        assert str(caught.value) == "f:2: no valid TOML: invalid value\n    run ="
+        assert str(caught.value) == "f:2: not valid TOML: invalid value\n    run ="
 
 
 class TestPython:
@@ -165,7 +165,7 @@ class TestPython:
         assert Recipe(run={"seed": 1}) != Recipe(run={"seed": 2})
 
     def test_a_recipe_shows_its_tables(self) -> None:
-        assert repr(Recipe(name="a", format=1)) == "Recipe(tables={'format': 1}, name='a')"
+        assert repr(Recipe(name="a", format=1)) == "Recipe('a': format)"
 
 
 class TestNames:
@@ -382,7 +382,6 @@ def typed(value: Any) -> Any:
 
 
 @given(tables, st.text())
-@settings(deadline=None)
 def test_loading_what_was_written_gives_an_equal_recipe(given: dict[str, Any], comment: str) -> None:
     layers = Layers().with_layer(given, lambda _: Origin("test"))
     recipe = Recipe.of_layers(layers, "test")

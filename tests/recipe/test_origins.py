@@ -1,7 +1,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ganfw.recipe.origins import KeyPath, Origin, dotted, excerpt, is_bare, locate_in
@@ -206,7 +206,6 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[KeyPath, int]]:
 
 
 @given(documents())
-@settings(deadline=None)
 def test_every_key_of_any_valid_text_is_found_on_its_line(document: tuple[str, dict[KeyPath, int]]) -> None:
     text, lines = document
     tomllib.loads(text)

@@ -127,6 +127,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "Python: [averaging.all] is for the network 'encoder', and so is [averaging.encoder]\n"
         "  samples are made with one of both: remove the other",
     ),
+    "an average of networks of two optimizers": (
+        {"averaging": {"all": {"use": "ema", "networks": ["generator", "encoder", "discriminator"]}}},
+        "Python: [averaging.all] is for networks of several optimizers, discriminator, generator: each would move all "
+        "means\n"
+        "  give the networks of each optimizer an averaging of their own",
+    ),
     "a loss and networks that the step does not ask for": (
         {
             "step": {"use": "autoencoder"},
@@ -152,7 +158,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a network that nobody trains": (
         {"optimizer": {"generator": ADAM, "discriminator": ADAM}},
-        "Python: network 'encoder' is trained by nobody: no optimizer holds it\n"
+        "Python: network 'encoder' is not trained: no optimizer holds it\n"
         '  add [optimizer.encoder], or "encoder" to the networks of another, or frozen = true to [networks.encoder]',
     ),
     "an optimizer of a network that is not there": (
@@ -193,12 +199,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_misfit_is_told_where_it_is_with_what_to_do(case: str) -> None:
+def test_a_misfit_is_reported_where_it_is_with_what_to_do(case: str) -> None:
     tables, message = CASES[case]
     assert refusal(**tables) == message
 
 
-def test_all_misfits_are_told_at_once() -> None:
+def test_all_misfits_are_reported_at_once() -> None:
     told = refusal(
         networks={"x": NET},
         optimizer={"generator": ADAM, "discriminator": ADAM, "decoder": ADAM},
@@ -213,5 +219,5 @@ def test_all_misfits_are_told_at_once() -> None:
         "[schedule.encoder] has no optimizer to follow: the recipe has no [optimizer.encoder]",
         "[optimizer.decoder] is for the network 'decoder', which the recipe does not have",
         "[averaging.mapping] is for the network 'mapping', which the recipe does not have",
-        "network 'x' is trained by nobody: no optimizer holds it",
+        "network 'x' is not trained: no optimizer holds it",
     ]

@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ganfw import GanfwError, Part, Recipe, RecipeError, Registry, ResolvedRecipe, RunSettings, resolve
+from ganfw import GanfwError, Part, Recipe, RecipeError, Registry, ResolvedRecipe, RunSettings, discover, resolve
 from ganfw.plugins.registry import Plugin
 from ganfw.recipe.origins import Origin
 
@@ -426,13 +426,13 @@ class TestProblems:
             (
                 'use = "bce"',
                 "use = true",
-                "toy.toml:21: [loss] names its part by true, which is no string; write use = \"…\"\n    use = true\n"
+                "toy.toml:21: [loss] names its part by true, which is not a string; write use = \"…\"\n    use = true\n"
                 "  see: ganfw parts loss",
             ),
             (
                 'use = "bce"',
                 "[loss.use]",
-                "toy.toml:21: [loss] names its part by {}, which is no string; write use = \"…\"\n    [loss.use]\n"
+                "toy.toml:21: [loss] names its part by {}, which is not a string; write use = \"…\"\n    [loss.use]\n"
                 "  see: ganfw parts loss",
             ),
             (
@@ -449,7 +449,7 @@ class TestProblems:
             (
                 '[optimizer.discriminator]\nuse = "adam"',
                 "",
-                "toy.toml:17: network 'discriminator' is trained by nobody: no optimizer holds it\n"
+                "toy.toml:17: network 'discriminator' is not trained: no optimizer holds it\n"
                 "    [discriminator]\n  add [optimizer.discriminator], or \"discriminator\" to the networks of "
                 "another, or frozen = true to [discriminator]",
             ),
@@ -490,7 +490,9 @@ class TestProblems:
             ),
         ],
     )  # fmt: skip
-    def test_a_problem_is_told_with_its_line_its_text_and_what_to_do(self, old: str, new: str, message: str) -> None:
+    def test_a_problem_is_reported_with_its_line_its_text_and_what_to_do(
+        self, old: str, new: str, message: str
+    ) -> None:
         assert refusal(edited(old, new)) == message
 
     @pytest.mark.parametrize("name", ["run", "data", "optimizer", "callbacks"])
@@ -504,7 +506,7 @@ class TestProblems:
             f"recipe 'empty': table [{table}] is missing\n  see: ganfw parts {table}" for table in ("data", "step")
         )
 
-    def test_all_problems_are_told_at_once(self, tmp_path: Path) -> None:
+    def test_all_problems_are_reported_at_once(self, tmp_path: Path) -> None:
         base = tmp_path / "base.toml"
         base.write_text(TEXT.replace("count = 100", "count = 0"))
         child = tmp_path / "child.toml"
@@ -539,7 +541,7 @@ class TestProblems:
         line = TEXT.count("\n") + 2
         assert told.startswith(f"toy.toml:{line}: unknown table [{'x' * 984}…\n    [{'x' * 198}…\n")
 
-    def test_of_thousands_of_problems_the_first_are_told(self) -> None:
+    def test_of_thousands_of_problems_the_first_are_reported(self) -> None:
         text = TEXT + "".join(f"\n[unknown{number}]" for number in range(1000))
         told = refusal(Recipe.parse(text, name="toy")).split("\n\n")
         assert told[0] == "1000 problems in recipe 'toy'; the first 50"
@@ -683,7 +685,7 @@ callbacks = st.dictionaries(
 
 
 @given(net_keys, net_keys, run_keys, callbacks)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_resolved_recipe_resolves_to_itself_and_comes_back_from_its_text(
     generator: dict[str, Any], discriminator: dict[str, Any], run: dict[str, Any], named: dict[str, Any]
 ) -> None:
@@ -719,7 +721,6 @@ edits = st.lists(st.tuples(st.integers(0, len(SHIPPED)), st.integers(0, 9), piec
 
 
 @given(edits)
-@settings(deadline=None)
 @example([])
 @example([(SHIPPED.index("[run]"), 0, 'extends = "mnist_mlp"\n')])
 def test_a_recipe_with_any_slip_of_the_pen_is_resolved_or_refused(
@@ -751,7 +752,6 @@ options = st.text(max_size=5) | st.builds("{}={}".format, keys | st.text(max_siz
 
 
 @given(st.lists(options, max_size=4))
-@settings(deadline=None)
 def test_options_of_any_text_are_resolved_or_refused(registry: Registry, options: list[str]) -> None:
     try:
         recipe = Recipe.load("mnist_mlp", registry).with_overrides(options)
@@ -760,3 +760,22 @@ def test_options_of_any_text_are_resolved_or_refused(registry: Registry, options
     else:
         told = try_out(recipe, registry)
     assert told
+
+
+def test_a_recipe_of_a_package_means_the_parts_of_that_package(registry: Registry, tmp_path: Path) -> None:
+    script = tmp_path / "shadowing.py"
+    script.write_text(
+        "from ganfw import Part, hookimpl\n"
+        "@hookimpl\n"
+        "def ganfw_parts():\n"
+        "    for kind, name in (('loss', 'bce'), ('callback', 'progress'), ('noise', 'normal')):\n"
+        "        yield Part(kind=kind, name=name, target='ganfw.builtin.losses:BCE')\n"
+    )
+    shadowed = discover(scripts=[script])
+
+    resolved = resolve(Recipe.load("mnist_mlp_hinge", shadowed), shadowed)
+
+    assert {part.plugin.distribution for part in resolved.parts.values()} == {"ganfw"}
+    with pytest.raises(RecipeError) as caught:
+        resolve(Recipe(extends="mnist_mlp", registry=shadowed, loss={"use": "bce"}), shadowed)
+    assert "loss 'bce' is offered by 2 plugins\n  write 'ganfw:bce' or 'shadowing.py:bce'" in str(caught.value)
