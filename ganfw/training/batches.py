@@ -1,29 +1,26 @@
 """The order that real samples are served in, and the batches of a run on its device.
 
-The order of an epoch is a function of the seed and the epoch alone, so that any batch of a run can be served
+The order of an epoch is a function of only the seed and the epoch, so that any batch of a run can be served
 again without what came before it.
 """
 
+import contextlib
 import math
-import os
 from collections.abc import Iterator, Mapping, Sized
-from typing import Any, cast
+from typing import cast
 
 import torch
-from attrs import define, field, frozen
+from attrs import define, field
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from ganfw.data import Batch, Data, TensorData
+from ganfw.data import Batch, Data, TensorData, check_values, require_channels_first
 from ganfw.distributed.process_group import ProcessGroup
-from ganfw.engine.random_streams import derive_seed, own_randomness, seeded_generator
+from ganfw.engine.random_streams import seeded_generator
 from ganfw.errors import DataError
+from ganfw.training.items import Entries, ItemLoader, SeededItems, stack_items
 
 _GATHERED_VALUES = 1 << 20
 """How many values of batches to come are gathered at once, 4 MiB in float32: one by one costs more than the copying."""
-
-Entries = dict[str, Tensor]
-"""What a batch takes from the data, on the device, by name: `samples`, perhaps `labels`, and further entries."""
 
 
 @define(eq=False)
@@ -52,7 +49,8 @@ class Batches:
     sample_shape: tuple[int, ...] = field(init=False, default=())
     entry_shapes: Mapping[str, tuple[int, ...]] = field(init=False)
     num_classes: int | None = field(init=False)
-    value_range: tuple[float, float] = field(init=False)
+    value_range: tuple[float, float] = field(init=False, default=(-math.inf, math.inf))
+    _loader: ItemLoader | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.data, TensorData):
@@ -63,10 +61,12 @@ class Batches:
                 raise DataError("a torch data set must have a length of at least 1")
             classes = getattr(self.data, "classes", None)
             self.num_classes = len(classes) if isinstance(classes, list) else None
+            self._loader = ItemLoader(self.data, self.seed, self.workers, pin_memory=self.device.type == "cuda")
         first = self.first(1)
         self.sample_shape = tuple(first.samples.shape[1:])
+        require_channels_first(self.sample_shape)
         self.entry_shapes = {name: tuple(entry.shape[1:]) for name, entry in first.more.items()}
-        default = (0.0, 1.0) if len(self.sample_shape) == 3 else (-math.inf, math.inf)
+        default = (0.0, 1.0) if len(self.sample_shape) == 3 else self.value_range
         self.value_range = getattr(self.data, "value_range", default)
         if self.shortest_batch < self.processes.size:
             raise DataError(f"a batch of the run has fewer samples than there are processes, {self.processes.size}")
@@ -81,10 +81,20 @@ class Batches:
         """Samples in the shortest batch, which is the last of an epoch."""
         return min(self.batch_size, (self.size - 1) % self.batch_size + 1)
 
+    def fewest_rows(self, accumulate: int) -> int:
+        """Return how many samples the smallest part of a batch has, where batches are computed in parts."""
+        totals = (min(self.batch_size, self.size), self.shortest_batch)
+        return min(total // self.processes.parts_of(total, accumulate) for total in totals)
+
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch, the short one included."""
         return -(-self.size // self.batch_size)
+
+    def steps(self, max_steps: int | None, epochs: int | None) -> int:
+        """Return how many steps a run has that ends after this many steps or epochs, whichever comes first."""
+        limits = (max_steps, None if epochs is None else epochs * self.per_epoch)
+        return min(limit for limit in limits if limit is not None)
 
     def epoch(self, epoch: int, first_batch: int = 0, total_steps: int = 0) -> Iterator[Batch]:
         """Yield this process's rows of the batches of an epoch, both counted from 0, from `first_batch` on."""
@@ -94,7 +104,9 @@ class Batches:
         if isinstance(self.data, TensorData):
             served = self._gather(self.data, indices)
         else:
-            served = self._load(self.data, epoch, indices)
+            assert self._loader is not None
+            loaded = self._loader.load(epoch, [chunk.tolist() for chunk in indices])
+            served = (self._move(entries, chunk) for entries, chunk in zip(loaded, indices, strict=True))
         first_step = epoch * self.per_epoch + first_batch
         for step, (batch, entries) in enumerate(zip(batches, served, strict=True), first_step):
             self.processes.begin_batch(len(batch))
@@ -106,9 +118,20 @@ class Batches:
         if isinstance(self.data, TensorData):
             entries = next(self._gather(self.data, [indices]))
         else:
-            items = SeededItems(self.data, self.seed, 0)
-            entries = self._move(torch.utils.data.default_collate([items[int(index)] for index in indices]))
+            items = SeededItems(self.data, self.seed)
+            entries = self._move(stack_items([items[0, int(index)] for index in indices]), indices)
         return _batch(entries, 0, len(indices), slice(0, len(indices)), 0)
+
+    @contextlib.contextmanager
+    def keeping_workers(self) -> Iterator[None]:
+        """Within the block, let the workers that load a torch data set stay from epoch to epoch."""
+        if self._loader is not None:
+            self._loader.keeps_workers = True
+        try:
+            yield
+        finally:
+            if self._loader is not None:
+                self._loader.close()
 
     def _gather(self, data: TensorData, indices: list[Tensor]) -> Iterator[Entries]:
         values_of_a_batch = self.batch_size * data.samples.shape[1:].numel()
@@ -124,34 +147,12 @@ class Batches:
             for index in range(len(sizes)):
                 yield {name: parts[index] for name, parts in splits.items()}
 
-    def _load(self, data: Dataset[Any], epoch: int, indices: list[Tensor]) -> Iterator[Entries]:
-        workers = min(4, (os.cpu_count() or 1) - 1) if self.workers is None else self.workers
-        loader = DataLoader(
-            SeededItems(data, self.seed, epoch),
-            batch_sampler=[chunk.tolist() for chunk in indices],
-            num_workers=workers,
-            generator=torch.Generator(),  # or it would draw from the global one, once more after a resume
-            pin_memory=self.device.type == "cuda",
-        )
-        for loaded in loader:
-            yield self._move(loaded)
-
-    def _move(self, loaded: Any) -> Entries:
-        if isinstance(loaded, list | tuple):
-            loaded = dict(zip(("samples", "labels"), loaded, strict=False))
-        entries = loaded if isinstance(loaded, Mapping) else {"samples": loaded}
-        samples = entries.get("samples")
-        if not isinstance(samples, Tensor):
-            raise DataError("an item of the data is no sample: it must be a tensor, a pair (sample, label), or a dict")
-        if self.sample_shape and tuple(samples.shape[1:]) != self.sample_shape:
-            raise DataError(f"an item of the data has the shape {tuple(samples.shape[1:])}, not {self.sample_shape}")
-        if samples.dtype not in (torch.uint8, torch.float32):
-            raise DataError(f"an item of the data is {samples.dtype}; make it torch.float32, or uint8 for an image")
-        for name, entry in entries.items():
-            taken = (torch.int64, torch.float32) if name == "labels" else (torch.uint8, torch.int64, torch.float32)
-            if not isinstance(entry, Tensor) or entry.dtype not in taken:
-                found = entry.dtype if isinstance(entry, Tensor) else type(entry).__name__
-                raise DataError(f"'{name}' of an item of the data is {found}; make it {' or '.join(map(str, taken))}")
+    def _move(self, entries: Entries, indices: Tensor) -> Entries:
+        """Return loaded entries on the device, their values checked."""
+        shape = tuple(entries["samples"].shape[1:])
+        if self.sample_shape and shape != self.sample_shape:
+            raise DataError(f"item {int(indices[0])} of the data has the shape {shape}, not {self.sample_shape}")
+        check_values(entries["samples"], entries.get("labels"), self.value_range, self.num_classes, indices)
         return {name: _as_float(entry.to(self.device, non_blocking=True)) for name, entry in entries.items()}
 
 
@@ -162,19 +163,3 @@ def _batch(entries: Entries, step: int, total: int, rows: slice, total_steps: in
 
 def _as_float(entry: Tensor) -> Tensor:
     return entry / 255 if entry.dtype == torch.uint8 else entry
-
-
-@frozen(eq=False)
-class SeededItems(Dataset[Any]):
-    """A data set whose items, random transforms included, are a function of seed, epoch and index alone."""
-
-    data: Dataset[Any]
-    seed: int
-    epoch: int
-
-    def __len__(self) -> int:
-        return len(cast("Sized", self.data))
-
-    def __getitem__(self, index: int) -> Any:
-        with own_randomness(derive_seed(self.seed, "item", self.epoch, index)):
-            return self.data[index]

@@ -1,8 +1,12 @@
+import math
+import os
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -122,6 +126,8 @@ def test_a_torch_data_set_without_length_is_refused() -> None:
 class Pairs(Dataset[Any]):
     """A torch data set with items of any form."""
 
+    classes = ["even", "odd"]  # noqa: RUF012 - as torchvision's data sets have it
+
     def __init__(self, *items: Any) -> None:
         self.items = items
 
@@ -150,7 +156,7 @@ def test_further_entries_are_served_beside_their_samples() -> None:
 def test_items_may_be_dicts_with_entries_of_their_own(workers: int) -> None:
     items = [
         {"samples": torch.full((2,), float(index)), "labels": index, "mask": torch.tensor([index == 1]).byte()}
-        for index in range(3)
+        for index in range(2)
     ]
     batch = next(Batches(Pairs(*items), 3, 0, CPU, workers).epoch(0))
 
@@ -162,27 +168,38 @@ def test_items_may_be_dicts_with_entries_of_their_own(workers: int) -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (torch.zeros(3), "an item of the data has the shape (3,), not (2,)"),
+        (torch.zeros(3), "item 1 of the data has the shape (3,), not (2,)"),
         (
             torch.zeros(2, dtype=torch.float64),
-            "an item of the data is torch.float64; make it torch.float32, or uint8 for an image",
+            "item 1 of the data: 'samples' is torch.float64; make it torch.uint8 or torch.float32",
+        ),
+        (None, "item 1 of the data: 'samples' is NoneType; make it torch.uint8 or torch.float32"),
+        (
+            Image.new("L", (2, 2)),
+            "item 1 of the data: 'samples' is Image; make it torch.uint8 or torch.float32",
         ),
         (
-            (torch.zeros(2), 0.5),
-            "'labels' of an item of the data is torch.float64; make it torch.int64 or torch.float32",
+            (torch.zeros(2), np.float64(0.5)),
+            "item 1 of the data: 'labels' is torch.float64; make it torch.int64 or torch.float32",
         ),
         (
             (torch.zeros(2), "cat"),
-            "'labels' of an item of the data is tuple; make it torch.int64 or torch.float32",
+            "item 1 of the data: 'labels' is str; make it torch.int64 or torch.float32",
         ),
+        (
+            (torch.zeros(2), 1, 2),
+            "item 1 of the data has 3 values; give (sample, label), or a dict with 'samples'",
+        ),
+        (
+            (torch.zeros(2), 2),
+            "sample 1 of the data has the label 2: the 2 classes are 0 to 1, and -1 stands for none",
+        ),
+        (torch.tensor([0.5, math.nan]), "sample 1 of the data has the value nan: samples must be finite"),
         (
             {"samples": torch.zeros(2), "mask": torch.zeros(2) > 0},
-            "'mask' of an item of the data is torch.bool; make it torch.uint8 or torch.int64 or torch.float32",
+            "item 1 of the data: 'mask' is torch.bool; make it torch.uint8 or torch.int64 or torch.float32",
         ),
-        (
-            {"images": torch.zeros(2)},
-            "an item of the data is no sample: it must be a tensor, a pair (sample, label), or a dict",
-        ),
+        ({"images": torch.zeros(2)}, "item 1 of the data has no 'samples', but images"),
     ],
 )
 def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message: str, workers: int) -> None:
@@ -191,6 +208,45 @@ def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message:
     with pytest.raises(DataError) as caught:
         list(batches.epoch(0))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (torch.zeros(3), "item 1 of the data: 'samples' is (3,) float32; that of item 0 is (2,) float32"),
+        ((torch.zeros(2), 1), "item 1 of the data has samples, labels; item 0 has samples"),
+    ],
+)
+def test_items_of_one_batch_have_one_form(second: Any, message: str) -> None:
+    batches = Batches(Pairs(torch.zeros(2), second), 2, 0, CPU, 0)
+
+    with pytest.raises(DataError) as caught:
+        batches.first(2)
+    assert str(caught.value) == message
+
+
+def test_workers_stay_from_epoch_to_epoch_and_leave_at_the_end() -> None:
+    class Workers(Noisy):
+        def __getitem__(self, index: int) -> Tensor:
+            return torch.tensor([float(os.getpid())])
+
+    batches = Batches(Workers(), 5, 0, CPU, workers=1)
+    with batches.keeping_workers():
+        first, second = ({float(batch.samples[0]) for batch in collect(batches, epoch)} for epoch in (0, 1))
+    third = {float(batch.samples[0]) for batch in collect(batches, 2)}
+
+    assert first == second != third
+    assert len(first) == len(third) == 1
+    assert os.getpid() not in first
+
+
+def test_an_epoch_left_in_its_middle_leaves_nothing_to_the_next() -> None:
+    batches, expected = Batches(Noisy(), 5, 0, CPU, workers=1), collect(Batches(Noisy(), 5, 0, CPU, workers=0), 1)
+    with batches.keeping_workers():
+        next(batches.epoch(0))
+        served = collect(batches, 1)
+
+    assert all(torch.equal(left.samples, right.samples) for left, right in zip(served, expected, strict=True))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
