@@ -1,4 +1,4 @@
-"""Errors a user can mend. Each is one clear message (what, where, what to do), shown without a traceback.
+"""Errors a user can fix. Each is one clear message (what, where, what to do), shown without a traceback.
 
 Anything that is not a `GanfwError` is a programming error and keeps its traceback.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class GanfwError(Exception):
-    """Base of every error a user can mend; the command line prints it and exits with status 2."""
+    """Base of every error a user can fix; the command line prints it and exits with status 2."""
 
 
 class InputError(GanfwError, ValueError):
@@ -40,7 +40,25 @@ class RunError(GanfwError):
 
 
 class PartFailure(Exception):  # noqa: N818 - an error of the part, which is its cause
-    """A part raised what no user can mend; its own traceback is kept as the cause of this sentence, which names it."""
+    """A part raised an exception because its code is wrong; the cause of this error is that exception."""
+
+
+_TOO_LARGE = (
+    "can't allocate",
+    "cannot be represented",
+    "negative dimension",
+    "out of memory",
+    "overflow",
+    "too large",
+)
+"""What torch says of sizes that no machine has room for."""
+
+
+def size_problem(error: BaseException) -> str | None:
+    """Return in a line what an error says about too little memory or too large sizes; None for another error."""
+    text = f"{type(error).__name__}: {error}".partition("\n")[0]
+    is_of_size = isinstance(error, MemoryError | OverflowError) or any(word in text.lower() for word in _TOO_LARGE)
+    return text[:150] if is_of_size else None
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

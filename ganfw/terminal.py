@@ -14,7 +14,7 @@ import click
 
 _PICTURE = re.compile(r"(?:\x1b\[38;5;\d{3};48;5;\d{3}m▀)+\x1b\[0m")
 """A line of `ganfw.terminal_preview`: it colours half blocks and nothing else."""
-_NUMBER = re.compile(r"-?[\d,]*\.?\d+(e[+-]?\d+)?%?")
+_NUMBER = re.compile("[-\N{MINUS SIGN}]?" r"[\d,]*\.?\d+(e[+-]?\d+)?%?")
 _NARROWEST = 8
 """Characters that a column of a table is left with on the narrowest terminal."""
 
@@ -87,11 +87,16 @@ def terminal_table(rows: Iterable[Sequence[str]], stream: TextIO | None = None) 
     aligns = [">" if _is_of_numbers(column) else "<" for column in table]
     lines = []
     for row in rows:
-        wrapped = [textwrap.wrap(cell, width) if width else [] for cell, width in zip(row, widths, strict=True)]
+        wrapped = [_wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
         for line in itertools.zip_longest(*wrapped, fillvalue="") if any(wrapped) else [("",) * len(row)]:
             cells = zip(line, aligns, widths, strict=True)
             lines.append("".join(f"  {cell:{align}{width}}" for cell, align, width in cells).rstrip())
     return "\n".join(lines)
+
+
+def _wrap(cell: str, width: int) -> list[str]:
+    """Return the lines of a cell; most have one."""
+    return textwrap.wrap(cell, width) if width and (len(cell) > width or "\n" in cell) else [cell]
 
 
 def _is_of_numbers(column: Sequence[str]) -> bool:
@@ -106,7 +111,7 @@ def _stream(err: bool) -> TextIO:
 
 
 class _Aside:
-    """Standard error in the place of standard output, which stays at hand as `results`."""
+    """Standard error instead of standard output, which stays at hand as `results`."""
 
     def __init__(self, results: TextIO) -> None:
         self.results = results

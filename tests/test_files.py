@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganfw import RunError, write_atomically
-from ganfw.files import locked, read_bounded
+from ganfw.files import expanded, is_locked, locked, read_bounded
 
 
 def test_file_is_replaced_whole_and_nothing_is_left_over(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_modes_follow_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_refused_write_is_told_and_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_refused_write_is_reported_and_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     path = tmp_path / "taken"
 
@@ -77,10 +77,10 @@ def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(tmp_path: Path, 
 
     with pytest.raises(RunError) as caught:
         read_bounded(path, 4)
-    assert str(caught.value) == f"{path}: no ordinary file"
+    assert str(caught.value) == f"{path}: not an ordinary file"
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         read_bounded(tmp_path / "gone", 4)
     assert str(caught.value) == f"{tmp_path}/gone: cannot be read: No such file or directory"
@@ -89,7 +89,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from ganfw.files import locked
+from ganfw.files import expanded, locked
 
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
@@ -104,11 +104,19 @@ def test_a_lock_is_held_against_other_processes_and_dies_with_its_own(tmp_path: 
 
         with pytest.raises(RunError) as caught, locked(tmp_path):
             pass
+        assert is_locked(tmp_path)
         holder.send_signal(signal.SIGKILL)
 
     assert str(caught.value) == f"{tmp_path}: another process is training this run"
     with locked(tmp_path):
         pass
+
+
+def test_a_folder_that_nobody_holds_is_not_locked(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path)
+    with locked(tmp_path):
+        pass
+    assert not is_locked(tmp_path)
 
 
 def test_a_lock_is_let_go_after_an_error(tmp_path: Path) -> None:
@@ -118,8 +126,15 @@ def test_a_lock_is_let_go_after_an_error(tmp_path: Path) -> None:
         pass
 
 
-def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught, locked(tmp_path / "gone"):
         pass
     assert str(caught.value) == f"{tmp_path / 'gone'}: no such run directory"
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_home_that_is_not_there_leaves_the_path_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/x")
+
+    assert expanded("~/weights") == Path("/home/x/weights")
+    assert expanded("~no-such-user/weights") == Path("~no-such-user/weights")

@@ -1,3 +1,5 @@
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +8,7 @@ import torch
 from PIL import Image
 
 from ganfw import InputError, RunError, image_grid, terminal_preview, write_png
-from ganfw.images import to_uint8
+from ganfw.images import CAPTION_HEIGHT, GREY, read_images, to_uint8
 
 
 def test_rounding_brings_real_pixels_back() -> None:
@@ -42,11 +44,31 @@ def test_grid_of_colour_images_keeps_colours_and_large_images_their_size() -> No
     assert grid[:, 50, 50].tolist() == [255, 128, 0]
 
 
+def test_captions_stand_below_their_images_and_change_no_pixel_of_them() -> None:
+    images = torch.rand(4, 3, 28, 28)
+    height = 84 + CAPTION_HEIGHT + 4
+
+    grid = image_grid(images, 2, captions=["seed 1", "", "seed 3", "a text with far more letters than have room"])
+
+    assert grid.shape == (3, 2 * height + 4, 2 * 88 + 4)
+    plain = image_grid(images, 2)
+    for row in range(2):
+        assert torch.equal(grid[:, 4 + row * height :][:, :84], plain[:, 4 + row * 88 :][:, :84])
+    lines = grid[0, 88:106, 4:].float().reshape(CAPTION_HEIGHT, 2, 88)[:, :, :84]
+    assert (lines[:, 0].max() > 200, lines[:, 1].unique().tolist()) == (True, [GREY])
+
+
+def test_captions_of_other_images_are_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        image_grid(torch.zeros(3, 1, 28, 28), captions=["a"])
+    assert str(caught.value) == "1 captions of 3 images: give one for each image, or none"
+
+
 @pytest.mark.parametrize("shape", [(5, 2), (5, 4, 8, 8)])
 def test_samples_that_are_no_images_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError) as caught:
         image_grid(torch.zeros(shape))
-    assert str(caught.value) == f"samples of shape {shape[1:]} are no images; save them as .npy instead"
+    assert str(caught.value) == f"samples of shape {shape[1:]} are not images; save them as .npy instead"
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -59,7 +81,7 @@ def test_png_holds_the_very_pixels(tmp_path: Path, channels: int) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
 
 
-def test_png_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_png_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "a.png"
 
@@ -83,3 +105,68 @@ def test_preview_draws_as_many_images_as_fit_with_two_pixels_a_character() -> No
 
 def test_preview_of_a_narrow_terminal_is_empty() -> None:
     assert terminal_preview(torch.zeros(5, 1, 28, 28), columns=10) == ""
+
+
+def test_pictures_are_turned_the_way_they_were_taken(tmp_path: Path) -> None:
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    pixels[0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: the first row is at the right
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+
+    (image,) = read_images(tmp_path, (1, 3, 2))
+
+    assert image[0].tolist() == [[0, 1]] * 3
+
+
+def test_what_is_transparent_is_white_unless_there_is_a_channel_for_it(tmp_path: Path) -> None:
+    Image.new("RGBA", (2, 2), (9, 9, 9, 0)).save(tmp_path / "a.png")
+
+    assert read_images(tmp_path, (1, 2, 2)).unique().tolist() == [1]
+    assert read_images(tmp_path, (3, 2, 2)).unique().tolist() == [1]
+    assert read_images(tmp_path, (4, 2, 2))[:, 3].unique().tolist() == [0]
+
+
+def test_rows_and_pictures_of_a_folder_have_one_scale(tmp_path: Path) -> None:
+    Image.new("L", (2, 2), 255).save(tmp_path / "a.png")
+    np.save(tmp_path / "b.npy", np.ones((1, 1, 2, 2)))
+    np.save(tmp_path / "c.npy", np.full((1, 1, 2, 2), 255, np.uint8))
+    (tmp_path / ".DS_Store").write_text("no image")
+
+    assert read_images(tmp_path, (1, 2, 2)).tolist() == torch.ones(3, 1, 2, 2).tolist()
+
+
+def save_deep(path: Path) -> None:
+    Image.fromarray(np.full((2, 2), 40_000, np.uint16)).save(path.with_suffix(".png"))
+
+
+def save_huge(path: Path) -> None:
+    header = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (100_000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"
+    path.with_suffix(".png").write_bytes(header + zlib.crc32(header[12:]).to_bytes(4, "big") + bytes(4) + b"IDAT")
+
+
+@pytest.mark.parametrize(
+    ("save", "reason"),
+    [
+        (save_deep, "cannot be read as images: it has more than 8 bits a channel; convert it to 8 bits"),
+        (save_huge, "cannot be read as images: Image size (10000000000 pixels) exceeds limit of "),
+        (
+            lambda path: np.save(path, np.full((1, 1, 2, 2), 255.0)),
+            "holds values from 255 to 255; images are in [0, 1]",
+        ),
+        (lambda path: np.save(path, np.full((1, 1, 2, 2), np.nan)), "holds values that are not finite"),
+        (
+            lambda path: np.save(path, np.zeros((1, 1, 2, 2), int)),
+            "cannot be read as images: it holds int64, not uint8",
+        ),
+        (lambda path: np.save(path, np.zeros((1, 1, 2, 3))), "holds samples of (1, 2, 3); (1, 2, 2) is needed"),
+    ],
+    ids=["deep", "huge", "range", "nan", "integers", "shape"],
+)
+def test_what_would_be_read_wrongly_is_refused(tmp_path: Path, save: Callable[[Path], None], reason: str) -> None:
+    save(tmp_path / "a.npy")
+    (file,) = tmp_path.iterdir()
+
+    with pytest.raises(InputError) as caught:
+        read_images(tmp_path, (1, 2, 2))
+    assert str(caught.value).startswith(f"{file}: {reason}")

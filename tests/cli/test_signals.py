@@ -10,7 +10,7 @@ import pytest
 
 from ganfw.run.checkpoints import checkpoints_in
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")]
 
 RUN = (
     *(sys.executable, "-m", "ganfw", "run", "mnist_mlp", "--device", "cpu"),

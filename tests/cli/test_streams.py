@@ -42,7 +42,13 @@ def steps() -> list[int]:
 
 @pytest.mark.parametrize(
     ("streams", "status", "unbuffered"),
-    [("2>&-", 0, ""), ("2>/dev/full", 0, ""), ("2>/dev/full", 0, "1"), (">/dev/full", 1, ""), (">/dev/full", 1, "1")],
+    [
+        pytest.param("2>&-", 0, "", marks=pytest.mark.slow),
+        pytest.param("2>/dev/full", 0, "1", marks=pytest.mark.slow),
+        (">/dev/full", 1, ""),
+        pytest.param("2>/dev/full", 0, "", marks=pytest.mark.slow),
+        pytest.param(">/dev/full", 1, "1", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_outlives_its_streams(streams: str, status: int, unbuffered: str) -> None:
     done = shell(f"{RUN} {streams}", PYTHONUNBUFFERED=unbuffered)
@@ -53,6 +59,7 @@ def test_a_run_outlives_its_streams(streams: str, status: int, unbuffered: str) 
     assert done.stderr.decode().endswith(NO_SPACE) == (streams == ">/dev/full")
 
 
+@pytest.mark.slow
 def test_a_closed_stream_leaves_its_number_to_no_file() -> None:
     Path("writer.py").write_text(
         "import os\nfrom ganfw import Callback, Part, hookimpl\n"
@@ -71,11 +78,12 @@ def test_a_listing_that_cannot_be_printed_fails() -> None:
     assert (done.returncode, done.stderr.decode()) == (1, NO_SPACE)
 
 
-def test_a_reader_that_has_had_enough_is_told_nothing() -> None:
+def test_a_reader_that_closes_early_gets_no_error() -> None:
     done = shell(f"{GANFW} parts | true")
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
 def test_an_encoding_without_the_character_prints_another(encoding: str) -> None:
     Path("own.toml").write_text('extends = "mnist_mlp"\n[data]\nroot = "→ \u202e \u009b31m"\n', encoding="utf-8")
@@ -97,6 +105,7 @@ def test_show_prints_what_a_terminal_obeys_as_escapes_that_load_again() -> None:
     assert Recipe.parse(done.stdout.decode()).tables["data"]["root"] == "a\u202eb\u009b31mc"
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_on_disk_before_it_is_printed(judged_run: Path, judging_script: Path) -> None:
     command = f"{GANFW} evaluate {judged_run} -n 50 --plugin {judging_script} --device cpu"
 

@@ -1,20 +1,30 @@
-"""Ctrl-C, SIGTERM, SIGHUP: the first asks training to stop after the step under way, the second stops at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first asks training to stop after the current step, the second stops at once."""
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Protocol
 
-from ganfw.training.loop import Training
+
+class Stoppable(Protocol):
+    """A training, or a sweep."""
+
+    def stop(self, reason: str, /) -> None:
+        """Ask it to stop when that loses nothing."""
 
 
 @contextlib.contextmanager
-def stop_on_signals(training: Training) -> Iterator[list[signal.Signals]]:
+def stop_on_signals(training: Stoppable) -> Iterator[list[signal.Signals]]:
     """Within the block, turn signals into `training.stop`; yield the list of those received.
 
-    SIGHUP is left alone where it is ignored, as under `nohup`.
+    SIGHUP stays ignored where it is, as under `nohup`. Outside the main thread no signal is handled.
     """
     received: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
 
     def ask(number: int, _frame: FrameType | None) -> None:
         received.append(signal.Signals(number))
