@@ -7,6 +7,7 @@ state of its own has `state_dict()` and `load_state_dict(state)`, and is saved a
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -111,7 +112,7 @@ class UpdateContext:
 class Penalty(Protocol):
     """A regularizer that adds a term to the loss of one network or of both; it has the methods of those it is for.
 
-    It may have `every_steps: int`: its terms are added in the first step and then in every so many, multiplied by
+    It may have `every_steps: int`: its terms are added in the first step and then in each n-th, multiplied by
     that number: lazy regularization (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
     appendix B). For the generator's loss it has `generator(context) -> Tensor` in the same way.
     """
@@ -148,7 +149,7 @@ class Augmentation(Protocol):
 
 
 class Schedule(Protocol):
-    """Moves a learning rate along the way. It has no state: the rate is a function of the step."""
+    """Moves a learning rate during training. It has no state: the rate is a function of the step."""
 
     def __call__(self, step: int, total_steps: int) -> float:
         """Return the factor of the optimizer's own learning rate in step `step`, 0 <= step < total_steps."""
@@ -181,7 +182,7 @@ class SampleRequest:
         truncation: every noise coordinate is conditioned on [-truncation, truncation]; None for no truncation.
         labels: `(count, ...)`, the classes or conditions of the samples; None for each class in turn.
         inputs: real samples to start from, for a sampler that translates; None where there are none.
-        batch_size: how many go through a network at once, which bounds memory and changes nothing else.
+        batch_size: how many go through a network at once, which bounds memory and changes at most last digits.
     """
 
     count: int
@@ -193,12 +194,71 @@ class SampleRequest:
 
 
 class Sampler(Protocol):
-    """Makes samples with trained networks: those that it asks for by name, with mean weights where there are any."""
+    """Makes samples with trained networks: those that it asks for by name, with mean weights where there are any.
+
+    One that starts from given inputs has `takes_inputs = True`.
+    """
 
     def __call__(self, request: SampleRequest) -> Tensor:
         """Return `(count, *sample_shape)` float32 on the CPU; images in [0, 1].
 
         Raises:
             InputError: it cannot do what the request asks for.
+        """
+        ...
+
+
+@frozen
+class TrialTask:
+    """One trial of a sweep, to be run as a process of its own.
+
+    Attributes:
+        name: what the trial is called.
+        command: what to run, wherever the sweep's folder and the working directory are the same. It reads `request`
+            from standard input and prints one line at its end. When its standard input is closed before that, it stops
+            after the current step, with a checkpoint.
+        request: a line of text, without the newline.
+        log: the file that the process's standard error is appended to.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    request: str
+    log: Path
+
+
+class TrialJob(Protocol):
+    """A trial that a launcher has started."""
+
+    def result(self) -> tuple[int, str] | None:
+        """Return None while the process runs, then its exit status, or minus its signal, and what it printed.
+
+        Raises:
+            GanfwError: it has neither, because the machine that it ran on is lost; the trial has failed.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Ask the process to stop after the current step, and do not wait for it."""
+        ...
+
+    def kill(self) -> None:
+        """End the process at once."""
+        ...
+
+
+class Launcher(Protocol):
+    """Says where the trials of a sweep run. Processes that it has started stop when the sweep's own process ends."""
+
+    @property
+    def jobs(self) -> int:
+        """How many trials run at once."""
+        ...
+
+    def start(self, task: TrialTask) -> TrialJob:
+        """Start a trial, and do not wait for it.
+
+        Raises:
+            GanfwError: it cannot be started.
         """
         ...

@@ -1,15 +1,16 @@
 """Discover plugins: installed packages through entry points, and scripts by path. A broken one is only listed."""
 
+import functools
 import hashlib
 import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import pluggy
@@ -29,8 +30,10 @@ CORE = "ganfw"
 Hooks = Mapping[str, Callable[..., Any]]
 """What a plugin implements hooks by, by their names."""
 
+_scripts: dict[str, tuple[Path, bytes]] = {}  # by module name, the path and the source of each that was loaded
+
 _MACHINERY = ("<", *(f"{Path(file).parent}{os.sep}" for file in (__file__, importlib.__file__, pluggy.__file__)))
-"""How the names of source files begin that load plugins and are none of theirs."""
+"""How the names of source files begin that load plugins and belong to ganfw or pluggy."""
 
 
 def discover(
@@ -63,7 +66,7 @@ def discover(
 
 
 def add_commands(group: click.Group) -> None:
-    """Add the verbs of every installed plugin to a group; one that cannot add them is told on standard error.
+    """Add the verbs of every installed plugin to a group; one that cannot add them is reported on standard error.
 
     Raises:
         PluginError: a plugin is broken and `GANFW_STRICT_PLUGINS` is `1`, or `GANFW_PLUGINS` has an unknown name.
@@ -83,7 +86,7 @@ def add_commands(group: click.Group) -> None:
 
 
 def _new_commands(hook: Callable[..., Any], group: click.Group) -> Mapping[str, click.Command]:
-    """Return the verbs that a hook adds to an empty group, none of which the whole group has."""
+    """Return the verbs that a hook adds to an empty group; none may be in the whole group."""
     own = click.Group()
     hook(own)
     if taken := sorted(own.commands.keys() & group.commands.keys()):
@@ -109,12 +112,12 @@ def _load_installed(
     if allowed is not None:
         refused |= names - {_known(name, names, "GANFW_PLUGINS") for name in allowed} - {CORE}
     loaded: list[tuple[Plugin, Hooks]] = []
-    for plugin, entry_point in found:
+    for plugin, load in found:
         if plugin.distribution in refused:
             loaded.append((evolve(plugin, status="blocked"), {}))
             continue
         try:
-            loaded.append(_load(plugin, entry_point.load, loaded))
+            loaded.append(_load(plugin, load, loaded))
         except PluginError as error:
             if _is_strict() if strict is None else strict:
                 raise PluginError(f"plugin '{plugin.distribution}' failed: {error}") from error
@@ -122,14 +125,56 @@ def _load_installed(
     return loaded
 
 
-def _installed() -> Iterator[tuple[Plugin, EntryPoint]]:
-    for entry_point in entry_points(group="ganfw"):
+def _installed() -> Iterator[tuple[Plugin, Callable[[], Any]]]:
+    """Yield each installed plugin with what imports it."""
+    try:
+        found: Iterable[EntryPoint] = entry_points(group="ganfw")
+    except Exception:  # the entry points of any distribution cannot be read, even of one that has no plugin
+        found, unreadable = _readable_entry_points()
+        yield from unreadable
+    for entry_point in found:
+        name, version = _name_and_version(entry_point.dist)
+        plugin = Plugin(canonicalize_name(name or entry_point.name), version or "unknown", entry_point.value)
+        yield plugin, entry_point.load
+
+
+def _readable_entry_points() -> tuple[list[EntryPoint], list[tuple[Plugin, Callable[[], Any]]]]:
+    """Read the entry points of one distribution after the other; those that cannot be read may be of plugins."""
+    readable: list[EntryPoint] = []
+    unreadable: list[tuple[Plugin, Callable[[], Any]]] = []
+    names: set[str] = set()
+    for distribution in distributions():
+        name, version = _name_and_version(distribution)
+        canonical = canonicalize_name(name or "unknown")
+        if name and canonical in names:  # hidden by another of the name, earlier on Python's path
+            continue
+        names.add(canonical)
         try:
-            metadata: Any = entry_point.dist.metadata if entry_point.dist else {}
-            name, version = metadata.get("Name"), metadata.get("Version")
-        except Exception:  # an installation that was cut short
-            name = version = None
-        yield Plugin(canonicalize_name(name or entry_point.name), version or "unknown", entry_point.value), entry_point
+            readable += distribution.entry_points.select(group="ganfw")
+        except Exception as error:
+            if _may_have_plugins(distribution):
+                plugin = Plugin(canonical, version or "unknown", "entry_points.txt")
+                unreadable.append((plugin, functools.partial(_refuse_entry_points, error)))
+    return readable, unreadable
+
+
+def _may_have_plugins(distribution: Distribution) -> bool:
+    try:
+        return "[ganfw]" in (distribution.read_text("entry_points.txt") or "")
+    except Exception:
+        return True
+
+
+def _refuse_entry_points(error: Exception) -> NoReturn:
+    raise PluginError(f"its entry points cannot be read: {describe(error)}")
+
+
+def _name_and_version(distribution: Distribution | None) -> tuple[str | None, str | None]:
+    try:
+        metadata: Any = distribution.metadata if distribution else {}
+        return metadata.get("Name"), metadata.get("Version")
+    except Exception:  # an installation that was cut short
+        return None, None
 
 
 def _known(name: str, names: set[str], option: str) -> str:
@@ -149,7 +194,7 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: Sequence[tuple[Plugin
         loaded: the plugins before it.
 
     Raises:
-        PluginError: whatever goes wrong.
+        PluginError: anything goes wrong.
     """
     name = f"{plugin.distribution} {plugin.source}"
     with loading(f"plugin '{plugin.distribution}'", _refusal):
@@ -201,9 +246,9 @@ def _load_script(path: Path) -> Plugin:
         raise PluginError(str(error.strerror)) from None
     name = path.stem
     if not name.isidentifier() or _other_module(name, path.resolve()):
-        raise PluginError(f"the name '{name}' is taken or is no module name; rename the file")
+        raise PluginError(f"the name '{name}' is taken or is not a module name; rename the file")
     plugin = Plugin(path.name, f"sha256:{hashlib.sha256(source).hexdigest()}", str(path))
-    return _load(plugin, lambda: _import_script(name, path.resolve(), source))[0]
+    return _load(plugin, lambda: import_script(name, path.resolve(), source))[0]
 
 
 def _other_module(name: str, path: Path) -> bool:
@@ -214,11 +259,11 @@ def _other_module(name: str, path: Path) -> bool:
     return spec is not None and (spec.origin is None or Path(spec.origin).resolve() != path)
 
 
-def _import_script(name: str, path: Path, source: bytes) -> ModuleType:
+def import_script(name: str, path: Path, source: bytes) -> ModuleType:
     """Run the very source that was hashed: no bytecode of an earlier version is used, and none is written."""
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError("it is no Python file")
+        raise PluginError("it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -226,4 +271,18 @@ def _import_script(name: str, path: Path, source: bytes) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
+    _scripts[name] = (path, source)
     return module
+
+
+class LoadedScripts:
+    """The scripts that this process has loaded as plugins; a process that unpickles it has loaded them too."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_again, (dict(_scripts),)
+
+
+def _load_again(scripts: Mapping[str, tuple[Path, bytes]]) -> None:
+    for name, (path, source) in scripts.items():
+        if name not in sys.modules:
+            import_script(name, path, source)

@@ -22,13 +22,14 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "regularizer": "further terms of a loss, and limits of weights",
         "augmentation": "changes of real and fake samples alike, before the discriminator sees them",
         "optimizer": "update rules for the parameters of one network or several",
-        "schedule": "learning rates along the way",
+        "schedule": "learning rates during training",
         "averaging": "means of networks' weights, to sample from",
         "step": "the updates of one batch",
         "sampler": "how samples are made from trained networks",
-        "callback": "what is reported, shown and saved along the way",
+        "callback": "what is reported, shown and saved during training",
         "embedding": "features of samples, in which distances mean something",
         "metric": "how good samples are",
+        "launcher": "where the trials of a sweep run",
         "recipe": "whole experiments, ready to run",
     }
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from packaging.utils import canonicalize_name
 
 from ganfw.errors import GanfwError, PartError, did_you_mean
@@ -17,6 +17,15 @@ from ganfw.plugins.signature import Signature, convert, read_signature, show
 
 SCRIPT_SUFFIX = ".py"
 """How the name of a script's plugin ends; no name of a distribution in its canonical form has a dot."""
+
+PACKAGES: Mapping[tuple[str, str], str] = {
+    ("launcher", "ray"): "ganfw-ray",
+    ("launcher", "slurm"): "ganfw-slurm",
+    ("callback", "mlflow"): "ganfw-mlflow",
+    ("callback", "tensorboard"): "ganfw-tensorboard",
+    ("callback", "wandb"): "ganfw-wandb",
+}
+"""The packages of parts that people look for by the names of what they connect with."""
 
 
 @frozen
@@ -35,7 +44,7 @@ class Plugin:
     distribution: str
     version: str
     source: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Part, ...] = field(default=(), repr=lambda parts: f"<{len(parts)}>")
     status: str = "active"
     reason: str = ""
 
@@ -74,7 +83,7 @@ class RegisteredPart:
         """
         target = self.load()
         if not callable(target):
-            raise PartError(f"{self}: its target '{self.part.target}' is no class or function")
+            raise PartError(f"{self}: its target '{self.part.target}' is not a class or function")
         signature = read_signature(target, str(self))
         given = CONTEXT_OF.get(self.part.kind, ())
         for name in signature.context:
@@ -135,18 +144,21 @@ class Registry:
         hint = did_you_mean(kind, self.kinds())
         raise PartError(_sentences(f"unknown kind {show(kind)}", hint, "see: ganfw parts"))
 
-    def find(self, kind: str, name: str) -> RegisteredPart:
+    def find(self, kind: str, name: str, *, of: str = "") -> RegisteredPart:
         """Return the one part that `name` means.
 
         Args:
             kind: the part's kind.
             name: its bare name, or `"distribution:name"`.
+            of: the distribution that is meant where several offer the name.
 
         Raises:
             PartError: there is none, or a bare name is offered by two plugins.
         """
         parts = list(self.parts(self.check_kind(kind)))
         found = [each for each in parts if name in (each.part.name, each.qualified_name)]
+        if len(found) > 1:
+            found = [each for each in found if each.plugin.distribution == of] or found
         if len(found) == 1:
             return found[0]
         if found:
@@ -156,7 +168,7 @@ class Registry:
             _sentences(
                 f"no {kind} is named {show(name)}",
                 did_you_mean(name, _like(name, parts)),
-                self._absence(name.rpartition(":")[0]),
+                self._absence(name.rpartition(":")[0] or PACKAGES.get((kind, name), "")),
                 *(
                     f"plugin '{plugin.distribution}' might offer it but failed: {plugin.reason}"
                     for plugin in self.plugins

@@ -1,4 +1,4 @@
-"""Load what plugins bring: undo what it does to the process, and say who did it; refuse it, whatever it raises."""
+"""Load what plugins bring: undo what it does to the process, and say who did it; refuse it for any exception."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ def loading(who: str, refusal: Callable[[BaseException], GanfwError]) -> Iterato
 
     Args:
         who: what is loaded in the block: `"plugin 'ganfw-x'"`.
-        refusal: makes the error that is raised in the place of any other, `SystemExit` among them.
+        refusal: makes the error that is raised instead of any other, `SystemExit` among them.
     """
     folder, dtype, grad = _state()
     try:

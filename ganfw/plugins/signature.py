@@ -13,6 +13,7 @@ import annotated_types
 from attrs import frozen
 
 from ganfw.errors import PartError
+from ganfw.plugins.context import CONTEXT
 
 RESERVED_KEYS = ("use", "enabled")
 """Keys of every table of a part; some tables have further ones of their own, see `recipe.tables`."""
@@ -102,9 +103,20 @@ def read_signature(target: Callable[..., Any], label: str) -> Signature:
         else:
             raise PartError(
                 f"{label}: parameter '{name}' is neither positional-only (a context argument) nor keyword-only (a "
-                "recipe key); write it before '/' or after '*'"
+                f"recipe key); write {_mended(parameters)}"
             )
     return Signature(tuple(context), types.MappingProxyType(optional), types.MappingProxyType(keys))
+
+
+def _mended(parameters: list[inspect.Parameter]) -> str:
+    """Write parameters as a part has them: what it is given, `/`, `*`, and the recipe's keys."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = [each for each in parameters if each.kind not in variable]
+    given = [each.name for each in named if each.kind is each.POSITIONAL_ONLY or each.name in CONTEXT]
+    keys = [
+        str(each.replace(kind=each.KEYWORD_ONLY, annotation=each.empty)) for each in named if each.name not in given
+    ]
+    return f"({', '.join([*given, *(['/'] if given else []), *(['*', *keys] if keys else [])])})"
 
 
 def _read_key(name: str, annotation: Any, default: Any, label: str) -> Key:
@@ -149,7 +161,7 @@ def describe(annotation: Any) -> str:
                 raise TypeError(f"the constraint {extra}, which recipes do not know")
         bounds = " and ".join(text for text, *_ in _bounds(annotation))
         if bounds and not _is_number(annotation):
-            raise TypeError(f"the bound {bounds} on {with_article(base)}, which is no number")
+            raise TypeError(f"the bound {bounds} on {with_article(base)}, which is not a number")
         return f"{base} {bounds}".rstrip()
     origin, inner = _form(annotation)
     if origin in (bool, int, float, str):

@@ -1,5 +1,6 @@
 """The recipe as a value: loaded from TOML or written in Python, and written out again."""
 
+import html
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ def check_name(owner: Any, _attribute: Any, name: Any) -> None:
         raise RecipeError(origin.complaint(what) if origin else what)
 
 
-@frozen(init=False)
+@frozen(init=False, repr=False)
 class Recipe(Layers):
     """An experiment in words: which parts, with which parameters. Two recipes are equal when their tables are.
 
@@ -65,6 +66,12 @@ class Recipe(Layers):
         layers = base.without("name").with_layer(tables, lambda _: Origin("Python"))
         self.__attrs_init__(layers.tables, layers.origins, name=name)
 
+    def __repr__(self) -> str:
+        return f"Recipe({self.name!r}: {', '.join(self.tables)})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre># {html.escape(self.name)}\n{html.escape(self.to_toml())}</pre>"
+
     @classmethod
     def of_layers(cls, layers: Layers, name: str) -> "Recipe":
         """Make a recipe of merged layers, keeping their origins; the name in them goes before `name`."""
@@ -104,10 +111,10 @@ class Recipe(Layers):
             name: what runs of this recipe are called, if the text does not say it.
             file: how errors call the text.
             registry: where names are looked up; by default, what `discover` finds.
-            alone: refuse to read anything else, for a recipe from a stranger.
+            alone: whether to refuse to read anything else, for a recipe from a stranger.
 
         Raises:
-            RecipeError: the text is no TOML, or what it extends cannot be read.
+            RecipeError: the text is not TOML, or what it extends cannot be read.
             PartError: it extends a recipe that is not registered.
         """
         content = text.encode(errors="surrogatepass")

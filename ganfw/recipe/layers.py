@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ganfw.errors import GanfwError, RecipeError
 from ganfw.plugins.discovery import discover
@@ -80,7 +80,7 @@ def read_recipe(
     """
     if _is_path(source, folder):
         path = Path(os.path.normpath(folder / source))
-        file, content = str(path), _read_file(path, special=not below)
+        file, content, distribution = str(path), _read_file(path, special=not below), ""
     else:
         registry = registry or discover()
         found = registry.find("recipe", source)
@@ -89,18 +89,22 @@ def read_recipe(
         with loading(str(found), lambda error: RecipeError(f"{where}: {describe(error)}")):  # it imports the package
             resource = importlib.resources.files(package) / name
             content = resource.read_bytes()
-        path, file = Path(str(resource)), found.qualified_name
+        path, file, distribution = Path(str(resource)), found.qualified_name, found.plugin.distribution
     if file in below:
         raise RecipeError(f"recipes extend each other in a circle: {' -> '.join([*below, file])}")
-    return parse_recipe(content, file, registry, path.parent, (*below, file), alone=alone)
+    layers = parse_recipe(content, file, registry, path.parent, (*below, file), alone=alone)
+    for at, origin in layers.origins.items() if distribution else ():
+        if origin.label.startswith(f"{file}:"):
+            layers.origins[at] = evolve(origin, distribution=distribution)
+    return layers
 
 
 def parse_recipe(
     toml: bytes, file: str, registry: Registry | None, folder: Path, below: tuple[str, ...] = (), *, alone: bool = False
 ) -> Layers:
-    """Read a recipe from TOML that came from `file`, and all it extends, which is nothing if it is `alone`."""
+    """Read a recipe from TOML that came from `file`, and all it extends, which is nothing with `alone`."""
     if len(toml) > MAX_BYTES:
-        raise RecipeError(f"{file}: larger than {MAX_BYTES} bytes, which is no recipe")
+        raise RecipeError(f"{file}: larger than {MAX_BYTES} bytes, which is too large for a recipe")
     try:
         text = toml.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -110,7 +114,7 @@ def parse_recipe(
     if "extends" in tables:
         extends, at = tables.pop("extends"), locate(("extends",))
         if alone:
-            raise RecipeError(at.complaint("extends is refused here"))
+            raise RecipeError(at.complaint("extends is not allowed here"))
         if not isinstance(extends, str):
             raise RecipeError(at.complaint("extends must be a string, a path or a recipe's name"))
         try:
@@ -164,7 +168,7 @@ def _read_file(path: Path, *, special: bool) -> bytes:
     """Read a file, which may be a pipe or the like if it is `special`: one would wait for what comes out of it."""
     try:
         if not special and not stat.S_ISREG(path.stat().st_mode):
-            raise RecipeError(f"{path}: no ordinary file")
+            raise RecipeError(f"{path}: not an ordinary file")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -182,13 +186,13 @@ def _parse(text: str, file: str = "") -> dict[str, Any]:
         tables = tomllib.loads(text)
         too_long = [path for path, value in _values(tables) if isinstance(value, int) and value not in INTEGERS]
     except RecursionError:
-        raise RecipeError(f"{file}: no valid TOML: tables or arrays nested more than {MAX_DEPTH} deep") from None
+        raise RecipeError(f"{file}: not valid TOML: tables or arrays nested more than {MAX_DEPTH} deep") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(_syntax_error(text, file, str(error))) from None
     except ValueError:  # Python reads no integer of thousands of digits
-        raise RecipeError(f"{file}: no valid TOML: {_TOO_LONG}") from None
+        raise RecipeError(f"{file}: not valid TOML: {_TOO_LONG}") from None
     if too_long:
-        raise RecipeError(locate_in(text, file)(too_long[0]).complaint(f"no valid TOML: {_TOO_LONG}"))
+        raise RecipeError(locate_in(text, file)(too_long[0]).complaint(f"not valid TOML: {_TOO_LONG}"))
     return tables
 
 
@@ -211,4 +215,4 @@ def _syntax_error(text: str, file: str, error: str) -> str:
     lines = text.rstrip("\n").split("\n")
     line = min(int(re.sub(r"\D*(\d*).*", r"\1", place) or len(lines)), len(lines))
     origin = Origin(f"{file}:{line}", excerpt(lines[line - 1]))
-    return origin.complaint(f"no valid TOML: {message[0].lower()}{message[1:]}")
+    return origin.complaint(f"not valid TOML: {message[0].lower()}{message[1:]}")

@@ -22,11 +22,13 @@ class Origin:
         text: the line as written, or `""`.
         right_side: the right side of an option, if TOML reads it as a number, a date or the like: `"2024"`. Where the
             key takes text, it is what was meant.
+        distribution: the package whose recipe it is written in, or `""`. A part of its own is meant by a bare name.
     """
 
     label: str
     text: str = ""
     right_side: str | None = field(default=None, eq=False)
+    distribution: str = field(default="", eq=False)
 
     def complaint(self, what: str) -> str:
         """Say what is wrong here: the place, what it is, and the line."""
@@ -109,6 +111,15 @@ def value_at(tables: Any, path: KeyPath) -> Any:
     return tables
 
 
+def leaves(table: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield each value in tables within tables, with the keys that lead to it; an empty table is one."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
 def dotted(path: KeyPath) -> str:
     """Write a path as recipes and messages do: `"optimizer.generator.lr"`."""
     return ".".join(name if is_bare(name) else repr(name) for name in path)
@@ -120,6 +131,6 @@ def is_bare(name: str) -> bool:
 
 
 def excerpt(line: str) -> str:
-    """Show a line of a file in a message: trimmed, on one line, without characters that a terminal would obey."""
+    """Show a line of a file in an error: trimmed, on one line, without characters that a terminal would obey."""
     line = blank(line.strip()[:201]).replace("\n", " ")
     return line if len(line) <= 200 else f"{line[:199]}…"

@@ -17,7 +17,7 @@ _SOURCES = {
     "regularizers": "regularizers",
     "augmentations": "augmentations",
 }
-"""The tables that context arguments come from; what is no context argument is the name of a network."""
+"""The tables that context arguments come from; any other parameter is the name of a network."""
 _MAY_BE_EMPTY = ("regularizers", "augmentations")
 _MUST_BE_USED = ("noise", "generator", "discriminator", "networks", "loss", *_MAY_BE_EMPTY)
 
@@ -103,6 +103,15 @@ def _of_no_network(resolved: ResolvedRecipe) -> Iterator[Misfit]:
 
 
 def _averaged_twice(resolved: ResolvedRecipe) -> Iterator[Misfit]:
+    """Yield averagings whose means would move more than once a step, and those that share a network."""
+    for name in resolved.names_in("averaging"):
+        networks = resolved.networks_of(f"averaging.{name}")
+        trained_by = {each: resolved.networks_of(f"optimizer.{each}") for each in resolved.names_in("optimizer")}
+        movers = {tuple(each for each, own in trained_by.items() if network in own) for network in networks} - {()}
+        if len(movers) > 1:
+            optimizers = ", ".join(sorted({each for some in movers for each in some}))
+            text = f"[averaging.{name}] is for networks of several optimizers, {optimizers}: each would move all means"
+            yield Misfit(("averaging", name), text, ("give the networks of each optimizer an averaging of their own",))
     first: dict[str, str] = {}
     for name in resolved.names_in("averaging"):
         for network in resolved.networks_of(f"averaging.{name}"):
@@ -117,6 +126,6 @@ def _untrained(resolved: ResolvedRecipe) -> Iterator[Misfit]:
     for name in resolved.network_names():
         address = network_address(name)
         if name not in held and not resolved.own_keys(address)["frozen"]:
-            text = f"network '{name}' is trained by nobody: no optimizer holds it"
+            text = f"network '{name}' is not trained: no optimizer holds it"
             hint = f'add [optimizer.{name}], or "{name}" to the networks of another, or frozen = true to [{address}]'
             yield Misfit(tuple(address.split(".")), text, (hint,))

@@ -1,9 +1,10 @@
-"""Check a recipe against the registry and fill in every default. All problems are told at once."""
+"""Check a recipe against the registry and fill in every default. All problems are reported at once."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from ganfw.errors import PartError, RecipeError, did_you_mean
+from ganfw.plugins.discovery import CORE
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.plugins.signature import RESERVED_KEYS, Key, convert, read_signature, show, with_article
 from ganfw.recipe.document import Recipe
@@ -14,9 +15,9 @@ from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.settings import RunSettings
 from ganfw.recipe.tables import DEFAULT_TABLES, FORMAT, TABLES, Table, own_keys
 
-DEFAULT = Origin("default")
+DEFAULT = Origin("default", distribution=CORE)
 MAX_SHOWN = 50
-"""A message tells this many problems at most: what is no recipe at all can have thousands."""
+"""An error lists this many problems at most, because a file that is not a recipe can have thousands."""
 
 
 def resolve(recipe: Recipe, registry: Registry, *, only: Collection[str] | None = None) -> ResolvedRecipe:
@@ -114,7 +115,7 @@ class _Check:
             return False
         use, enabled = table.get("use"), table.get("enabled", True)
         if not isinstance(use, str):
-            what = "names no part" if use is None else f"names its part by {show(use)}, which is no string"
+            what = "names no part" if use is None else f"names its part by {show(use)}, which is not a string"
             key = path if use is None else (*path, "use")
             self.problem(key, f'[{where}] {what}; write use = "…"', f"see: ganfw parts {kind}")
             return False
@@ -126,7 +127,8 @@ class _Check:
             self._fill(path, table)
             return True
         try:
-            part = self.registry.find(kind, use)
+            origin = self.given.origins.get((*path, "use"), DEFAULT)
+            part = self.registry.find(kind, use, of=origin.distribution)
             signature = part.signature()
         except PartError as error:
             self.problem((*path, "use"), *str(error).split("; "))

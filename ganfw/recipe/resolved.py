@@ -1,9 +1,10 @@
 """A recipe in which every name is resolved: the value that experiments are built from."""
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ganfw.plugins.registry import RegisteredPart
 from ganfw.plugins.signature import RESERVED_KEYS
@@ -26,7 +27,10 @@ class ResolvedRecipe:
 
     recipe: Recipe
     settings: RunSettings
-    parts: Mapping[str, RegisteredPart]
+    parts: Mapping[str, RegisteredPart] = field(repr=lambda parts: f"<{', '.join(parts)}>")
+
+    def _repr_html_(self) -> str:
+        return f"<pre># {html.escape(self.recipe.name)}\n{html.escape(self.to_toml())}</pre>"
 
     def parameters(self, address: str) -> dict[str, Any]:
         """Return the parameters of the part at an address such as `"optimizer.generator"`."""

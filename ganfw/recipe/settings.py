@@ -1,4 +1,4 @@
-"""The `[run]` table of a recipe: how long, how large and where, whatever the parts are."""
+"""The `[run]` table of a recipe: how long, how large and where to train any parts."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ class RunSettings:
     seed: Annotated[int, Ge(0), "every random number of the run follows from it"] = 0
     epochs: Annotated[int, Ge(1), "how often to go through the data"] = 1
     batch_size: Annotated[int, Ge(1), "samples in a batch; the last of an epoch may be shorter and is kept"] = 128
-    max_steps: Annotated[Annotated[int, Ge(1)] | None, "stop after so many steps even if epochs are left"] = None
+    max_steps: Annotated[Annotated[int, Ge(1)] | None, "stop after this many steps even if epochs are left"] = None
     device: Annotated[str, "'auto' (CUDA, then MPS, then CPU), or a torch device: 'cpu', 'cuda:1'"] = "auto"
     precision: Annotated[Literal["fp32", "bf16"], "of training passes; weights and losses are float32"] = "fp32"
     compile: Annotated[bool | Literal["auto"], "losses with their gradients; 'auto': in long runs"] = "auto"

@@ -22,7 +22,7 @@ def network_keys(
     init: Annotated[str | None, "weights to start from: a run, a checkpoint or a .safetensors file"] = None,
     init_partial: Annotated[bool, "take the weights that fit, and leave the others as they are built"] = False,
 ) -> None:
-    """Keys of a network's table that every network has, whatever part it is."""
+    """Keys of a network's table that every network has."""
 
 
 def optimizer_keys(

@@ -246,6 +246,33 @@ class TestFailures:
         plugin = plugin_of(discover(), "ganfw-x")
         assert (plugin.status, plugin.reason) == ("failed", "it implements no hook 'ganfw_parts' or 'ganfw_commands'")
 
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"[ganfw]\nno equals sign\n", "its entry points cannot be read: "),
+            (b"[console_scripts]\nno equals sign\n[ganfw]\nplugin = ganfw_x\n", "its entry points cannot be read: "),
+            (b"[ganfw]\nna\xefve = ganfw_x\n", "its entry points cannot be read: UnicodeDecodeError: "),
+        ],
+    )
+    def test_entry_points_that_cannot_be_read_are_a_failed_plugin(
+        self, site: Site, content: bytes, reason: str
+    ) -> None:
+        site.install("ganfw-x", offering("wgan"))
+        site.install("ganfw-y", offering("hinge"))
+        (site.folder / "ganfw_x-1.0.dist-info" / "entry_points.txt").write_bytes(content)
+
+        registry = discover()
+
+        assert plugin_of(registry, "ganfw-x").reason.startswith(reason)
+        assert [part.name for part in plugin_of(registry, "ganfw-y").parts] == ["hinge"]
+        with pytest.raises(PluginError, match="plugin 'ganfw-x' failed: its entry points cannot be read"):
+            discover(strict=True)
+
+    def test_unreadable_entry_points_of_a_package_without_plugins_are_not_its_matter(self, site: Site) -> None:
+        site.install("x", "", entry_points="[console_scripts]\nno equals sign\n")
+
+        assert {plugin.status for plugin in discover(strict=True).plugins} == {"active"}
+
     def test_a_module_that_two_distributions_name_belongs_to_the_first(self, site: Site) -> None:
         site.install("a-x", offering("wgan"))
         site.install("b-x", "", entry_points="[ganfw]\nplugin = a_x\n")
@@ -305,7 +332,7 @@ class TestLoadingParts:
         site.install("ganfw-x", offering("wgan", target="loss_x:Loss"))
         with pytest.raises(PartError) as caught:
             discover().find("loss", "wgan").signature()
-        assert str(caught.value) == "loss 'wgan' (ganfw-x 1.0): its target 'loss_x:Loss' is no class or function"
+        assert str(caught.value) == "loss 'wgan' (ganfw-x 1.0): its target 'loss_x:Loss' is not a class or function"
 
     def test_a_qualified_name_of_a_package_that_is_not_installed_says_what_to_install(self, site: Site) -> None:
         with pytest.raises(PartError) as caught:
@@ -499,7 +526,7 @@ class TestScripts:
         path = script.rename(script.with_suffix(".txt"))
         with pytest.raises(PluginError) as caught:
             discover(scripts=[path])
-        assert str(caught.value) == f"--plugin {path}: it is no Python file"
+        assert str(caught.value) == f"--plugin {path}: it is not a Python file"
 
     @pytest.mark.parametrize("name", ["my-parts", "json", "ganfw", "solo", "1st", "importlib", "wave"])
     def test_a_script_whose_name_is_taken_or_is_no_module_name_is_an_error(
@@ -510,7 +537,7 @@ class TestScripts:
         with pytest.raises(PluginError) as caught:
             discover(scripts=[path])
         assert str(caught.value) == (
-            f"--plugin {path}: the name '{name}' is taken or is no module name; rename the file"
+            f"--plugin {path}: the name '{name}' is taken or is not a module name; rename the file"
         )
 
     def test_two_scripts_of_one_name_are_an_error(self, script: Path) -> None:
@@ -521,7 +548,7 @@ class TestScripts:
         with pytest.raises(PluginError) as caught:
             discover(scripts=[script, other])
         assert str(caught.value) == (
-            f"--plugin {other}: the name 'my_parts' is taken or is no module name; rename the file"
+            f"--plugin {other}: the name 'my_parts' is taken or is not a module name; rename the file"
         )
 
     def test_an_interrupt_in_a_script_is_an_interrupt(self, script: Path) -> None:
@@ -692,7 +719,7 @@ class TestSideEffects:
             ("import torch; torch.set_grad_enabled(False)", "switches gradients on or off, which is undone"),
         ],
     )
-    def test_what_a_plugin_changes_is_undone_and_told(
+    def test_what_a_plugin_changes_is_undone_and_reported(
         self, site: Site, capsys: pytest.CaptureFixture[str], deed: str, told: str
     ) -> None:
         import torch

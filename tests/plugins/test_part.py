@@ -58,7 +58,7 @@ def test_the_hook_marker_marks_functions_for_the_ganfw_host() -> None:
 
 
 def test_every_kind_that_a_recipe_table_holds_is_a_listed_kind() -> None:
-    assert {table.kind for table in TABLES} | {"recipe"} == set(KINDS)
+    assert {table.kind for table in TABLES} | {"launcher", "recipe"} == set(KINDS)
 
 
 def test_context_arguments_and_kinds_say_what_they_are_and_cannot_be_changed() -> None:

@@ -188,7 +188,7 @@ class TestSignature:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            ("Loss = 3", "loss 'wgan' (ganfw-x 1.0): its target 'parts_x:Loss' is no class or function"),
+            ("Loss = 3", "loss 'wgan' (ganfw-x 1.0): its target 'parts_x:Loss' is not a class or function"),
             (
                 "def Loss(learning_rate, /): ...",
                 "loss 'wgan' (ganfw-x 1.0) asks for 'learning_rate', which a loss is not given; it may ask for "

@@ -82,6 +82,7 @@ class Colour(Enum):
 
 
 def positional_or_keyword(width: int) -> None: ...
+def usual(z_dim: int, sample_shape: tuple[int, ...], hidden_dim: int = 128) -> None: ...
 def star_args(*widths: int) -> None: ...
 def star_kwargs(**widths: int) -> None: ...
 def untyped(*, width=1) -> None: ...  # type: ignore[no-untyped-def]
@@ -109,17 +110,16 @@ def unknown_attribute(*, width: "math.NoSuchType") -> None: ...  # type: ignore[
 def no_expression(*, width: "int >") -> None: ...  # type: ignore[syntax] # noqa: F722
 
 
-NEITHER = (
-    "is neither positional-only (a context argument) nor keyword-only (a recipe key); write it before '/' or after '*'"
-)
+NEITHER = "is neither positional-only (a context argument) nor keyword-only (a recipe key); write"
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (positional_or_keyword, f"parameter 'width' {NEITHER}"),
-        (star_args, f"parameter 'widths' {NEITHER}"),
-        (star_kwargs, f"parameter 'widths' {NEITHER}"),
+        (positional_or_keyword, f"parameter 'width' {NEITHER} (*, width)"),
+        (usual, f"parameter 'z_dim' {NEITHER} (z_dim, sample_shape, /, *, hidden_dim=128)"),
+        (star_args, f"parameter 'widths' {NEITHER} ()"),
+        (star_kwargs, f"parameter 'widths' {NEITHER} ()"),
         (untyped, "parameter 'width' has no type"),
         (takes_use, "parameter 'use' takes a word that every recipe table uses itself"),
         (takes_enabled, "parameter 'enabled' takes a word that every recipe table uses itself"),
@@ -137,8 +137,8 @@ NEITHER = (
         (takes_dict_or_none, "parameter 'widths' has type dict[str, int], which a recipe cannot give"),
         (multiple, "parameter 'width' has the constraint MultipleOf(multiple_of=8), which recipes do not know"),
         (counted, "parameter 'widths' has the constraint MinLen(min_length=1), which recipes do not know"),
-        (bounded_list, "parameter 'widths' has the bound >= 1 on a list of int, which is no number"),
-        (bounded_name, "parameter 'name' has the bound >= a on a str, which is no number"),
+        (bounded_list, "parameter 'widths' has the bound >= 1 on a list of int, which is not a number"),
+        (bounded_name, "parameter 'name' has the bound >= a on a str, which is not a number"),
         (wrong_default, "the default of parameter 'width' must be an int, not 1.5"),
         (none_default, "the default of parameter 'width' must be an int, not None"),
         (low_default, "the default of parameter 'width' must be >= 1, not 0"),

@@ -174,6 +174,26 @@ def test_installed_ganfw_is_the_one_imported(environment: Environment) -> None:
     ]
 
 
+def test_the_source_distribution_gives_the_same_wheel(bare: Environment, wheels: dict[str, Path]) -> None:
+    bare.pip("install", "hatchling")
+    code = "import os, sys, hatchling.build; os.chdir(sys.argv[1]); print(hatchling.build.build_sdist(sys.argv[2]))"
+    source = bare.folder / bare.run("python", "-c", code, ROOT, bare.folder).stdout.splitlines()[-1]
+
+    bare.pip("wheel", "--no-deps", "--wheel-dir", bare.folder / "from_source", source)
+
+    (wheel,) = (bare.folder / "from_source").iterdir()
+    names = [sorted(zipfile.ZipFile(each).namelist()) for each in (wheel, wheels["ganfw"])]
+    assert names[0] == names[1]
+
+
+def test_no_home_is_needed(environment: Environment) -> None:
+    nowhere = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "", "MPLCONFIGDIR": ""}
+    run = environment.run("ganfw", "run", "mnist_mlp", *SHORT, "--out", "homeless", **nowhere).stdout.splitlines()[-1]
+    evaluate = ("evaluate", "-n", "100", "--set", "embedding.use=pixels")
+    for verb, *options in (("sample",), ("interpolate",), evaluate, ("report",)):
+        environment.run("ganfw", verb, run, *options, **nowhere)
+
+
 def test_parts_lists_a_part_with_its_package(environment: Environment) -> None:
     listed = rows(environment.run("ganfw", "parts", "loss").stdout)
     assert ["squared_hellinger", "f-GAN with the squared Hellinger distance", "ganfw-example", VERSION] in listed
