@@ -47,20 +47,15 @@ def _normalise(layer: Any, processes: ProcessGroup, x: Tensor) -> Tensor:
     centred = values - mean.view(shape)
     variance = _Sum.apply(centred.square().sum(dims), processes) / count
     if layer.running_mean is not None:
-        _follow(layer, mean.detach(), (variance * count / (count - 1)).detach())
+        layer.num_batches_tracked.add_(1)
+        momentum = 1 / float(layer.num_batches_tracked) if layer.momentum is None else layer.momentum
+        layer.running_mean.lerp_(mean.detach(), momentum)
+        layer.running_var.lerp_((variance * count / (count - 1)).detach(), momentum)
     y = centred * torch.rsqrt(variance + layer.eps).view(shape)
     if layer.affine:
         y = y * layer.weight.view(shape) + layer.bias.view(shape)
     normalised: Tensor = y.to(x.dtype)
     return normalised
-
-
-def _follow(layer: Any, mean: Tensor, variance: Tensor) -> None:
-    """Move the running statistics of a layer."""
-    layer.num_batches_tracked.add_(1)
-    momentum = 1 / float(layer.num_batches_tracked) if layer.momentum is None else layer.momentum
-    layer.running_mean.lerp_(mean, momentum)
-    layer.running_var.lerp_(variance, momentum)
 
 
 class _Sum(torch.autograd.Function):

@@ -34,12 +34,12 @@ class Command(IntEnum):
 
 @define(eq=False)
 class ProcessGroup:
-    """The processes that train one experiment; by default this one alone.
+    """The processes that train one experiment; by default only this one.
 
     Attributes:
         rank: which of them this is, from 0; 0 is the main one.
         size: how many there are.
-        total: rows of the batch under way.
+        total: rows of the current batch.
         rows: which of them are this process's.
     """
 
@@ -76,6 +76,10 @@ class ProcessGroup:
     def rows_of(self, total: int) -> slice:
         """Return which rows of a batch of `total` are this process's: as equal shares as can be, in order."""
         return slice(total * self.rank // self.size, total * (self.rank + 1) // self.size)
+
+    def parts_of(self, total: int, accumulate: int) -> int:
+        """Return in how many parts a batch of `total` rows is computed: none is without a row in any process."""
+        return max(1, min(accumulate, total // self.size))
 
     def begin_batch(self, total: int) -> None:
         """Note that the batch of `total` rows begins."""
@@ -115,7 +119,7 @@ class ProcessGroup:
 
 @contextlib.contextmanager
 def join_processes() -> Iterator[ProcessGroup]:
-    """Within the block, be one of the processes that torchrun started, or alone if it did not start this one.
+    """Within the block, be one of the processes that torchrun started, or the only one if it did not start this one.
 
     Tensors on CPUs are exchanged through gloo, those on GPUs through NCCL; of a machine's GPUs, each process takes
     that of its local rank.
@@ -123,7 +127,11 @@ def join_processes() -> Iterator[ProcessGroup]:
     Raises:
         RunError: the processes cannot find each other.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    given = os.environ.get("WORLD_SIZE") or "1"
+    try:
+        size = int(given)
+    except ValueError:
+        raise RunError(f"WORLD_SIZE = '{given}' in the environment is not a number of processes; unset it") from None
     if size == 1:
         yield ProcessGroup()
         return
@@ -149,4 +157,4 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise RunError("another process of this run has ended; this one cannot go on without it") from error
+        raise RunError("another process of this run has ended; this one cannot continue without it") from error

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+from attrs import field, frozen
 from torch import Tensor
 
 from ganfw.data import Batch, RowRandom
@@ -156,7 +157,7 @@ class _CompiledPasses:
         row_random = batch.row_random(random)
         if self._requests is None:
             state = random.get_state()
-            trial = _Recorder(row_random)
+            trial = _Recorder(random, batch.total, batch.rows)
             with self._compiler.unchanged(), torch.enable_grad():
                 self.loss_of(batch, trial, *drawn)
             random.set_state(state)
@@ -172,14 +173,11 @@ def _loss_and_gradients(
     return loss.detach(), {name: value.detach() for name, value in seen.items()}, gradients
 
 
+@frozen(eq=False)
 class _Recorder(RowRandom):
     """Notes what random numbers are asked for."""
 
-    def __init__(self, random: RowRandom) -> None:
-        super().__init__(random.random, random.total, random.rows)
-        object.__setattr__(self, "requests", [])
-
-    requests: list[_Request]
+    requests: list[_Request] = field(factory=list)
 
     def draw(self, distribution: str, shape: tuple[int, ...], high: int = 0) -> Tensor:
         self.requests.append((distribution, tuple(shape), high))
@@ -193,18 +191,11 @@ class _Drawn:
         self._numbers = numbers
         self._given = 0
 
-    def _next(self) -> Tensor:
+    def _next(self, *_asked: int) -> Tensor:
         self._given += 1
         return self._numbers[self._given - 1]
 
-    def uniform(self, *_shape: int) -> Tensor:
-        return self._next()
-
-    def normal(self, *_shape: int) -> Tensor:
-        return self._next()
-
-    def integers(self, _high: int, *_shape: int) -> Tensor:
-        return self._next()
+    uniform = normal = integers = _next
 
 
 def _add(leaves: Sequence[Tensor], gradients: Sequence[Tensor | None], share: float, *, copies: bool) -> None:

@@ -1,12 +1,14 @@
 """Choose the device a run is on, and name it."""
 
+import contextlib
 import platform
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from ganfw.errors import InputError
+from ganfw.errors import InputError, size_problem
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -22,7 +24,7 @@ def choose_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"device '{name}' is none that torch knows; use auto, cpu, cuda, cuda:1 or mps") from None
+        raise InputError(f"device '{name}' is unknown to torch; use auto, cpu, cuda, cuda:1 or mps") from None
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
@@ -33,12 +35,27 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+@contextlib.contextmanager
+def fitting_memory(what: str) -> Iterator[None]:
+    """Within the block, let an error of too little memory say what does not fit and what to lower.
+
+    Raises:
+        InputError: there is too little memory for `what`.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if size_problem(error) is None:
+            raise
+        raise InputError(f"the memory is too small for {what}") from error
+
+
 def device_name(device: torch.device) -> str:
-    """Return what its maker calls a device: the GPU, or the processor where the system tells, else the architecture."""
+    """Return what its maker calls a device: the GPU, or the processor if the system names it, else the architecture."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
-        told = re.search(r"^model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        named = re.search(r"^model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        told = None
-    return told.group(1) if told else platform.processor() or platform.machine()
+        named = None
+    return named.group(1) if named else platform.processor() or platform.machine()

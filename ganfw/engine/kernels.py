@@ -16,7 +16,7 @@ def fast_kernels(device: torch.device) -> Iterator[None]:
 
     On a CPU, float32 matrix products go to oneDNN where it keeps float32 precision: the default, MKL, leaves half
     of the speed of AVX-512 unused on processors that are not Intel's. A choice of the user's own in
-    `torch.backends.mkldnn.matmul.fp32_precision` is left alone.
+    `torch.backends.mkldnn.matmul.fp32_precision` is not changed.
     """
     if device.type != "cpu" or _matmul.fp32_precision != "none" or not _onednn_is_exact():
         yield

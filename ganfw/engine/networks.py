@@ -1,12 +1,14 @@
 """How a network is called: with the inputs that it names, giving outputs by name."""
 
 import contextlib
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy as is_uninitialised
 
 from ganfw.engine.random_streams import own_randomness
 from ganfw.errors import PartError
@@ -54,7 +56,7 @@ def call_network(network: nn.Module, first: Tensor, /, **named: Tensor | None) -
 
 
 def outputs_of(returned: Any) -> Mapping[str, Tensor]:
-    """Return what a discriminator gave, by name: a tensor alone is its `logits`."""
+    """Return what a discriminator gave, by name; a single tensor is its `logits`."""
     return returned if isinstance(returned, Mapping) else {"logits": returned}
 
 
@@ -74,6 +76,26 @@ def evaluation_mode(*networks: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def copy_network(network: nn.Module) -> nn.Module:
+    """Return a copy of a network, with weights and buffers of its own.
+
+    `copy.deepcopy` refuses what hangs on a graph, such as the weight that `torch.nn.utils.weight_norm` works out before
+    each pass; the copy has its value, and works it out again.
+    """
+    worked_out = {
+        id(value): value.detach().clone()
+        for module in network.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    return copy.deepcopy(network, worked_out)
+
+
+def is_lazy(network: nn.Module) -> bool:
+    """Whether a network has layers that find their sizes out in their first pass, and have not yet."""
+    return any(is_uninitialised(tensor) for tensor in (*network.parameters(), *network.buffers()))
+
+
 def buffers_of(*networks: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:
     """Return each buffer with its module and its name there, for a pass may put another tensor in its place."""
     modules = {id(module): module for network in networks for module in network.modules()}.values()
@@ -81,7 +103,7 @@ def buffers_of(*networks: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:
 
 
 @torch.no_grad()
-def treats_rows_alone(network: nn.Module, samples: Tensor, /, **named: Tensor | None) -> bool:
+def treats_rows_independently(network: nn.Module, samples: Tensor, /, **named: Tensor | None) -> bool:
     """Return whether one pass over two batches gives what a pass over each would.
 
     It does where no layer mixes the batch (BatchNorm and minibatch statistics do) and no pass leaves a trace

@@ -29,7 +29,7 @@ def require_precision(precision: Precision, device: torch.device) -> None:
     else:
         able = False
     if not able:
-        raise InputError(f'run.precision = "bf16": {device} has no bfloat16 arithmetic of its own; use "fp32"')
+        raise InputError(f'run.precision = "bf16": {device} has no bfloat16 arithmetic; use "fp32"')
 
 
 @contextlib.contextmanager

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor, nn
 
+from ganfw.engine.device import fitting_memory
 from ganfw.engine.kernels import fast_kernels
 from ganfw.engine.networks import call_network, evaluation_mode, inputs_of
 from ganfw.engine.random_streams import seeded_generator
@@ -15,11 +16,16 @@ from ganfw.errors import InputError
 from ganfw.protocols import Noise, Sampler, SampleRequest, TruncatableNoise
 
 ROWS = 64
-"""Noise vectors go through the generator in multiples of this many, the last ones padded.
+"""Noise vectors go through the generator in multiples of this many, the last ones padded, unless fewer are asked for.
 
 Matrix kernels round differently for different numbers of rows; with whole blocks of 64 the same kernels run
-whatever the batch size is, so that it does not change the images.
+with any batch size, so that it does not change the images.
 """
+
+
+def rows_of_training(batch_size: int) -> int:
+    """Return how many samples go through a generator at once after training with batches of this size: no more."""
+    return batch_size // ROWS * ROWS or batch_size
 
 
 @frozen(eq=False)
@@ -27,44 +33,40 @@ class SampleSource:
     """Trained networks, and how samples are made with them.
 
     Attributes:
-        networks: by name; `"generator"` among them where there is no sampler.
+        networks: by name; `"generator"` among them if `sampler` is None.
         noise: the sampler of the generator's input, or None.
         sampler: makes samples; None for the generator from noise.
+        batch_size: how many go through a network at once, where no other number is asked for.
     """
 
-    networks: Mapping[str, nn.Module]
+    networks: Mapping[str, nn.Module] = field(repr=lambda networks: f"<{', '.join(networks)}>")
     noise: Noise | None = None
     sampler: Sampler | None = None
+    batch_size: int = 512
 
     @property
     def takes_labels(self) -> bool:
         """Whether samples have labels: whether there is a generator that asks for them."""
         return "generator" in self.networks and "labels" in inputs_of(self.networks["generator"])
 
-    def sample(self, count: int, **options: Any) -> Tensor:
+    def sample(self, count: int, *, batch_size: int | None = None, **options: Any) -> Tensor:
         """Return `(count, *sample_shape)` float32 samples on the CPU; images in [0, 1].
 
         Args:
             count: how many.
+            batch_size: how many go through a network at once, instead of the source's own `batch_size`.
             **options: the other attributes of a `SampleRequest`: `seed=1`, `truncation=0.5`.
 
         Raises:
             InputError: such samples cannot be made.
         """
-        request = SampleRequest(count=count, **options)
+        options["batch_size"] = self.batch_size if batch_size is None else batch_size
         if self.sampler is not None:
-            return self.sampler(request)
+            return self.sampler(SampleRequest(count=count, **options))
         if self.noise is None or "generator" not in self.networks:
-            raise InputError("there is no generator with noise to sample from; add a [sampler] to the recipe")
-        return sample(
-            self.networks["generator"],
-            self.noise,
-            count,
-            seed=request.seed,
-            truncation=request.truncation,
-            labels=request.labels,
-            batch_size=request.batch_size,
-        )
+            raise InputError("the recipe has no generator with noise to sample from; add a [sampler] to it")
+        options.pop("inputs", None)  # noise is all that the generator starts from
+        return sample(self.networks["generator"], self.noise, count, **options)
 
 
 def sample(
@@ -87,14 +89,14 @@ def sample(
         truncation: every noise coordinate is conditioned on [-truncation, truncation], at least 0: the
             truncation trick (Brock et al., "Large Scale GAN Training", 2019, section 3.1). None for none.
         labels: `(count,)` int64, the classes of a conditional generator's samples; None for each class in turn.
-        batch_size: how many go through the generator at once, which bounds memory and changes nothing else;
-            rounded up to a multiple of 64.
+        batch_size: how many go through the generator at once, which bounds memory. From 64 on it is rounded up to a
+            multiple of 64 and changes no bit; below, the last digits of samples may change.
 
     Returns:
         `(count, *sample_shape)` float32 on the CPU; images in [0, 1].
 
     Raises:
-        InputError: an argument is out of range, or this noise has no truncation.
+        InputError: an argument is out of range, this noise has no truncation, or the memory is too small.
     """
     if count < 1:
         raise InputError(f"the number of samples must be >= 1, not {count}")
@@ -110,7 +112,7 @@ def draw_noise(noise: Noise, count: int, *, seed: int = 0, truncation: float | N
     """
     if truncation is not None:
         if not isinstance(noise, TruncatableNoise):
-            raise InputError(f"noise of type {type(noise).__name__} has no truncation")
+            raise InputError(f"noise of type {type(noise).__name__} has no truncation; normal noise has")
         noise = noise.truncated(truncation)
     return noise(count, seeded_generator(noise.device, seed, "sample"))
 
@@ -122,16 +124,16 @@ def generate(generator: nn.Module, z: Tensor, *, labels: Tensor | None = None, b
     A conditional generator gets `labels`, `(n,)` int64, or else each of its `num_classes` classes in turn.
 
     Raises:
-        InputError: `batch_size` is below 1, or the labels do not fit.
+        InputError: `batch_size` is below 1, the labels do not fit, or the memory is too small.
     """
     if batch_size < 1:
         raise InputError(f"the batch size must be >= 1, not {batch_size}")
     labels = _labels_for(generator, len(z), labels)
-    size = math.ceil(batch_size / ROWS) * ROWS
+    size = batch_size if batch_size < ROWS else math.ceil(batch_size / ROWS) * ROWS
     samples = []
-    with evaluation_mode(generator), fast_kernels(z.device):
+    with evaluation_mode(generator), fast_kernels(z.device), fitting_memory(f"{size} at once: lower --batch-size"):
         for chunk, classes in zip(z.split(size), labels.to(z.device).split(size), strict=True):
-            padding = -len(chunk) % ROWS
+            padding = -len(chunk) % min(size, ROWS)
             padded = torch.cat([chunk, chunk.new_zeros(padding, chunk.shape[1])])
             classes = torch.cat([classes, classes.new_zeros(padding, *classes.shape[1:])])
             samples.append(call_network(generator, padded, labels=classes)[: len(chunk)].float().cpu())

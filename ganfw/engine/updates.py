@@ -1,4 +1,4 @@
-"""Updates as data, and the one place where an update is done, whatever algorithm it belongs to."""
+"""Updates as data, and the one place where an update of any algorithm is done."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ class Update:
             is compiled apart. It is called outside what is compiled. A tensor may carry a graph: the gradient goes
             through it to the optimizer's weights.
         times: how often the update is made with each batch.
-        every_steps: the update is made in the first step and then in every so many.
+        every_steps: the update is made in the first step and then in each n-th.
         after: called after the optimizer's step, for instance to clip weights.
         observe: given what the loss computed besides, after each pass; returns the statistics to log, detached
             scalars by name. Without it, what the loss computed is what is logged.
@@ -131,7 +131,7 @@ class Updater:
 
         Those of what was drawn with a graph are added to `carried`, by its place in `drawn`.
         """
-        count = max(1, min(self.accumulate, batch.total // self.processes.size))  # the same in all processes
+        count = self.processes.parts_of(batch.total, self.accumulate)
         state = random.get_state() if count > 1 else None
         for part, rows in batch.split(count) if count > 1 else ((batch, None),):
             share = 1.0 if rows is None else len(part) / len(batch)
@@ -172,7 +172,7 @@ def check_updates(label: str, updates: Sequence[Update], optimizers: Mapping[str
         if update.optimizer not in optimizers:
             there = ", ".join(optimizers) or "none"
             raise PartError(
-                f"{label} updates '{update.optimizer}': there is no [optimizer.{update.optimizer}]; "
+                f"{label} updates '{update.optimizer}', but the recipe has no [optimizer.{update.optimizer}]; "
                 f"optimizers are {there}"
             )
     for name in optimizers:
@@ -193,7 +193,7 @@ def _has_graph(value: Any) -> bool:
 
 
 def _leaf(value: Any) -> Any:
-    """Cut a tensor from its graph, and let it collect the gradient that goes on through it."""
+    """Cut a tensor from its graph, and let it collect the gradient that flows through it."""
     return value.detach().requires_grad_() if _has_graph(value) else value
 
 

@@ -9,25 +9,22 @@ from torch import nn
 
 from ganfw.distributed.noise import SharedNoise
 from ganfw.distributed.process_group import ProcessGroup
-from ganfw.engine.networks import inputs_of
+from ganfw.engine.networks import call_network, evaluation_mode, inputs_of, is_lazy
 from ganfw.engine.random_streams import derive_seed, own_randomness
-from ganfw.engine.sampling import SampleSource
-from ganfw.errors import GanfwError, InputError, PartError, PartFailure
+from ganfw.engine.sampling import SampleSource, rows_of_training
+from ganfw.errors import GanfwError, InputError, PartError, PartFailure, size_problem
 from ganfw.plugins.context import CONTEXT
 from ganfw.plugins.registry import describe
 from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import NETWORKS, network_address
 from ganfw.training.batches import Batches
 
-_TOO_LARGE = ("can't allocate", "overflow", "out of memory", "too large", "negative dimension")
-"""What torch says of sizes that no machine has room for."""
-
 
 class Builder:
     """Builds the parts of a recipe: each once, with the parts it asks for, from a random stream of its own.
 
     The stream of a part follows from the run's seed and the part's address. So a part is the same whichever other
-    parts are built and in whatever order, when a run starts and when a checkpoint is read years later. The global
+    parts are built and in any order, when a run starts and when a checkpoint is read years later. The global
     random generators are left as they were.
     """
 
@@ -88,9 +85,8 @@ class Builder:
         except GanfwError:
             raise
         except Exception as error:
-            if isinstance(error, MemoryError | OverflowError) or any(text in str(error).lower() for text in _TOO_LARGE):
-                reason = describe(error).partition("\n")[0][:100]
-                raise InputError(f"{part} cannot be built: {reason}; are its sizes meant?") from error
+            if reason := size_problem(error):
+                raise InputError(f"{part} cannot be built: {reason}; check its sizes") from error
             raise PartFailure(f"{part} fails while it is built: {describe(error)}") from error
 
     def parts_in(self, table: str) -> dict[str, Any]:
@@ -124,7 +120,8 @@ class Builder:
         """Return what samples are made with; no other part is built."""
         has_generator = {"generator", "noise"} <= self.resolved.parts.keys()
         networks = {"generator": self.sampled_network("generator")} if has_generator else {}
-        return SampleSource(networks, self.optional("noise"), self.optional("sampler"))
+        rows = rows_of_training(self.resolved.settings.batch_size)
+        return SampleSource(networks, self.optional("noise"), self.optional("sampler"), rows)
 
     def value(self, name: str, address: str) -> Any:
         """Return a context argument of the part at an address."""
@@ -175,8 +172,32 @@ class Builder:
         if not isinstance(part, nn.Module):
             raise PartError(f"{label} gives {type(part).__name__}; a network must be a torch.nn.Module")
         network = part.to(self.device)
+        if is_lazy(network):
+            self._initialise(address, network)
         frozen = self.resolved.own_keys(address)["frozen"]
         return network.requires_grad_(False).eval() if frozen else network
+
+    def _initialise(self, address: str, network: nn.Module) -> None:
+        """Let a network's lazy layers find their sizes, on an input of zeros.
+
+        Raises:
+            PartError: only a step knows what the network takes, or it fails.
+        """
+        label = self.resolved.parts[address]
+        if address not in ("generator", "discriminator"):
+            raise PartError(f"{label} has lazy layers, whose sizes only its step could find; give them their sizes")
+        num_classes, entries = self.value("num_classes", address), self.value("entry_shapes", address)
+        shape = (self.value("z_dim", address),) if address == "generator" else self.value("sample_shape", address)
+        named = {name: torch.zeros(1, *shape, device=self.device) for name, shape in entries.items()}
+        if num_classes is not None:
+            named["labels"] = torch.zeros(1, dtype=torch.int64, device=self.device)
+        if self.has("z_dim"):
+            named["z"] = torch.zeros(1, self.value("z_dim", address), device=self.device)
+        try:
+            with own_randomness(derive_seed(self.seed, "build", address), self.device), evaluation_mode(network):
+                call_network(network, torch.zeros(1, *shape, device=self.device), **named)
+        except Exception as error:
+            raise PartError(f"{label} fails on zeros, on which its lazy layers find their sizes: {error}") from error
 
     def _require_labels(self, address: str) -> None:
         """Make sure that the data has labels if a network asks for them, before it fails for want of classes."""

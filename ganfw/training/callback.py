@@ -38,7 +38,7 @@ class Callback:
 
     @_does_nothing
     def on_step(self, training: Training) -> None:
-        """A step is done. Reading a tensor's value here waits for the device: do it every so many steps."""
+        """A step is done. Reading a tensor's value here waits for the device: do it every few steps."""
 
     @_does_nothing
     def on_step_end(self, training: Training) -> None:

@@ -9,10 +9,12 @@ from attrs import define, field
 from torch import nn
 
 from ganfw.data import Data, data_hash
+from ganfw.display import html_table
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
+from ganfw.engine.networks import is_lazy
 from ganfw.engine.precision import require_precision
-from ganfw.engine.sampling import SampleSource
+from ganfw.engine.sampling import SampleSource, rows_of_training
 from ganfw.engine.updates import Step, Update, check_updates, weights_of
 from ganfw.errors import PartError
 from ganfw.plugins.registry import RegisteredPart
@@ -23,6 +25,10 @@ from ganfw.recipe.tables import network_address
 from ganfw.training.batches import Batches
 from ganfw.training.builder import Builder
 from ganfw.training.trial import try_parts
+
+
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _names(parts: Mapping[str, Any]) -> str:
@@ -44,7 +50,7 @@ class Experiment:
         loss: scalars from logits, or None.
         regularizers: further terms of the losses, and limits of weights, by name.
         augmentations: changes of what the discriminator sees, by name.
-        schedules: learning rates along the way, by the name of an optimizer.
+        schedules: learning rates during training, by the name of an optimizer.
         averaging: means of networks' weights to sample with, by name.
         sampler: makes samples; None for the generator from noise.
         callbacks: called at the events of training, in this order, by name.
@@ -55,6 +61,7 @@ class Experiment:
         initial_weights: of networks that started from saved weights, where these came from, and their hash.
         batches: the data as it is served, on the device.
         updates: the updates of the step.
+        doubts: what can be trained and is hardly meant, a sentence each, which training says.
 
     Raises:
         PartError: parts do not fit together; the message names the part and its package.
@@ -81,6 +88,7 @@ class Experiment:
     initial_weights: Mapping[str, Mapping[str, str]] = field(factory=dict, repr=False)
     batches: Batches = field(init=False, repr=False)
     updates: tuple[Update, ...] = field(init=False, repr=False)
+    doubts: list[str] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         settings = self.settings
@@ -93,12 +101,18 @@ class Experiment:
             self._require_no_statistics()
         for name in self.schedules:
             if name not in self.optimizers:
-                raise PartError(f"schedule '{name}' is of no optimizer; they are {', '.join(self.optimizers)}")
+                raise PartError(
+                    f"schedule '{name}' is not named after an optimizer; optimizers are {', '.join(self.optimizers)}"
+                )
             for group in self.optimizers[name].param_groups:
                 group.setdefault("initial_lr", group["lr"])
+        for name, network in self.networks.items():
+            if is_lazy(network):
+                label = self.label(network_address(name))
+                raise PartError(f"{label} has lazy layers: call it on a batch once, before its optimizer is made")
         self.updates = tuple(self.step.updates())
         check_updates(self.label("step"), self.updates, self.optimizers)
-        try_parts(self)
+        self.doubts = try_parts(self)
 
     @property
     def device(self) -> torch.device:
@@ -107,14 +121,15 @@ class Experiment:
 
     @functools.cached_property
     def data_sha256(self) -> str | None:
-        """The hash of the data when it was first asked for, or None where nothing tells it from other data."""
+        """The hash of the data when it was first asked for, or None if the data cannot be hashed."""
         return data_hash(self.data)
 
     @property
     def source(self) -> SampleSource:
         """What samples are made with: networks with mean weights, where there are any, ready to be sampled from."""
         means = {name: mean for each in self.averaging.values() for name, mean in each.networks.items()}
-        return SampleSource({**self.networks, **means}, self.noise, self.sampler)
+        rows = rows_of_training(self.settings.batch_size)
+        return SampleSource({**self.networks, **means}, self.noise, self.sampler, rows)
 
     def label(self, address: str) -> str:
         """Return how errors name the part at an address: `"generator"`, `"networks.encoder"`, `"callbacks.samples"`."""
@@ -126,6 +141,30 @@ class Experiment:
     def registered(self) -> Mapping[str, RegisteredPart]:
         """The registered parts by their recipe table, empty where the experiment was composed by hand."""
         return self.resolved.parts if self.resolved else {}
+
+    def summary(self) -> list[tuple[str, str, str]]:
+        """Return the parts that are trained or train, a row each: its address, its name, and how large it is."""
+        batches = self.batches
+        steps = batches.steps(self.settings.max_steps, self.settings.epochs)
+        details = {
+            "data": f"{batches.size:,} samples of {' x '.join(map(str, batches.sample_shape))}",
+            **({"noise": f"{self.noise.z_dim} dimensions"} if self.noise else {}),
+            **{network_address(name): f"{_count(network):,} parameters" for name, network in self.networks.items()},
+            "step": f"{steps:,} steps, {batches.per_epoch:,} an epoch, batch {batches.batch_size}",
+        }
+        names = {address: part.part.name for address, part in self.registered.items()}
+        names = names or {address: type(part).__name__ for address, part in self.parts().items()}
+        aside = ("callbacks", "embedding", "metrics")
+        return [
+            (address, name, details.get(address, ""))
+            for address, name in names.items()
+            if address.partition(".")[0] not in aside
+        ]
+
+    def _repr_html_(self) -> str:
+        name = self.resolved.recipe.name if self.resolved else "experiment"
+        rows = [("", "part", ""), *self.summary()]
+        return html_table(rows, f"{name} on {self.device}, seed {self.settings.seed}")
 
     def followers(self) -> dict[str, list[Callable[[], None]]]:
         """Return which means take in weights after the step of each optimizer."""

@@ -18,7 +18,7 @@ from ganfw.engine.precision import computing_in
 from ganfw.engine.random_streams import derive_seed, global_state, seed_global, seeded_generator, set_global_state
 from ganfw.engine.regions import each_within, region
 from ganfw.engine.updates import Updater
-from ganfw.errors import GanfwError, PartFailure, RunError
+from ganfw.errors import GanfwError, PartFailure, RunError, size_problem
 from ganfw.files import locked
 from ganfw.plugins.registry import describe
 from ganfw.plugins.signature import show
@@ -39,7 +39,7 @@ class Training:
 
     Attributes:
         experiment: what is trained.
-        directory: the run directory, or None if nothing is to be written.
+        directory: the run directory, or None to write nothing.
         step: steps done.
         total_steps: steps to do.
         compiles: whether losses are compiled, decided before the first step.
@@ -61,7 +61,7 @@ class Training:
         Args:
             experiment: what to train.
             directory: the run directory that callbacks write to; without one, callbacks that need it are left out.
-            steps: how long to train, in the place of what the settings say.
+            steps: how long to train, instead of what the settings say.
             epochs: the same in epochs; of both, what ends first.
         """
         self.experiment = experiment
@@ -69,8 +69,7 @@ class Training:
         settings = experiment.settings
         if steps is None and epochs is None:
             steps, epochs = settings.max_steps, settings.epochs
-        limits = (steps, None if epochs is None else epochs * experiment.batches.per_epoch)
-        self.total_steps = min(limit for limit in limits if limit is not None)
+        self.total_steps = experiment.batches.steps(steps, epochs)
         self.step = 0
         self.means: dict[str, float] = {}
         self.warnings: list[str] = []
@@ -84,6 +83,9 @@ class Training:
         self._listeners: dict[str, list[tuple[str, Callable[[Training], None]]]] = {}
         self._seconds_before = 0.0
         self._started: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Training(step {self.step} of {self.total_steps} of {self.experiment})"
 
     @property
     def epoch(self) -> int:
@@ -114,7 +116,7 @@ class Training:
         return self.step % self.experiment.settings.log_every_steps != 0
 
     def stop(self, reason: str) -> None:
-        """Ask training to stop after the step that is under way."""
+        """Ask training to stop after the current step."""
         self.stop_reason = self.stop_reason or reason
 
     def say(self, text: str) -> None:
@@ -145,7 +147,8 @@ class Training:
             RunError: another process is training this run, or a callback cannot write.
             TrainingError: a callback found a value that is not finite.
         """
-        with locked(self.directory) if self.directory else contextlib.nullcontext(), self.engine() as updater:
+        holding = locked(self.directory) if self.directory else contextlib.nullcontext()
+        with holding, self.experiment.batches.keeping_workers(), self.engine() as updater:
             self._run(updater)
 
     @contextlib.contextmanager
@@ -193,6 +196,8 @@ class Training:
         self._listeners = {event: _listeners_to(event, callbacks) for event in EVENTS}
         self._started = time.perf_counter()
         try:
+            for doubt in self.experiment.doubts:
+                self.say(f"warning: {doubt}")
             self._call("on_start")
             self._agree()
             while not self.finished and not self._stopping:
@@ -241,7 +246,12 @@ class Training:
             raise
         except (Exception, SystemExit) as error:
             label = self.experiment.label(to_blame(error, parts or {}) or address)
+            too_large = size_problem(error)
+            if too_large and address.startswith("callbacks."):
+                raise RunError(f"{label} runs out of memory {when}: {too_large}; check its sizes") from error
             reason = describe(error).partition(" Original Traceback")[0]  # of a worker: it stands below, in lines
+            if too_large:
+                reason += "; lower run.batch_size, or raise run.accumulate, which computes a batch in parts"
             raise PartFailure(f"{label} fails {when}: {reason}") from error
 
     def _make_updates(self, updater: Updater, batch: Batch) -> None:
@@ -295,7 +305,7 @@ class Training:
                 listen(self)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resume needs to go on bit for bit; asking changes nothing.
+        """Return everything that a resume needs to continue bit for bit; asking changes nothing.
 
         Of several processes only the main one can be asked, and only while it trains.
         """
@@ -326,7 +336,7 @@ class Training:
         processes = self.experiment.processes
         if state["processes"] != processes.size:
             raise RunError(
-                f"the run was trained by {state['processes']} processes and continues exactly with as many only, "
+                f"the run was trained by {state['processes']} processes and continues only with as many, "
                 f"not with {processes.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume …"
             )
         parts = self.experiment.stateful_parts()
@@ -363,7 +373,7 @@ def train(
 
     Args:
         experiment: what to train, in place.
-        steps: how long, in the place of the settings' `epochs` and `max_steps`.
+        steps: how long, instead of the settings' `epochs` and `max_steps`.
         epochs: the same in epochs; of both, what ends first.
         directory: where callbacks write; without one, those that need it are left out, which a line says.
 

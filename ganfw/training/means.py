@@ -26,7 +26,9 @@ def check_statistics(label: str, statistics: Mapping[str, Any], device: torch.de
     """
     for name, value in statistics.items():
         if not name or not name.isprintable() or name in RESERVED:
-            raise PartError(f"{label} logs a statistic called {name!r:.60}; choose a printable name but {RESERVED}")
+            raise PartError(
+                f"{label} logs a statistic called {name!r:.60}; choose a printable name other than {RESERVED}"
+            )
         if not isinstance(value, Tensor) or value.shape != () or not value.dtype.is_floating_point:
             found = f"{tuple(value.shape)} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
             raise PartError(f"{label} logs '{name}' as {found}; a scalar tensor () of floating point is needed")
@@ -80,7 +82,7 @@ class RunningMeans:
         steps, sums = state["steps"], state["sums"]
         are_counted = isinstance(steps, dict) and isinstance(sums, dict) and steps.keys() == sums.keys()
         if not are_counted or not all(self._is_sum(name, steps[name], sums[name]) for name in sums):
-            raise RunError("the state of the running means is none that they have")
+            raise RunError("the state of the running means does not fit")
         self._steps = dict(steps)
         self._sums = {name: totals[self._processes.rank].to(device, copy=True) for name, totals in sums.items()}
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfw.data import Batch, RowRandom
-from ganfw.engine.networks import call_network, outputs_of, treats_rows_alone
+from ganfw.engine.networks import call_network, outputs_of, treats_rows_independently
 from ganfw.errors import InputError
 from ganfw.protocols import Augmentation, Loss, Regularizer, UpdateContext
 
@@ -152,7 +152,7 @@ class Objective:
         """Return the outputs for both, from one pass where that gives the same."""
         named = {"z": z, "labels": batch.labels, **batch.more}
         if self._one_pass is None:
-            self._one_pass = treats_rows_alone(self._discriminator, real, **named)
+            self._one_pass = treats_rows_independently(self._discriminator, real, **named)
         if not self._one_pass:
             return self._discriminate(batch, real, z), self._discriminate(batch, fake, z)
         twice = {name: torch.cat([value, value]) for name, value in named.items() if value is not None}

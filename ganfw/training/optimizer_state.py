@@ -38,7 +38,7 @@ def check_optimizer_state(name: str, optimizer: Optimizer, state: Any) -> None:
                 if index not in range(len(parameters)) or not _fits(values, *parameters[index]):
                     raise RunError(f"the state of '{name}' does not fit its parameter {index}")
         case _:
-            raise RunError(f"the state of '{name}' is of no such optimizer")
+            raise RunError(f"the state of '{name}' is not of this optimizer")
 
 
 def _has_options(saved: Any, own: Mapping[str, Any]) -> bool:

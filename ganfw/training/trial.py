@@ -6,6 +6,7 @@ names the part instead of a crash in a matrix product. The losses of the step's 
 
 import contextlib
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganfw.data import Batch
-from ganfw.engine.networks import buffers_of, call_network, evaluation_mode, inputs_of, outputs_of
+from ganfw.engine.networks import buffers_of, call_network, copy_network, evaluation_mode, inputs_of, outputs_of
 from ganfw.engine.random_streams import own_randomness, seeded_generator
 from ganfw.engine.updates import Update, weights_of
 from ganfw.errors import GanfwError, PartError, PartFailure
@@ -64,11 +65,34 @@ def to_blame(error: BaseException, parts: Mapping[str, Any]) -> str | None:
     return found
 
 
-def try_parts(experiment: Any) -> None:
+@torch.no_grad()
+def doubt_of_logits(network: nn.Module, first: Tensor, **named: Tensor | None) -> str:
+    """Return why the outputs of a discriminator cannot be logits with any weights, or `""`.
+
+    Found out by trying random weights and inputs in a copy: a Sigmoid or a Softmax at the end gives only values
+    in [0, 1], a ReLU only values of 0 and above. A distance, which is above 0, is accepted.
+    """
+    network, random = copy_network(network), torch.Generator(first.device).manual_seed(0)
+    least, most = math.inf, -math.inf
+    for scale in (0.1, 1.0, 10.0) * 2:
+        for weight in network.parameters():
+            weight.copy_(scale * torch.randn(weight.shape, generator=random, device=weight.device))
+        first = torch.randn(first.shape, generator=random, device=first.device)
+        logits = outputs_of(call_network(network, first, **named))["logits"]
+        least, most = min(least, float(logits.min())), max(most, float(logits.max()))
+    if least >= 0 and most <= 1:
+        return "gives values in [0, 1] with any weights: leave the sigmoid or softmax to the loss"
+    return "gives no value below 0 with any weights: leave the ReLU before the loss out" if least == 0 else ""
+
+
+def try_parts(experiment: Any) -> list[str]:
     """Try an experiment's parts on a small batch; nothing of their state or of the global random state changes.
 
     Args:
         experiment: an `Experiment`; it checks itself when it is created.
+
+    Returns:
+        What can be trained and is hardly meant, a sentence each.
 
     Raises:
         PartError: a part does not fit; the message names it, what it gives and what is needed.
@@ -79,9 +103,9 @@ def try_parts(experiment: Any) -> None:
         address: part for address, part in experiment.parts().items() if address.partition(".")[0] not in leaving_out
     }
     with unchanged(parts, experiment.device):
-        _Trial(experiment.batches, experiment.networks, parts, experiment.label).run(
-            experiment.updates, experiment.optimizers
-        )
+        fewest_rows = experiment.batches.fewest_rows(experiment.settings.accumulate)
+        trial = _Trial(experiment.batches, experiment.networks, parts, experiment.label, fewest_rows)
+        return trial.run(experiment.updates, experiment.optimizers)
 
 
 @frozen(eq=False)
@@ -93,32 +117,37 @@ class _Trial:
         networks: by name.
         parts: by address.
         label: how errors name the part at an address.
+        fewest_rows: samples in the smallest part of a batch that goes through a network at once.
     """
 
     batches: Batches
     networks: Mapping[str, nn.Module]
     parts: Mapping[str, Any]
     label: Callable[[str], str]
+    fewest_rows: int
 
-    def run(self, updates: Sequence[Update], optimizers: Mapping[str, Optimizer]) -> None:
-        batch = self._batch()
+    def run(self, updates: Sequence[Update], optimizers: Mapping[str, Optimizer]) -> list[str]:
+        batch, doubts = self._batch(), []
         with torch.no_grad(), evaluation_mode(*self.networks.values()):
             shape, bounds = (COUNT, *self.batches.sample_shape), self.batches.value_range
-            self._check("data", batch.samples, shape, bounds)
             z = self._try_noise()
             for name, network in self.networks.items():
                 self._check_device(name, network)
             if z is not None:
                 self._try_generator(z, batch, shape, bounds)
             logits = self._try_discriminator(z, batch)
-            if logits is not None:
+            if logits is not None and "loss" in self.parts:
                 self._try_loss(logits)
+                named = {"labels": batch.labels, "z": z, **batch.more}
+                if doubt := doubt_of_logits(self.networks["discriminator"], batch.samples, **named):
+                    doubts.append(f"{self.label('discriminator')} {doubt}; it takes logits of both signs")
             for address in self.parts:
                 if address.startswith("augmentations."):
                     random = batch.row_random(self._random())
                     self._check(address, self._call(address, batch.samples, random), shape)
         for update in updates:
             self._try_update(update, batch, optimizers[update.optimizer])
+        return doubts
 
     def _batch(self) -> Batch:
         first = self.batches.first(COUNT)
@@ -178,8 +207,8 @@ class _Trial:
         return logits
 
     def _try_loss(self, logits: Tensor) -> None:
-        loss = self.parts.get("loss")
-        if loss is None or not hasattr(loss, "discriminator") or not hasattr(loss, "generator"):
+        loss = self.parts["loss"]
+        if not hasattr(loss, "discriminator") or not hasattr(loss, "generator"):
             return
         reals = {"real_logits": logits} if is_relativistic(loss) else {}
         for call in (loss.discriminator, lambda _, fake_logits: loss.generator(fake_logits, **reals)):
@@ -188,18 +217,21 @@ class _Trial:
     def _try_one_row(self, name: str, first: Tensor, batch: Batch, **named: Tensor | None) -> None:
         """Make sure that a network can train on a batch of one, as BatchNorm cannot, where the run has such a batch."""
         is_trained = any(parameter.requires_grad for parameter in self.networks[name].parameters())
-        if self.batches.shortest_batch > 1 or not is_trained:
+        if self.fewest_rows > 1 or not is_trained:
             return
         one, _ = next(batch.split(COUNT))
         named = {key: None if value is None else value[:1] for key, value in named.items()}
         try:
-            network = copy.deepcopy(self.networks[name]).train()
+            network = copy_network(self.networks[name]).train()
             call_network(network, first[:1], labels=one.labels, **one.more, **named)
         except _MISFITS as error:
+            is_part = self.batches.shortest_batch > 1
+            there = (
+                "a part of one by run.accumulate; lower it" if is_part else "a batch of one; choose another batch size"
+            )
             raise PartError(
                 f"{self.label(network_address(name))} cannot train on one sample, and with {self.batches.size:,} "
-                f"samples and run.batch_size = {self.batches.batch_size} there is a batch of one; choose another batch "
-                f"size: {error}"
+                f"samples and run.batch_size = {self.batches.batch_size} there is {there}: {error}"
             ) from error
 
     def _try_update(self, update: Update, batch: Batch, optimizer: Optimizer) -> None:

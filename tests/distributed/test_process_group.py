@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ganfw import DataError, InputError, RunError, TensorData
 from ganfw.distributed.noise import SharedNoise
-from ganfw.distributed.process_group import ProcessGroup
+from ganfw.distributed.process_group import ProcessGroup, join_processes
 from ganfw.training.batches import Batches
 
 CPU = torch.device("cpu")
@@ -52,6 +52,17 @@ def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         Batches(TensorData(torch.zeros(9, 1)), 4, 0, CPU, None, ProcessGroup(0, 2))
     assert str(caught.value) == "a batch of the run has fewer samples than there are processes, 2"
+
+
+def test_a_number_of_processes_that_is_none_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(RunError) as caught, join_processes():
+        pass
+    assert str(caught.value) == "WORLD_SIZE = 'two' in the environment is not a number of processes; unset it"
+
+    monkeypatch.setenv("WORLD_SIZE", "")
+    with join_processes() as processes:
+        assert processes.size == 1
 
 
 class Counting:
@@ -117,12 +128,13 @@ from ganfw import Part, hookimpl
 
 @hookimpl
 def ganfw_parts():
-    yield Part(kind="generator", name="plain", target=f"{__name__}:Plain", help="an MLP without BatchNorm")
+    yield Part(kind="generator", name="smooth", target=f"{__name__}:Smooth", help="an MLP without a kink")
 
-class Plain(nn.Module):
-    def __init__(self, z_dim: int, sample_shape: tuple[int, ...], /) -> None:
+class Smooth(nn.Module):
+    def __init__(self, z_dim: int, sample_shape: tuple[int, ...], /, *, batch_norm: bool = True) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(z_dim, 16), nn.ReLU(), nn.Linear(16, 784), nn.Sigmoid())
+        norm = nn.BatchNorm1d(16) if batch_norm else nn.Identity()
+        self.layers = nn.Sequential(nn.Linear(z_dim, 16), norm, nn.Tanh(), nn.Linear(16, 784), nn.Sigmoid())
         self.sample_shape = sample_shape
 
     def forward(self, z):
@@ -137,8 +149,7 @@ max_steps = 6
 [data]
 split = "test"
 [generator]
-use = "mlp"
-hidden_dim = 4
+use = "smooth"
 [discriminator]
 hidden_dim = 4
 [optimizer.generator]
@@ -200,7 +211,7 @@ def lines(run: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", [["generator.use=plain"], []], ids=["plain", "batch norm, synchronised"])
+@pytest.mark.parametrize("settings", [["generator.batch_norm=false"], []], ids=["plain", "batch norm, synchronised"])
 def test_several_processes_train_as_one_does(launch: Launcher, settings: list[str]) -> None:
     name = "-".join(["same", *settings])
     alone = launch.run(1, f"{name}-1", *settings)
@@ -312,8 +323,8 @@ def test_resume_is_exact_with_as_many_processes_and_refused_with_others(launch: 
     launch(2, "resume", str(half), "--set=run.max_steps=11")
 
     assert refusal == (
-        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and continues exactly with "
-        "as many only, not with 1: torchrun --nproc-per-node 2 --no-python ganfw resume …\n"
+        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and continues only with "
+        "as many, not with 1: torchrun --nproc-per-node 2 --no-python ganfw resume …\n"
     )
     assert all(torch.equal(value, weights(whole, 11)[key]) for key, value in weights(half, 11).items())
     assert lines(half) == lines(whole)
@@ -368,7 +379,7 @@ def test_a_killed_process_ends_the_others_in_seconds(launch: Launcher, rank: int
 
     assert time.monotonic() - started < 30
     assert process.returncode != 0
-    assert "Error: another process of this run has ended; this one cannot go on without it\n" in errors or (
+    assert "Error: another process of this run has ended; this one cannot continue without it\n" in errors or (
         "Signal 15" in errors  # torchrun was faster
     )
     assert "ganfw/training/loop.py" not in errors, "a traceback"

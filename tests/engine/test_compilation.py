@@ -41,7 +41,7 @@ def without_a_compiler(script: str, cache: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_missing_compiler_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_compiler_is_reported_in_one_line(tmp_path: Path) -> None:
     script = """
 import torch
 from ganfw.engine.compilation import compile_blocker

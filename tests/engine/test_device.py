@@ -28,7 +28,7 @@ def test_cuda_where_there_is_none_is_refused(name: str) -> None:
 def test_an_unknown_device_is_refused(name: str) -> None:
     with pytest.raises(InputError) as caught:
         choose_device(name)
-    expected = f"device '{name}' is none that torch knows; use auto, cpu, cuda, cuda:1 or mps"
+    expected = f"device '{name}' is unknown to torch; use auto, cpu, cuda, cuda:1 or mps"
     assert str(caught.value) == expected
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganfw.engine.networks import treats_rows_alone
+from ganfw.engine.networks import treats_rows_independently
 
 
 class Centred(nn.Module):
@@ -40,12 +40,12 @@ TOGETHER: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("name", ALONE)
 def test_layers_that_look_at_each_row_alone(name: str) -> None:
-    assert treats_rows_alone(ALONE[name](), torch.rand(5, 1, 8, 8))
+    assert treats_rows_independently(ALONE[name](), torch.rand(5, 1, 8, 8))
 
 
 @pytest.mark.parametrize("name", TOGETHER)
 def test_layers_that_mix_the_batch_or_leave_a_trace(name: str) -> None:
-    assert not treats_rows_alone(TOGETHER[name](), torch.rand(5, 1, 8, 8))
+    assert not treats_rows_independently(TOGETHER[name](), torch.rand(5, 1, 8, 8))
 
 
 @pytest.mark.parametrize("name", [*ALONE, *TOGETHER])
@@ -54,7 +54,7 @@ def test_finding_out_changes_nothing(name: str) -> None:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     random_state = torch.get_rng_state()
 
-    treats_rows_alone(network, torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    treats_rows_independently(network, torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
 
     assert torch.equal(torch.get_rng_state(), random_state)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
@@ -73,6 +73,6 @@ def test_a_buffer_that_a_pass_replaces_is_a_trace_and_is_put_back() -> None:
     network = Counting()
     buffer = network.passes
 
-    assert not treats_rows_alone(network, torch.rand(5, 2))
+    assert not treats_rows_independently(network, torch.rand(5, 2))
     assert network.passes is buffer
     assert float(buffer) == 0

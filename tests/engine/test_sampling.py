@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from attrs import evolve
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import InputError, Noise, Registry, draw_noise, evaluation_mode, generate, interpolate, sample
+from ganfw import InputError, Noise, Recipe, Registry, draw_noise, evaluation_mode, generate, interpolate, sample
 
 
 @pytest.fixture(scope="module")
@@ -39,23 +40,66 @@ def test_samples_are_a_function_of_the_seed(generator: nn.Module, noise: Noise) 
     assert not torch.equal(sample(generator, noise, 9, seed=4), sample(generator, noise, 9, seed=5))
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 63, 64, 65, 100, 999, 5000])
+@pytest.mark.parametrize("batch_size", [64, 65, 100, 999, 5000])
 def test_batch_size_does_not_change_a_bit(generator: nn.Module, noise: Noise, batch_size: int) -> None:
     expected = sample(generator, noise, 1000)
 
     assert torch.equal(sample(generator, noise, 1000, batch_size=batch_size), expected)
 
 
-def test_batch_size_bounds_what_goes_through_at_once(noise: Noise) -> None:
-    seen = []
+@pytest.mark.parametrize("batch_size", [1, 7, 63])
+def test_fewer_rows_than_a_block_change_last_digits_at_most(
+    generator: nn.Module, noise: Noise, batch_size: int
+) -> None:
+    expected = sample(generator, noise, 100)
 
-    class Spy(nn.Module):
+    torch.testing.assert_close(sample(generator, noise, 100, batch_size=batch_size), expected, rtol=0, atol=1e-6)
+
+
+class Spy(nn.Module):
+    """Gives its noise back, and notes of how many rows it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def forward(self, z: Tensor) -> Tensor:
+        self.seen.append(len(z))
+        return z
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "seen"), [(100, [128, 128, 64]), (64, [64] * 5), (63, [63] * 5), (200, [256, 64])]
+)
+def test_batch_size_bounds_what_goes_through_at_once(noise: Noise, batch_size: int, seen: list[int]) -> None:
+    spy = Spy()
+
+    assert sample(spy, noise, 300, batch_size=batch_size).shape == (300, 64)
+    assert spy.seen == seen
+
+
+@pytest.mark.parametrize(("trained_with", "rows"), [(2, 2), (63, 63), (64, 64), (96, 64), (128, 128), (200, 192)])
+def test_as_many_go_through_at_once_as_in_training(
+    registry: Registry, tiny: Recipe, trained_with: int, rows: int
+) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(Recipe(extends=tiny, run={"batch_size": trained_with}), registry))
+    spy = Spy()
+    source = evolve(experiment.source, networks={"generator": spy})
+    source.sample(300)
+    assert max(spy.seen) == rows
+    spy.seen.clear()
+    source.sample(300, batch_size=300)
+    assert spy.seen == [320]
+
+
+def test_too_little_memory_says_what_to_lower(noise: Noise) -> None:
+    class Vast(nn.Module):
         def forward(self, z: Tensor) -> Tensor:
-            seen.append(len(z))
-            return z
+            return torch.empty(1 << 45)
 
-    assert sample(Spy(), noise, 300, batch_size=100).shape == (300, 64)
-    assert seen == [128, 128, 64]
+    with pytest.raises(InputError) as caught:
+        sample(Vast(), noise, 3, batch_size=100)
+    assert str(caught.value) == "the memory is too small for 128 at once: lower --batch-size"
 
 
 def test_sampling_leaves_modes_statistics_and_randomness_alone(generator: nn.Module, noise: Noise) -> None:
@@ -109,7 +153,7 @@ def test_uniform_noise_has_no_truncation(registry: Registry) -> None:
 
     with pytest.raises(InputError) as caught:
         draw_noise(uniform, 3, truncation=0.5)
-    assert str(caught.value) == "noise of type Uniform has no truncation"
+    assert str(caught.value) == "noise of type Uniform has no truncation; normal noise has"
 
 
 @pytest.mark.parametrize(

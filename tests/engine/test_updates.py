@@ -150,7 +150,7 @@ def test_a_step_may_drive_its_updates_itself() -> None:
     torch.testing.assert_close(statistics["loss/net"], (losses[0] + losses[1]).detach() / 2)
 
 
-def test_a_gradient_goes_on_through_what_is_drawn_to_the_weights_of_the_optimizer() -> None:
+def test_a_gradient_continues_through_what_is_drawn_to_the_weights_of_the_optimizer() -> None:
     generator, critic = nn.Linear(2, 3), network()
     theirs, z = copy.deepcopy(generator), torch.rand(ROWS, 2)
     update = Update(

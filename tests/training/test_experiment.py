@@ -131,7 +131,7 @@ def test_a_run_with_everything_resumes_exactly(further: Registry, tiny: Recipe, 
     check_exact_resume(recipe, further, tmp_path, stop_at=5, steps=8)
 
 
-def test_an_adaptive_augmentation_is_told_the_logits_of_real_samples(further: Registry, tiny: Recipe) -> None:
+def test_an_adaptive_augmentation_gets_the_logits_of_real_samples(further: Registry, tiny: Recipe) -> None:
     experiment = build(further, Recipe(extends=tiny, **EVERYTHING))
     ganfw.train(evolve(experiment, callbacks={}), steps=3)
 
@@ -245,3 +245,38 @@ def test_conditional_networks_composed_by_hand_want_labels_too(further: Registry
     with pytest.raises(PartError) as caught:
         evolve(experiment, resolved=None)
     assert told(caught) == ("generator LabelledGenerator is conditional; it must have an attribute num_classes, an int")
+
+
+LAZY: dict[str, Any] = {name: {"use": "lazy"} for name in ("generator", "discriminator")}
+
+
+def test_lazy_layers_and_weights_worked_out_are_trained_averaged_resumed_and_sampled(
+    further: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
+    recipe = Recipe(extends=tiny, averaging={"generator": {"use": "ema"}}, **LAZY)
+
+    check_exact_resume(recipe, further, tmp_path)
+
+    (run,) = (tmp_path / "undisturbed").iterdir()
+    assert ganfw.open_checkpoint(run).source(further).sample(2).shape == (2, 1, 28, 28)
+
+
+def test_lazy_layers_that_nobody_can_fill_are_reported(further: Registry, tiny: Recipe) -> None:
+    experiment = build(further, tiny)
+    with pytest.raises(PartError) as caught:
+        evolve(experiment, networks={**experiment.networks, "generator": torch.nn.LazyLinear(1)}, resolved=None)
+    assert told(caught) == "generator LazyLinear has lazy layers: call it on a batch once, before its optimizer is made"
+
+
+def test_what_one_prints_is_short_and_holds_no_tensors(registry: Registry, tiny: Recipe) -> None:
+    resolved = ganfw.resolve(tiny, registry)
+    experiment = assemble(resolved)
+    training = ganfw.Training(experiment)
+    evaluator = ganfw.open_evaluator(resolved, device="cpu")
+    found = ganfw.evaluate(experiment.source, evaluator, count=20, real_data=False)
+    batch = experiment.batches.first(2)
+    for printed in (registry, resolved, experiment, training, evaluator, found, experiment.source, batch):
+        assert len(repr(printed)) < 5000, type(printed)
+        assert "tensor(" not in repr(printed), type(printed)
+    assert repr(batch).startswith("Batch(samples=(2, 1, 28, 28) float32, labels=(2,) int64, ")
+    assert repr(training).startswith("Training(step 0 of 10 of Experiment(networks=generator, discriminator, ")

@@ -71,7 +71,7 @@ def test_state_that_running_means_never_have_is_refused(state: dict[str, Any]) -
     means = RunningMeans(ProcessGroup())
     with pytest.raises(RunError) as caught:
         means.load_state_dict(state, CPU)
-    assert str(caught.value) == "the state of the running means is none that they have"
+    assert str(caught.value) == "the state of the running means does not fit"
     assert means.state_dict() == {"steps": {}, "sums": {}}
 
 
@@ -90,7 +90,10 @@ def test_a_statistic_is_averaged_over_the_steps_that_gave_it() -> None:
     ("statistics", "message"),
     [
         *(
-            ({name: torch.zeros(())}, f"step mine logs a statistic called {name!r}; choose a printable name but ")
+            (
+                {name: torch.zeros(())},
+                f"step mine logs a statistic called {name!r}; choose a printable name other than ",
+            )
             for name in ("step", "epoch", "images", "seconds", "warnings", "", "a\x1b[31m", "\u202eb")
         ),
         ({"a": torch.zeros((), requires_grad=True)}, "step mine logs 'a' with its graph: detach it"),
@@ -116,4 +119,4 @@ def test_a_statistic_that_cannot_be_logged_is_refused(statistics: dict[str, Any]
     with pytest.raises(PartError) as caught:
         check_statistics("step mine", {"loss/generator": torch.zeros(()), **statistics}, CPU)
     reserved = "('step', 'epoch', 'images', 'seconds', 'warnings')"
-    assert str(caught.value) == (message + reserved if message.endswith("but ") else message)
+    assert str(caught.value) == (message + reserved if message.endswith("other than ") else message)

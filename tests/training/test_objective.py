@@ -76,7 +76,7 @@ def test_a_loss_is_relativistic_when_its_generator_asks_for_real_logits(registry
     assert relativistic == {"relativistic"}
 
 
-def test_terms_are_added_and_told(registry: Registry) -> None:
+def test_terms_are_added_and_reported(registry: Registry) -> None:
     generator, discriminator = networks()
     objective = Objective(generator, discriminator, Plain(), {"noted": Noted()})
     bare = Objective(generator, discriminator, Plain())
@@ -91,7 +91,7 @@ def test_terms_are_added_and_told(registry: Registry) -> None:
         }
 
 
-def test_a_lazy_term_is_left_out_and_then_multiplied_and_told_as_it_is() -> None:
+def test_a_lazy_term_is_left_out_and_then_multiplied_and_reported_as_it_is() -> None:
     objective = Objective(*networks(), Plain(), {"noted": Noted(every_steps=3)})
     bare = Objective(*networks(), Plain())
     samples, fake = torch.rand(5, 2), torch.rand(5, 2)
@@ -189,7 +189,9 @@ def test_one_pass_over_both_gives_what_two_passes_give(
     results = []
     for one_pass in (True, False):
         discriminator.zero_grad()
-        monkeypatch.setattr("ganfw.training.objective.treats_rows_alone", lambda *args, found=one_pass, **named: found)
+        monkeypatch.setattr(
+            "ganfw.training.objective.treats_rows_independently", lambda *args, found=one_pass, **named: found
+        )
         objective = Objective(generator, discriminator, registry.load("loss", loss)(), *parts)
         value, _ = of(objective, "discriminator", batch, fake)
         value.backward()
@@ -201,7 +203,9 @@ def test_one_pass_over_both_gives_what_two_passes_give(
 
 def test_what_is_found_out_about_the_discriminator_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
-    monkeypatch.setattr("ganfw.training.objective.treats_rows_alone", lambda *args, **named: bool(tried.append(args)))
+    monkeypatch.setattr(
+        "ganfw.training.objective.treats_rows_independently", lambda *args, **named: bool(tried.append(args))
+    )
     objective = Objective(*networks(), Plain())
     for _ in range(3):
         of(objective, "discriminator", Batch(torch.rand(5, 2)), torch.rand(5, 2))

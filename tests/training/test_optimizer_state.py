@@ -86,4 +86,4 @@ def test_a_switch_that_a_former_torch_did_not_know_may_be_missing_and_a_number_m
 def test_state_of_no_optimizer_is_refused(state: Any) -> None:
     with pytest.raises(RunError) as caught:
         check_optimizer_state("x", torch.optim.LBFGS([nn.Parameter(torch.zeros(2))]), state)
-    assert str(caught.value) == "the state of 'x' is of no such optimizer"
+    assert str(caught.value) == "the state of 'x' is not of this optimizer"

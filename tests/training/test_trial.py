@@ -171,13 +171,9 @@ def test_parts_that_fit_are_accepted_and_left_as_they_were(registry: Registry) -
         ),
         ({"loss": lambda part: Loss(lambda x: x.reshape(1))}, "loss Loss gives shape (1,); () is needed"),
         ({"loss": lambda part: Loss(float)}, "loss Loss gives float, not a tensor"),
-        (
-            {"data": lambda part: TensorData(torch.full((8, 1, 28, 28), 2.0))},
-            "data TensorData gives values from 2 to 2; images must be in [0, 1]",
-        ),
     ],
 )
-def test_a_part_that_does_not_fit_is_told_by_name(
+def test_a_part_that_does_not_fit_is_reported_by_name(
     registry: Registry, changed: dict[str, Callable[[Any], Any]], message: str
 ) -> None:
     with pytest.raises(PartError) as caught:
@@ -197,7 +193,7 @@ def test_an_error_of_a_parts_own_making_is_passed_on(registry: Registry) -> None
     assert str(caught.value) == "this network wants images of 32 pixels"
 
 
-def test_a_registered_part_is_told_with_its_package(registry: Registry, tiny: ganfw.Recipe) -> None:
+def test_a_registered_part_is_reported_with_its_package(registry: Registry, tiny: ganfw.Recipe) -> None:
     resolved = ganfw.resolve(tiny, registry)
     experiment = ganfw.assemble(resolved)
 
@@ -242,7 +238,20 @@ def test_a_batch_of_one_is_refused_where_a_network_mixes_the_batch(
         compose(registry, **parts, generator=lambda _: without, discriminator=lambda _: mixing)
 
 
-def test_a_misfit_is_told_before_a_batch_of_one(registry: Registry) -> None:
+def test_a_part_of_one_is_refused_where_a_network_mixes_the_batch(registry: Registry) -> None:
+    parts = {"data": lambda _: TensorData(torch.zeros(14, 1, 28, 28, dtype=torch.uint8))}
+    compose(registry, **parts, settings=lambda _: RunSettings(batch_size=8, accumulate=3, device="cpu"))
+
+    with pytest.raises(PartError) as caught:
+        compose(registry, **parts, settings=lambda _: RunSettings(batch_size=8, accumulate=4, device="cpu"))
+
+    assert str(caught.value).startswith(
+        "generator MLPGenerator cannot train on one sample, and with 14 samples and run.batch_size = 8 there is a part "
+        "of one by run.accumulate; lower it: Expected more than 1 value"
+    )
+
+
+def test_a_misfit_is_reported_before_a_batch_of_one(registry: Registry) -> None:
     with pytest.raises(PartError, match=r"generator Wrapped gives shape \(2, 784\)"):
         compose(
             registry,
@@ -400,7 +409,7 @@ def mean_of(network: nn.Module, change: Callable[[Tensor], Any] = same) -> Calla
         ),
         (
             lambda ours, other: [Update("ours", mean_of(ours)), Update("critic", mean_of(ours))],
-            "step Updates updates 'critic': there is no [optimizer.critic]; optimizers are ours",
+            "step Updates updates 'critic', but the recipe has no [optimizer.critic]; optimizers are ours",
         ),
         (
             lambda ours, other: [],
@@ -442,3 +451,37 @@ def test_one_pass_is_found_out_in_the_trial_and_stands_in_no_state(registry: Reg
     assert set(training.state_dict()["parts"]) == {
         "generator", "discriminator", "optimizer.generator", "optimizer.discriminator",
     }  # fmt: skip
+
+
+class Distance(nn.Module):
+    """The distance of a sample from its mean, which is no logit and yet meant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(784))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.scale * (x.flatten(1) - x.mean())).square().mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("last", "doubt"),
+    [
+        (nn.Sigmoid(), "gives values in [0, 1] with any weights: leave the sigmoid or softmax to the loss"),
+        (nn.ReLU(), "gives no value below 0 with any weights: leave the ReLU before the loss out"),
+        (nn.Identity(), None),
+        (Distance(), None),
+    ],
+)
+def test_what_can_be_no_logit_is_doubted(
+    registry: Registry, capsys: pytest.CaptureFixture[str], last: nn.Module, doubt: str | None
+) -> None:
+    network = last if isinstance(last, Distance) else nn.Sequential(nn.Flatten(), nn.Linear(784, 1), last)
+    before = [weight.clone() for weight in network.parameters()]
+    tried = compose(registry, discriminator=lambda part: network)
+
+    assert all(torch.equal(weight, old) for weight, old in zip(network.parameters(), before, strict=True))
+    ganfw.train(tried, steps=1)
+    told = f"discriminator Sequential {doubt}; it takes logits of both signs"
+    assert tried.doubts == ([] if doubt is None else [told])
+    assert (f"warning: {told}\n" in capsys.readouterr().err) == (doubt is not None)
