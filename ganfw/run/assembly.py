@@ -1,7 +1,6 @@
 """Assemble the experiment of a recipe, with weights of other runs where it says so."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load
@@ -11,7 +10,7 @@ from ganfw.data import data_hash
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
 from ganfw.errors import PartError, RunError
-from ganfw.files import read_bounded, sha256
+from ganfw.files import expanded, read_bounded, sha256
 from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import network_address
 from ganfw.run.agreement import require_same, require_same_recipe
@@ -76,7 +75,7 @@ class _Starts:
         self.hashes[self._names[address]] = {"path": own["init"], "sha256": digest}
 
 
-def read_weights(source: str, address: str) -> tuple[Mapping[str, Tensor], str]:
+def read_weights(source: str, address: str) -> tuple[Mapping[str, Any], str]:
     """Return weights by name, and the hash of the file they come from.
 
     Args:
@@ -86,14 +85,14 @@ def read_weights(source: str, address: str) -> tuple[Mapping[str, Tensor], str]:
     Raises:
         RunError: they cannot be read.
     """
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.suffix != ".safetensors":
         checkpoint = open_checkpoint(path)
         state = checkpoint.part_state(address)
         file = checkpoint.manifest.files.get(f"{address}.safetensors")
-        is_network = isinstance(state, Mapping) and all(isinstance(value, Tensor) for value in state.values())
+        is_network = isinstance(state, Mapping) and any(isinstance(value, Tensor) for value in state.values())
         if file is None or not is_network:
-            raise RunError(f"{checkpoint.path}: '{address}' is no network there: its state is not weights by name")
+            raise RunError(f"{checkpoint.path}: '{address}' is not a network there: its state is not weights by name")
         return state, file.sha256
     content = read_bounded(path, MAX_FILE_BYTES)
     try:
@@ -102,8 +101,8 @@ def read_weights(source: str, address: str) -> tuple[Mapping[str, Tensor], str]:
         raise RunError(f"{path}: not a safetensors file: {error}") from error
 
 
-def load_weights(network: nn.Module, weights: Mapping[str, Tensor], label: str, *, partial: bool = False) -> None:
-    """Give a network weights and buffers by name.
+def load_weights(network: nn.Module, weights: Mapping[str, Any], label: str, *, partial: bool = False) -> None:
+    """Give a network weights and buffers by name, and further state that is not a tensor, where both have it.
 
     Args:
         network: in place.
@@ -115,11 +114,13 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], label: str, 
         PartError: they do not fit.
     """
     own = network.state_dict()
-    shapes = {name: tuple(value.shape) for name, value in own.items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
+    shapes, found = (
+        {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
+        for state in (own, weights)
+    )
     wrong = [name for name in [*shapes, *found] if shapes.get(name) != found.get(name)]
-    fitting = {name: value for name, value in weights.items() if name not in wrong}
-    if not fitting:
+    fitting = {name: value for name, value in weights.items() if name in own and name not in wrong}
+    if not fitting.keys() & shapes.keys():
         raise PartError(f"{label} does not fit: no tensor there has the name and the shape of one of the network's")
     if wrong and not partial:
         name = wrong[0]

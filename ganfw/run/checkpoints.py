@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganfw.errors import RunError
-from ganfw.files import read_bounded, write_atomically
+from ganfw.files import is_folder, read_bounded, write_atomically
 
 if TYPE_CHECKING:
     from ganfw.training.loop import Training
@@ -22,7 +22,7 @@ def checkpoint_name(step: int) -> str:
 
 
 def checkpoints_in(run: Path) -> list[Path]:
-    """Return the checkpoints of a run, the one to go on from first: that saved last, then by falling step."""
+    """Return the checkpoints of a run, the one to continue from first: that saved last, then by falling step."""
     found = {_step(path): path for path in (run / "checkpoints").glob("step-*") if _step(path) >= 0}
     ordered = [found[step] for step in sorted(found, reverse=True)]
     try:
@@ -30,6 +30,22 @@ def checkpoints_in(run: Path) -> list[Path]:
     except RunError:
         latest = ""
     return sorted(ordered, key=lambda path: path.name != latest)
+
+
+def checkpoint_at(run: Path, step: int) -> Path:
+    """Return the checkpoint that a run has kept of a step.
+
+    Raises:
+        RunError: it is not a run directory with checkpoints, or has kept none of that step.
+    """
+    if not is_folder(run):
+        raise RunError(f"{run}: no such run directory or checkpoint")
+    kept = {_step(path): path for path in checkpoints_in(run)}
+    if not kept:
+        raise RunError(f"{run}: not a run directory with checkpoints")
+    if step not in kept:
+        raise RunError(f"{run}: has no checkpoint of step {step}; it has kept: {', '.join(map(str, sorted(kept)))}")
+    return kept[step]
 
 
 def point_to(checkpoint: Path) -> None:
@@ -75,7 +91,7 @@ def remove_leftovers(training: "Training", *, keep: int = 2) -> None:
         for path in sorted(past, key=_step)[:-keep]:
             remove(path)
     except OSError as error:
-        raise RunError(f"{run}: what a crash has left cannot be removed: {error.strerror}") from error
+        raise RunError(f"{run}: files that a crash has left cannot be removed: {error.strerror}") from error
 
 
 def _step(path: Path) -> int:

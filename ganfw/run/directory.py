@@ -3,6 +3,7 @@
 import json
 import platform
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -11,9 +12,10 @@ from typing import Any
 
 import torch
 
+from ganfw.data import data_licence
 from ganfw.engine.device import device_name
 from ganfw.errors import RecipeError, RunError
-from ganfw.files import read_bounded, write_atomically
+from ganfw.files import flush_folder, is_folder, read_bounded, write_atomically
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import MAX_BYTES
 from ganfw.recipe.resolved import ResolvedRecipe
@@ -43,12 +45,47 @@ def create_run_directory(
     if experiment.resolved is None:
         raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
     directory = _make_numbered(Path(out), experiment.resolved.recipe.name)
-    write_atomically(directory / "recipe.toml", experiment.resolved.to_toml(qualified=True).encode())
-    name = experiment.resolved.recipe.name
-    lineage = {} if started_from is None else {"started_from": dict(started_from)}
-    environment = {"name": name, **lineage, **describe_environment(experiment, command), "resumed": []}
-    write_atomically(directory / "environment.json", _to_json(environment))
+    _write_records(directory, experiment.resolved, experiment, command, started_from)
     return directory
+
+
+def create_named_directory(directory: Path, experiment: Experiment, command: Sequence[str] = ()) -> None:
+    """Make a run directory of a given name with the same files; it appears whole, or not at all.
+
+    Args:
+        directory: where nothing is yet; the folder that it is in must be there.
+        experiment: what will be run; it must come from a recipe.
+        command: the command line, for the record.
+
+    Raises:
+        RunError: the directory cannot be made or written.
+    """
+    if experiment.resolved is None:
+        raise RunError("an experiment composed by hand has no recipe; give its training a directory of your own")
+    temporary = directory.with_name(f".{directory.name}.tmp")
+    try:
+        if temporary.exists():  # a crash came between
+            shutil.rmtree(temporary)
+        temporary.mkdir()
+        _write_records(temporary, experiment.resolved, experiment, command)
+        temporary.rename(directory)
+        flush_folder(directory.parent)
+    except OSError as error:
+        raise RunError(f"{directory}: the run directory cannot be made: {error.strerror}") from error
+
+
+def _write_records(
+    directory: Path,
+    resolved: ResolvedRecipe,
+    experiment: Experiment,
+    command: Sequence[str],
+    started_from: Mapping[str, Any] | None = None,
+) -> None:
+    """Write what says what is run, and on what."""
+    write_atomically(directory / "recipe.toml", resolved.to_toml(qualified=True).encode())
+    lineage = {} if started_from is None else {"started_from": dict(started_from)}
+    environment = {"name": resolved.recipe.name, **lineage, **describe_environment(experiment, command), "resumed": []}
+    write_atomically(directory / "environment.json", _to_json(environment))
 
 
 def check_run_directory(directory: Path) -> None:
@@ -57,10 +94,10 @@ def check_run_directory(directory: Path) -> None:
     Raises:
         RunError: it is not.
     """
-    if not directory.is_dir():
+    if not is_folder(directory):
         raise RunError(f"{directory}: no such run directory")
     if not (directory / "environment.json").is_file():
-        raise RunError(f"{directory}: no run directory: it has no environment.json; name the run, not a checkpoint")
+        raise RunError(f"{directory}: not a run directory: it has no environment.json; name the run, not a checkpoint")
     for path in [*directory.glob("*"), *directory.glob("*/*")]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise RunError(f"{path}: neither a file nor a folder; a run would be written through it to elsewhere")
@@ -96,7 +133,7 @@ def recorded_data(directory: Path) -> str | None:
 def record_resume(
     directory: Path, experiment: Experiment, step: int, command: Sequence[str] = (), *, accept_other_data: bool = False
 ) -> None:
-    """Note in a run directory that a run goes on: the recipe, if it has changed, and from which step on what.
+    """Note in a run directory that a run continues: the recipe, if it has changed, and from which step on what.
 
     Raises:
         RunError: the directory cannot be read or written.
@@ -154,7 +191,9 @@ def describe_environment(experiment: Experiment, command: Sequence[str] = ()) ->
         "threads": torch.get_num_threads(),
         "processes": experiment.processes.size,
         "seed": experiment.settings.seed,
+        "total_steps": experiment.batches.steps(experiment.settings.max_steps, experiment.settings.epochs),
         "data_sha256": experiment.data_sha256,
+        "data_licence": data_licence(experiment.data),
         "initial_weights": dict(experiment.initial_weights),
         "git_commit": _git_commit(),
         "parts": describe_parts(experiment),
@@ -176,7 +215,8 @@ def describe_parts(experiment: Experiment) -> dict[str, dict[str, str]]:
 
 
 def _to_json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return text.encode(errors="backslashreplace")  # of a path that is not UTF-8: an escape of JSON's
 
 
 def _git_commit() -> str | None:

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from attrs import frozen
@@ -12,10 +12,11 @@ from safetensors.torch import load
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from ganfw.data import form
 from ganfw.engine.device import choose_device
 from ganfw.engine.sampling import SampleSource
 from ganfw.errors import InputError, PartFailure, RecipeError, RunError
-from ganfw.files import read_bounded, sha256
+from ganfw.files import is_folder, read_bounded, sha256, sha256_of_file
 from ganfw.plugins.registry import Registry, describe
 from ganfw.plugins.signature import show
 from ganfw.recipe.document import Recipe
@@ -29,8 +30,13 @@ from ganfw.run.manifest import FILE_NAME, MAX_MANIFEST_BYTES, Manifest, read_man
 from ganfw.run.state import must_be_finite, unflatten_state
 from ganfw.training.builder import Builder
 
+if TYPE_CHECKING:
+    from ganfw.training.loop import Training
+
 SAMPLING_TABLES = ("noise", "generator", "discriminator", "networks", "averaging", "sampler")
 """The tables of a recipe that samples are made with."""
+MAX_TEXT_BYTES = 64 << 20
+"""A checkpoint's JSON or TOML larger than this (64 MiB) is refused before it is read."""
 LARGE = 1 << 28
 """Elements of a tensor (1 GiB of float32) that a network may use without having saved one as large."""
 
@@ -55,8 +61,9 @@ class Checkpoint:
         Raises:
             RunError: a file is missing or damaged.
         """
-        for name in self.manifest.files:
-            self._read(name)
+        for name, entry in self.manifest.files.items():
+            if sha256_of_file(self.path / name, entry.bytes) != entry.sha256:
+                raise RunError(f"{self.path / name}: damaged: it is not what the manifest says")
 
     def origin(self) -> dict[str, str | int]:
         """Return what a run that begins with this checkpoint records of it."""
@@ -70,12 +77,15 @@ class Checkpoint:
             RunError: it was saved from an experiment composed by hand, or the file is damaged.
         """
         if "recipe.toml" not in self.manifest.files:
-            raise RunError(f"{self.path}: saved from parts composed by hand, without a recipe to build them from")
+            raise RunError(
+                f"{self.path}: saved from parts composed by hand, without a recipe to build them from; compose them "
+                f"again in Python, and call open_checkpoint({str(self.path)!r}).restore(Training(experiment))"
+            )
         file = self.path / "recipe.toml"
         try:
             return Recipe.parse(self._read("recipe.toml").decode(), name=self.manifest.name, file=str(file), alone=True)
         except (UnicodeDecodeError, RecipeError) as error:
-            raise RunError(f"{file}: no recipe of a checkpoint: {error}") from error
+            raise RunError(f"{file}: not the recipe of a checkpoint: {error}") from error
 
     def part_state(self, name: str) -> Any:
         """Return the saved state of one part: `"generator"`, `"optimizer.generator"`.
@@ -106,6 +116,19 @@ class Checkpoint:
             } as training if 0 <= seconds < math.inf and all(map(_is_mean, means.items())):
                 return {**training, "step": self.manifest.step, "parts": states}
         raise RunError(f"{self.path}: holds no state of the training at step {self.manifest.step}")
+
+    def restore(self, training: "Training") -> None:
+        """Give parts that were composed by hand the state that was saved of them, to continue training or to sample.
+
+        Args:
+            training: of an experiment of the same parts, in place.
+
+        Raises:
+            RunError: the checkpoint is damaged, its state does not fit the parts, or they give other samples with it
+                than those that were saved.
+        """
+        training.load_state_dict(self.state_dict())
+        self.check_samples(training.experiment.source, training.experiment.device)
 
     def source(self, registry: Registry, device: str = "auto", overrides: Sequence[str] = ()) -> SampleSource:
         """Build what samples are made with: networks with their saved weights, means of them where there are any.
@@ -186,7 +209,7 @@ class Checkpoint:
         return builder
 
     def _check_weights(self, builder: Builder, address: str) -> None:
-        """Build a network on the meta device, where there is no memory, and compare it with the saved weights.
+        """Build a network on the meta device, which takes no memory, and compare it with the saved weights.
 
         A part that cannot be built there is not compared.
 
@@ -196,12 +219,12 @@ class Checkpoint:
         state = self.part_state(address)
         if not isinstance(state, dict):
             raise RunError(f"{self.path}: holds no weights of the {address}")
-        saved = {key: _describe(value) for key, value in state.items() if isinstance(value, Tensor)}
+        saved = {key: form(value) for key, value in state.items() if isinstance(value, Tensor)}
         largest = max((value.numel() for value in state.values() if isinstance(value, Tensor)), default=0)
         try:
             with torch.device("meta"), _TensorLimit(max(largest, LARGE)):
                 skeleton = builder.build(address)
-            own = {key: _describe(value) for key, value in skeleton.state_dict().items() if isinstance(value, Tensor)}
+            own = {key: form(value) for key, value in skeleton.state_dict().items() if isinstance(value, Tensor)}
         except Exception as error:  # any part may fail here in its own way; building it for real will show it
             cause = error.__cause__ or error
             if isinstance(cause, _TooLargeError):
@@ -230,7 +253,7 @@ class Checkpoint:
         try:
             trees = json.loads(self._read("state.json"))
         except (ValueError, RecursionError) as error:
-            raise RunError(f"{self.path / 'state.json'}: no JSON: {error}") from None
+            raise RunError(f"{self.path / 'state.json'}: not JSON: {error}") from None
         if not isinstance(trees, dict):
             raise RunError(f"{self.path / 'state.json'}: holds no states")
         return trees
@@ -253,15 +276,15 @@ class Checkpoint:
         try:
             return load(content)
         except Exception as error:  # safetensors and torch refuse in ways of their own what a header may claim
-            raise RunError(f"{self.path / file}: no safetensors file: {excerpt(str(error))}") from error
+            raise RunError(f"{self.path / file}: not a safetensors file: {excerpt(str(error))}") from error
 
     def _read(self, name: str) -> bytes:
         """Read one of the checkpoint's files, of the size and with the hash that the manifest says."""
         if name not in self.manifest.files:
             raise RunError(f"{self.path}: has no {name}")
-        entry = self.manifest.files[name]
-        path = self.path / name
-        content = read_bounded(path, entry.bytes)
+        entry, path = self.manifest.files[name], self.path / name
+        limit = entry.bytes if name.endswith(".safetensors") else min(entry.bytes, MAX_TEXT_BYTES)
+        content = read_bounded(path, limit)
         if len(content) != entry.bytes or sha256(content) != entry.sha256:
             raise RunError(f"{path}: damaged: it is not what the manifest says")
         return content
@@ -274,7 +297,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
         RunError: there is none, or it is damaged.
     """
     path = Path(path)
-    if not path.is_dir():
+    if not is_folder(path):
         raise RunError(f"{path}: no such run directory or checkpoint")
     if (path / FILE_NAME).exists():
         return _open(path)
@@ -299,10 +322,6 @@ def _open(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def _describe(tensor: Tensor) -> str:
-    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
-
-
 def _is_mean(item: tuple[Any, Any]) -> bool:
     """Whether this is the name of a statistic, which terminals may show, and a number."""
     name, mean = item
@@ -325,5 +344,5 @@ class _TensorLimit(TorchFunctionMode):
     ) -> Any:
         result = function(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and result.numel() > self.limit:
-            raise _TooLargeError(_describe(result))
+            raise _TooLargeError(form(result))
         return result

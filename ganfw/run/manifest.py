@@ -61,9 +61,10 @@ class Manifest:
         seed: the run's seed.
         sample_shape: the shape of one sample.
         num_classes: how many classes the data has, or None.
-        z_dim: the length of a noise vector, or None where there is no noise.
+        z_dim: the length of a noise vector, or None without noise.
         entry_shapes: of each further entry of the data, the shape of one.
         data_sha256: the hash of the data, or of what it says of itself; None where it says nothing.
+        data_licence: the licence of the data, or None where nothing is said of it.
         device: the type of device that it was saved on.
         parts: for each recipe table, which part of which package was used.
         files: every other file of the checkpoint.
@@ -83,6 +84,7 @@ class Manifest:
         factory=dict, validator=deep_mapping(_text, deep_iterable(_positive), instance_of(dict))
     )
     data_sha256: str | None = field(validator=optional(matches_re(r"[0-9a-f]{64}")))
+    data_licence: str | None = field(default=None, validator=optional(_text))
     device: str = field(validator=_text)
     parts: Mapping[str, Mapping[str, str]] = field(
         validator=deep_mapping(_text, deep_mapping(_text, _text), instance_of(dict))
@@ -112,9 +114,9 @@ def read_manifest(checkpoint: Path) -> Manifest:
     try:
         values: Any = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: no JSON: {error}") from None
+        raise RunError(f"{path}: not JSON: {error}") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise RunError(f"{path}: no manifest of format {FORMAT}, which this version of ganfw reads")
+        raise RunError(f"{path}: not a manifest of format {FORMAT}, which this version of ganfw reads")
     try:
         if values.pop("sha256", None) != _hash(values):
             raise ValueError("it is not what was written")

@@ -11,6 +11,7 @@ from ganfw.distributed.process_group import ProcessGroup
 from ganfw.engine.device import choose_device
 from ganfw.engine.random_streams import own_randomness, seeded_generator, set_global_state
 from ganfw.errors import GanfwError, RunError
+from ganfw.files import is_folder
 from ganfw.plugins.registry import Registry, describe
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.layers import read_recipe
@@ -20,7 +21,7 @@ from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.recipe.tables import network_address
 from ganfw.run.agreement import require_same
 from ganfw.run.assembly import assemble
-from ganfw.run.checkpoints import checkpoint_name, checkpoints_in
+from ganfw.run.checkpoints import checkpoint_at, checkpoints_in
 from ganfw.run.directory import check_run_directory, recorded_data, recorded_name
 from ganfw.run.load import SAMPLING_TABLES, Checkpoint, open_checkpoint
 from ganfw.training.experiment import Experiment
@@ -48,14 +49,14 @@ def resume_training(
         run: the run directory.
         registry: what the plugins offer.
         overrides: changes such as `"run.epochs=300"`, only of how long and where to train, and of callbacks.
-        processes: the processes that train together, as many as before. None for this alone.
+        processes: the processes that train together, as many as before. None for only this one.
         accept_other_data: continue with data that is not that of the run.
 
     Returns:
         The training, and why newer checkpoints were passed over, a line each.
 
     Raises:
-        RunError: there is no such run, all of its checkpoints are damaged, its data is other data, or an override
+        RunError: the run does not exist, all of its checkpoints are damaged, its data is other data, or an override
             would change what it is.
         RecipeError: a package that supplied a part is missing.
     """
@@ -70,7 +71,7 @@ def resume_training(
                 "folders of [data], embedding.weights and callbacks; for anything else start a new run: "
                 f"ganfw run {run / 'recipe.toml'} --from {run} --set {override}"
             )
-    if not checkpoints_in(run):  # stopped before the first one: go on from step 0
+    if not checkpoints_in(run):  # stopped before the first one: start from step 0
         layers = read_recipe(str(run / "recipe.toml"), registry, Path(), alone=True)
         recipe = Recipe.of_layers(layers, recorded_name(run)).with_overrides(overrides)
         training = Training(assemble(resolve(recipe, registry), processes), directory)
@@ -83,10 +84,10 @@ def resume_training(
 
 
 def start_from(checkpoint: Checkpoint, resolved: ResolvedRecipe, processes: ProcessGroup | None = None) -> Training:
-    """Build a training of a recipe that begins with the whole state of a checkpoint, whatever else is changed.
+    """Build a training of a recipe that begins with the whole state of a checkpoint and may change anything else.
 
-    Callbacks begin anew, and so does another part than the checkpoint's; but a network takes the saved weights,
-    whatever part it is. Optimizers have the options of the recipe. With another seed, random numbers are those of that
+    Callbacks begin anew, and so does another part than the checkpoint's; but a network of another part also takes the
+    saved weights. Optimizers have the options of the recipe. With another seed, random numbers are those of that
     seed.
 
     Raises:
@@ -107,9 +108,9 @@ def checkpoint_of(text: str) -> Checkpoint:
     Raises:
         RunError: there is none, or it is damaged.
     """
-    run, at, step = text.rpartition("@")
-    if at and step.isdecimal() and not Path(text).exists():
-        return open_checkpoint(Path(run, "checkpoints", checkpoint_name(int(step))))
+    found = re.fullmatch(r"(.+)@([0-9]{1,15})", text, re.DOTALL)
+    if found and not is_folder(Path(text)):
+        return open_checkpoint(checkpoint_at(Path(found[1]), int(found[2])))
     return open_checkpoint(Path(text))
 
 
@@ -141,7 +142,7 @@ def _load(
     except GanfwError:
         raise
     except Exception as error:  # a stranger's checkpoint may hold anything, and each part fails in its own way
-        raise RunError(f"{checkpoint.path}: no run can go on from it: {excerpt(describe(error))}") from error
+        raise RunError(f"{checkpoint.path}: no run can continue from it: {excerpt(describe(error))}") from error
     if _samples_alike(checkpoint, resolved):
         checkpoint.check_samples(training.experiment.source, device)
     return training
@@ -185,7 +186,7 @@ def _samples_alike(checkpoint: Checkpoint, resolved: ResolvedRecipe) -> bool:
 
 
 def _begin_anew(random: dict[str, Any], device: torch.device, seed: int, step: int) -> None:
-    """Put random numbers of another device or seed in the place of saved ones, which cannot continue there."""
+    """Replace saved random numbers, which cannot continue on another device or with another seed."""
     random["training"] = seeded_generator(device, seed, "training", step).get_state()
     random["global"] = None
 
@@ -200,13 +201,13 @@ def _check_data(run: Path, saved: str | None, training: Training, accept: bool) 
     found = training.experiment.data_sha256
     if saved is not None and found != saved and not accept:
         raise RunError(
-            f"{run}: the data is not that of the run: its SHA-256 is {found}, not {saved}; bring the run's data back, "
-            "or continue with this data by --accept-other-data"
+            f"{run}: the data is not that of the run: its SHA-256 is {found}, not {saved}; restore the data of the "
+            "run, or continue with this data by --accept-other-data"
         )
 
 
 def _try_randomness(state: dict[str, Any] | None, device: torch.device) -> None:
-    """Set the global generators for a moment to what they will be set to when training goes on."""
+    """Set the global generators for a moment to what they will be set to when training continues."""
     if state is not None:
         with own_randomness(0, device):
             set_global_state(state, device)

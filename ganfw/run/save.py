@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from ganfw.data import data_licence
 from ganfw.errors import RunError, TrainingError
 from ganfw.files import flush_folder, sha256, write_flushed
 from ganfw.run import fingerprint
@@ -77,7 +78,7 @@ def _write(training: Training, final: Path) -> Path:
 
 
 def check_space(training: Training) -> None:
-    """Reserve for a moment what the next checkpoint will take, to tell early that it cannot be written.
+    """Reserve for a moment what the next checkpoint will take, to fail early if it cannot be written.
 
     Raises:
         RunError: the system refuses.
@@ -86,7 +87,8 @@ def check_space(training: Training) -> None:
     path = run / ".space.tmp"
     networks = training.experiment.networks.values()
     # Weights and two moments each; a checkpoint is written beside the one it replaces.
-    size = 3 * sum(value.nbytes for network in networks for value in network.state_dict().values())
+    tensors = [value for network in networks for value in network.state_dict().values() if isinstance(value, Tensor)]
+    size = 3 * sum(value.nbytes for value in tensors)
     try:
         try:
             with path.open("wb") as file:
@@ -97,7 +99,7 @@ def check_space(training: Training) -> None:
         finally:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"{run}: no room for a checkpoint of {size / 1e6:.0f} MB: {error.strerror}") from error
+        raise RunError(f"{run}: not enough space for a checkpoint of {size / 1e6:.0f} MB: {error.strerror}") from error
 
 
 def _serialise(training: Training) -> dict[str, bytes]:
@@ -128,6 +130,7 @@ def _serialise(training: Training) -> dict[str, bytes]:
         z_dim=None if experiment.noise is None else experiment.noise.z_dim,
         entry_shapes=dict(experiment.batches.entry_shapes),
         data_sha256=experiment.data_sha256,
+        data_licence=data_licence(experiment.data),
         device=experiment.device.type,
         parts=describe_parts(experiment),
         files={name: FileEntry(bytes=len(content), sha256=sha256(content)) for name, content in files.items()},

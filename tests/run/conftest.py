@@ -63,7 +63,7 @@ class ForkServer:
     def __init__(self, command: Sequence[str], folder: Path) -> None:
         """Start it in a folder, under a command such as `unshare` if one is given."""
         self.process = subprocess.Popen(
-            [*command, sys.executable, Path(__file__).with_name("fork_server.py")],
+            [*command, sys.executable, Path(__file__).parents[1] / "fork_server.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -91,11 +91,9 @@ class ForkServer:
         """
         request = {
             "arguments": [str(argument) for argument in arguments],
-            "folder": str(folder),
             "kill_after_seconds": kill_after_seconds,
-            "spared": spared,
-            "before": before,
-            "command": command,
+            "kill_at": None,
+            "watched": {"folder": str(folder), "spared": spared, "before": before, "command": command},
         }
         assert self.process.stdin
         assert self.process.stdout

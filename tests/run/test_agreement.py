@@ -42,6 +42,7 @@ def launch(folder: Path, options: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="starts processes through bash")
 @pytest.mark.parametrize(
     ("options", "what"),

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 import ganfw
 from ganfw import PartError, Recipe, Registry, RunError, open_checkpoint, resume_training
-from ganfw.run.assembly import read_weights
+from ganfw.run.assembly import load_weights, read_weights
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +110,33 @@ def test_weights_that_do_not_fit_are_refused_before_training(
             started(init_partial=True)
 
 
+class Counted(nn.Linear):
+    """A network whose state is more than tensors."""
+
+    calls = 0
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"calls": self.calls}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.calls = state["calls"]
+
+
+def test_state_that_is_no_tensor_is_taken_where_it_is_there() -> None:
+    first, second, third = Counted(2, 2), Counted(2, 2), Counted(2, 2)
+    first.calls = 3
+    state = first.state_dict()
+
+    load_weights(second, state, "init")
+    load_weights(third, {name: state[name] for name in ("weight", "bias")}, "init")
+
+    for each, calls in ((second, 3), (third, 0)):
+        assert torch.equal(each.weight, first.weight)
+        assert each.calls == calls
+    with pytest.raises(PartError, match="init does not fit: no tensor there"):
+        load_weights(second, {"_extra_state": {"calls": 5}}, "init", partial=True)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -117,7 +145,7 @@ def test_weights_that_do_not_fit_are_refused_before_training(
         ("torn.safetensors", b"torn", "{path}: not a safetensors file: …"),
     ],
 )
-def test_weights_that_cannot_be_read_are_told(
+def test_weights_that_cannot_be_read_are_reported(
     open_registry: Registry, open_recipe: Recipe, tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / name
@@ -130,7 +158,7 @@ def test_weights_that_cannot_be_read_are_told(
     assert str(caught.value).startswith(message.format(path=path).rstrip("…"))
 
 
-def test_a_run_without_that_network_is_told(open_registry: Registry, open_recipe: Recipe, trained: Path) -> None:
+def test_a_run_without_that_network_is_reported(open_registry: Registry, open_recipe: Recipe, trained: Path) -> None:
     recipe = Recipe(extends=open_recipe, networks={"encoder": {"init": str(trained)}})
 
     with pytest.raises(RunError) as caught:
@@ -138,11 +166,12 @@ def test_a_run_without_that_network_is_told(open_registry: Registry, open_recipe
     assert str(caught.value) == f"{open_checkpoint(trained).path}: holds no state of 'networks.encoder'"
 
 
-def test_state_that_is_not_weights_by_name_is_told(trained: Path) -> None:
+def test_state_that_is_not_weights_by_name_is_reported(trained: Path) -> None:
     with pytest.raises(RunError) as caught:
         read_weights(str(trained), "optimizer.generator")
     assert str(caught.value) == (
-        f"{open_checkpoint(trained).path}: 'optimizer.generator' is no network there: its state is not weights by name"
+        f"{open_checkpoint(trained).path}: 'optimizer.generator' is not a network there: "
+        "its state is not weights by name"
     )
 
 

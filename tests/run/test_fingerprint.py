@@ -87,7 +87,14 @@ def test_an_experiment_that_cannot_sample_from_a_seed_has_no_fingerprint(
     assert "fingerprint.safetensors" not in open_checkpoint(checkpoint).manifest.files
 
 
-@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"compile": True}, {"accumulate": 4}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"precision": "bf16"}, marks=pytest.mark.bf16),
+        pytest.param({"compile": True}, marks=pytest.mark.slow),
+        {"accumulate": 4},
+    ],
+)
 def test_samples_are_the_same_however_a_run_computes(
     registry: Registry, tiny: Recipe, tmp_path: Path, settings: dict[str, object]
 ) -> None:

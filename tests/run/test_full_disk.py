@@ -116,7 +116,7 @@ def assert_good(run: Path, step: int, expected: dict[str, Any], bits: Bits) -> N
     assert [path for path in found if "/." in path or path.startswith(".")] == []
 
 
-def assert_goes_on(launch: Launch, run: Path, view: Path, expected: dict[str, Any], bits: Bits) -> None:
+def assert_continues(launch: Launch, run: Path, view: Path, expected: dict[str, Any], bits: Bits) -> None:
     """Assert that a resume ends with the bits of an undisturbed run."""
     status, output = launch("resume", run, folder=run.parent)
     assert status == 0, output
@@ -140,7 +140,7 @@ def assert_goes_on(launch: Launch, run: Path, view: Path, expected: dict[str, An
         ("open metrics.jsonl 21", "metrics.jsonl: cannot be written"),
     ],
 )
-def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(
+def test_a_disk_that_fills_up_is_reported_and_the_run_continues_when_there_is_room(
     disk: Disk, bits: Bits, recipe: Path, expected: dict[str, Any], operation: str, failure: str
 ) -> None:
     run, view = disk.runs / "tiny-1", disk.view / "tiny-1"
@@ -150,14 +150,14 @@ def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(
     assert_refused(
         ended,
         f"{run}/{failure}: {disk.reason}\n"
-        f"the last good checkpoint is {run}/checkpoints/step-000020; go on with: ganfw resume {run}",
+        f"the last good checkpoint is {run}/checkpoints/step-000020; continue with: ganfw resume {run}",
     )
     assert_good(view, 20, expected, bits)
     disk.clear()
-    assert_goes_on(disk.launch, run, view, expected, bits)
+    assert_continues(disk.launch, run, view, expected, bits)
 
 
-def test_a_disk_that_is_full_at_the_start_is_told_before_the_first_step(
+def test_a_disk_that_is_full_at_the_start_is_reported_before_the_first_step(
     disk: Disk, bits: Bits, recipe: Path, expected: dict[str, Any]
 ) -> None:
     run, view = disk.runs / "tiny-1", disk.view / "tiny-1"
@@ -166,15 +166,15 @@ def test_a_disk_that_is_full_at_the_start_is_told_before_the_first_step(
 
     assert_refused(
         ended,
-        f"{run}: no room for a checkpoint of 0 MB: {disk.reason}\n"
-        f"there is no checkpoint yet, so it begins again at step 0; go on with: ganfw resume {run}",
+        f"{run}: not enough space for a checkpoint of 0 MB: {disk.reason}\n"
+        f"the run has no checkpoint yet, so it starts again at step 0; continue with: ganfw resume {run}",
     )
     assert (view / "metrics.jsonl").read_text() == ""
     disk.clear()
-    assert_goes_on(disk.launch, run, view, expected, bits)
+    assert_continues(disk.launch, run, view, expected, bits)
 
 
-def test_a_disk_too_full_for_a_run_directory_is_told(disk: Disk, recipe: Path) -> None:
+def test_a_disk_too_full_for_a_run_directory_is_reported(disk: Disk, recipe: Path) -> None:
     fill = disk.fill_before("open .recipe.toml.tmp 0")
 
     ended = disk.launch("run", recipe, "--out", disk.runs, folder=disk.runs, **fill)
@@ -183,7 +183,7 @@ def test_a_disk_too_full_for_a_run_directory_is_told(disk: Disk, recipe: Path) -
     assert list((disk.view / "tiny-1").iterdir()) == []
 
 
-def test_a_resume_on_a_full_disk_is_told_and_harms_nothing(
+def test_a_resume_on_a_full_disk_is_reported_and_harms_nothing(
     disk: Disk, bits: Bits, recipe: Path, expected: dict[str, Any]
 ) -> None:
     run, view = disk.runs / "tiny-1", disk.view / "tiny-1"
@@ -195,7 +195,7 @@ def test_a_resume_on_a_full_disk_is_told_and_harms_nothing(
     assert_refused(ended, f"{run}/environment.json: cannot be written: {disk.reason}")
     assert_good(view, 20, expected, bits)
     disk.clear()
-    assert_goes_on(disk.launch, run, view, expected, bits)
+    assert_continues(disk.launch, run, view, expected, bits)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def launch_with_modes(start_fork_server: Callable[..., Any]) -> Launch:
         ("open metrics.jsonl 21", "metrics.jsonl: cannot be written"),
     ],
 )
-def test_a_run_that_becomes_read_only_is_told_and_goes_on_when_it_is_not(
+def test_a_run_that_becomes_read_only_is_reported_and_continues_when_it_is_not(
     launch_with_modes: Launch,
     bits: Bits,
     recipe: Path,
@@ -235,15 +235,15 @@ def test_a_run_that_becomes_read_only_is_told_and_goes_on_when_it_is_not(
     assert_refused(
         ended,
         f"{run}/{failure}: Permission denied\n"
-        f"the last good checkpoint is {run}/checkpoints/step-000020; go on with: ganfw resume {run}",
+        f"the last good checkpoint is {run}/checkpoints/step-000020; continue with: ganfw resume {run}",
     )
     assert_refused(again, f"{run}: cannot be locked: Permission denied")
     assert_good(run, 20, expected, bits)
     subprocess.run(["chmod", "-R", "u+w", run], check=True)
-    assert_goes_on(launch_with_modes, run, run, expected, bits)
+    assert_continues(launch_with_modes, run, run, expected, bits)
 
 
-def test_leftovers_that_cannot_be_removed_are_told(
+def test_leftovers_that_cannot_be_removed_are_reported(
     launch_with_modes: Launch, bits: Bits, recipe: Path, expected: dict[str, Any], tmp_path: Path
 ) -> None:
     run = tmp_path / "runs" / "tiny-1"
@@ -256,11 +256,11 @@ def test_leftovers_that_cannot_be_removed_are_told(
 
     assert_refused(
         ended,
-        f"{run}: what a crash has left cannot be removed: Permission denied\n"
-        f"the last good checkpoint is {checkpoints}/step-000045; go on with: ganfw resume {run}",
+        f"{run}: files that a crash has left cannot be removed: Permission denied\n"
+        f"the last good checkpoint is {checkpoints}/step-000045; continue with: ganfw resume {run}",
     )
     checkpoints.chmod(0o755)
-    assert_goes_on(launch_with_modes, run, run, expected, bits)
+    assert_continues(launch_with_modes, run, run, expected, bits)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_leftovers_that_cannot_be_removed_are_told(
         ("open metrics.jsonl 21", "metrics.jsonl: cannot be written"),
     ],
 )
-def test_a_run_directory_that_is_moved_away_is_told_and_the_run_goes_on_where_it_is(
+def test_a_run_directory_that_is_moved_away_is_reported_and_the_run_continues_where_it_is(
     launch: Launch, bits: Bits, recipe: Path, expected: dict[str, Any], tmp_path: Path, operation: str, failure: str
 ) -> None:
     run, moved = tmp_path / "runs" / "tiny-1", tmp_path / "moved"
@@ -285,8 +285,8 @@ def test_a_run_directory_that_is_moved_away_is_told_and_the_run_goes_on_where_it
     assert_refused(
         ended,
         f"{run}/{failure}: No such file or directory\n"
-        f"{run} is gone; if it was moved, go on with: ganfw resume WHERE_IT_IS_NOW",
+        f"{run} is gone; if it was moved, continue with: ganfw resume WHERE_IT_IS_NOW",
     )
     assert not run.exists()
     assert open_checkpoint(moved).manifest.step == 20
-    assert_goes_on(launch, moved, moved, expected, bits)
+    assert_continues(launch, moved, moved, expected, bits)

@@ -81,7 +81,7 @@ class Victim:
         elif self.directory.exists():
             assert self.launch("resume", self.directory, folder=self.folder) == (
                 2,
-                f"Error: {self.directory}: no run directory: it has no environment.json; name the run, not a "
+                f"Error: {self.directory}: not a run directory: it has no environment.json; name the run, not a "
                 "checkpoint\n",
             )
         return output

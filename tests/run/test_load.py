@@ -1,3 +1,5 @@
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +80,7 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["flip", "cut", "grow", "empty", "gone", "link"])
-def test_a_damaged_file_is_told(trained: Path, name: str, damage: str) -> None:
+def test_a_damaged_file_is_reported(trained: Path, name: str, damage: str) -> None:
     checkpoint = open_checkpoint(trained).path
     path = checkpoint / name
     content = path.read_bytes()
@@ -96,13 +98,13 @@ def test_a_damaged_file_is_told(trained: Path, name: str, damage: str) -> None:
         open_checkpoint(checkpoint)
     expected = {
         "gone": "cannot be read: No such file or directory",
-        "link": "no ordinary file",
+        "link": "not an ordinary file",
         "grow": f"larger than {len(content)} bytes",
     }
     assert str(caught.value) == f"{path}: {expected.get(damage, 'damaged: it is not what the manifest says')}"
 
 
-def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_told(registry: Registry, trained: Path) -> None:
+def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_reported(registry: Registry, trained: Path) -> None:
     folder = trained / "checkpoints"
     damaged = folder / "step-000010" / "generator.safetensors"
     flip(damaged)
@@ -130,7 +132,7 @@ def test_a_checkpoint_removed_while_it_is_opened_is_no_damage(trained: Path, mon
     assert (opened.path, opened.skipped) == (newer, ())
 
 
-def test_a_run_whose_checkpoints_are_all_damaged_is_told(trained: Path) -> None:
+def test_a_run_whose_checkpoints_are_all_damaged_is_reported(trained: Path) -> None:
     reasons = []
     for name in ("step-000010", "step-000006"):
         path = trained / "checkpoints" / name / "state.json"
@@ -148,7 +150,7 @@ def test_the_checkpoint_saved_last_goes_before_a_higher_step(trained: Path) -> N
     assert open_checkpoint(trained).manifest.step == 6
 
 
-def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_reported(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "gone", "no such run directory or checkpoint"),
         (tmp_path, "neither a checkpoint nor a run directory with one in it"),
@@ -158,20 +160,32 @@ def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:
         assert str(caught.value) == f"{path}: {message}"
 
 
+def test_the_licence_of_the_data_is_recorded_and_older_checkpoints_have_none(trained: Path) -> None:
+    checkpoint = open_checkpoint(trained)
+    assert checkpoint.manifest.data_licence == "CC-BY-SA-3.0"
+    path = checkpoint.path / "manifest.json"
+    values = json.loads(path.read_text())
+    del values["data_licence"], values["sha256"]
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    path.write_text(json.dumps({**values, "sha256": digest}))
+
+    assert open_checkpoint(checkpoint.path).manifest.data_licence is None
+
+
 @pytest.mark.parametrize("content", ['{"format": 99}', "[]", '"x"'])
-def test_a_manifest_of_another_format_is_told(tmp_path: Path, content: str) -> None:
+def test_a_manifest_of_another_format_is_reported(tmp_path: Path, content: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(content)
 
     with pytest.raises(RunError) as caught:
         open_checkpoint(tmp_path)
-    assert str(caught.value) == f"{path}: no manifest of format 2, which this version of ganfw reads"
+    assert str(caught.value) == f"{path}: not a manifest of format 2, which this version of ganfw reads"
 
 
-def test_a_torn_manifest_is_told(tmp_path: Path) -> None:
+def test_a_torn_manifest_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text('{"format"')
 
     with pytest.raises(RunError) as caught:
         open_checkpoint(tmp_path)
-    assert str(caught.value) == f"{path}: no JSON: Expecting ':' delimiter: line 1 column 10 (char 9)"
+    assert str(caught.value) == f"{path}: not JSON: Expecting ':' delimiter: line 1 column 10 (char 9)"

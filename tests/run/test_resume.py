@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from attrs import evolve
 
 import ganfw
 from ganfw import Experiment, Recipe, Registry, RunError, Training, open_checkpoint, resume_training, save_checkpoint
@@ -33,7 +34,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("stop_at", [1, 4, 7])
-def test_resume_goes_on_bit_for_bit(
+def test_resume_continues_bit_for_bit(
     run: Run, scripted_registry: Registry, tiny: Recipe, tmp_path: Path, variant: str, stop_at: int
 ) -> None:
     registry = scripted_registry
@@ -58,7 +59,7 @@ def test_resume_in_the_middle_of_a_later_epoch(run: Run, registry: Registry, tin
     assert_same_run(stopped, undisturbed)
 
 
-def test_a_finished_run_goes_on_as_if_it_had_been_longer(
+def test_a_finished_run_continues_as_if_it_had_been_longer(
     run: Run, registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
     longer = run(Recipe(name="tiny", extends=tiny, run={"max_steps": 15}), tmp_path / "longer")
@@ -97,7 +98,7 @@ def test_metrics_after_the_checkpoint_are_dropped_on_resume(
     assert_same_run(killed, undisturbed)
 
 
-def test_lost_metrics_are_told(registry: Registry, trained: Path) -> None:
+def test_lost_metrics_are_reported(registry: Registry, trained: Path) -> None:
     (trained / "metrics.jsonl").write_text("")
 
     with pytest.raises(RunError) as caught:
@@ -146,7 +147,9 @@ def test_state_of_another_experiment_is_refused(registry: Registry, tiny: Recipe
     assert str(caught.value) == "the checkpoint is of an experiment with another part 'loss'"
 
 
-def test_an_experiment_composed_by_hand_is_saved_and_goes_on(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+def test_an_experiment_composed_by_hand_is_saved_and_continues(
+    registry: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
     def compose() -> Experiment:
         built = ganfw.assemble(ganfw.resolve(tiny, registry))
         return Experiment(
@@ -162,7 +165,7 @@ def test_an_experiment_composed_by_hand_is_saved_and_goes_on(registry: Registry,
     first = ganfw.train(compose(), steps=5, directory=tmp_path)
     checkpoint = open_checkpoint(save_checkpoint(first))
     second = Training(compose(), steps=8)
-    second.load_state_dict(checkpoint.state_dict())
+    checkpoint.restore(second)
     second.run()
 
     for name, network in whole.experiment.networks.items():
@@ -170,8 +173,13 @@ def test_an_experiment_composed_by_hand_is_saved_and_goes_on(registry: Registry,
             assert torch.equal(left, right)
     with pytest.raises(RunError) as caught:
         checkpoint.recipe()
-    expected = f"{checkpoint.path}: saved from parts composed by hand, without a recipe to build them from"
-    assert str(caught.value) == expected
+    assert str(caught.value) == (
+        f"{checkpoint.path}: saved from parts composed by hand, without a recipe to build them from; compose them "
+        f"again in Python, and call open_checkpoint('{checkpoint.path}').restore(Training(experiment))"
+    )
+    other = evolve(compose(), noise=registry.load("noise", "uniform")("cpu", z_dim=64))
+    with pytest.raises(RunError, match="give other samples than when they were saved"):
+        checkpoint.restore(Training(other))
 
 
 @pytest.fixture(scope="session")
@@ -237,8 +245,8 @@ def test_other_data_is_refused_on_resume_unless_it_is_accepted(
 
     after = open_checkpoint(directory).manifest.data_sha256
     assert str(caught.value) == (
-        f"{directory}: the data is not that of the run: its SHA-256 is {after}, not {before}; bring the run's data "
-        "back, or continue with this data by --accept-other-data"
+        f"{directory}: the data is not that of the run: its SHA-256 is {after}, not {before}; restore the data of the "
+        "run, or continue with this data by --accept-other-data"
     )
     resume_training(directory, open_registry)  # it is the data of the run now
 

@@ -77,7 +77,7 @@ def test_manifest_says_what_the_checkpoint_is_of(registry: Registry, trained: Pa
     ]
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_written_is_reported(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
     (tmp_path / "checkpoints").write_text("a file")
 
@@ -150,7 +150,27 @@ def test_a_weight_that_is_not_finite_is_never_saved(
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_no_room_is_told_before_the_first_step(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+class Counted(torch.nn.Linear):
+    """A network whose state is more than tensors."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"calls": 3}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        assert state == {"calls": 3}
+
+
+def test_a_network_may_have_state_that_is_no_tensor(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    training = Training(ganfw.assemble(ganfw.resolve(tiny, registry)), tmp_path)
+    training.experiment.networks["discriminator"].counted = Counted(1, 1)
+
+    check_space(training)
+    saved = open_checkpoint(save_checkpoint(training)).part_state("discriminator")
+
+    assert saved["counted._extra_state"] == {"calls": 3}
+
+
+def test_no_room_is_reported_before_the_first_step(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
     recipe = Recipe(extends=tiny, generator={"hidden_dim": 256}, discriminator={"hidden_dim": 256})
     training = Training(ganfw.assemble(ganfw.resolve(recipe, registry)), tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -163,5 +183,5 @@ def test_no_room_is_told_before_the_first_step(registry: Registry, tiny: Recipe,
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
 
-    assert str(caught.value) == f"{tmp_path}: no room for a checkpoint of 70 MB: File too large"
+    assert str(caught.value) == f"{tmp_path}: not enough space for a checkpoint of 70 MB: File too large"
     assert list(tmp_path.iterdir()) == []
