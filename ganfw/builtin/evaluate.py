@@ -1,4 +1,4 @@
-"""Evaluation along the way, and the best checkpoint."""
+"""Evaluation during training, and the best checkpoint."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -25,7 +25,9 @@ BEST = "best"
 
 
 class Evaluate(Callback):
-    """Evaluates the generator every so many epochs, and at the end; keeps the best checkpoint by one result.
+    """Evaluates the generator every few epochs, and at the end; keeps the best checkpoint by one result.
+
+    With `patience` it stops training early, when that result has not become better for this many evaluations.
 
     What it finds is written as `ganfw evaluate` writes it. The best checkpoint is the folder `best` of the run
     directory: a checkpoint like any other, but no removal of old ones touches it, and no resume begins there.
@@ -37,28 +39,39 @@ class Evaluate(Callback):
         self,
         *,
         every_epochs: Annotated[int, Ge(1), "epochs between two evaluations"] = 5,
-        every_steps: Annotated[Annotated[int, Ge(1)] | None, "steps between two, in the place of epochs"] = None,
+        every_steps: Annotated[Annotated[int, Ge(1)] | None, "steps between two, instead of epochs"] = None,
         count: Annotated[int, Ge(1), "samples to evaluate"] = 2000,
         best: Annotated[str, 'the result to keep the best checkpoint by; "" to keep none'] = "frechet_distance",
+        patience: Annotated[
+            Annotated[int, Ge(1)] | None, "stop after this many evaluations without a better value"
+        ] = None,
+        held_out: Annotated[bool, "compare with held-out samples; false: with training samples, to tune by"] = True,
     ) -> None:
+        if patience is not None and not best:
+            raise InputError("callback 'evaluate': patience needs a result in the key 'best'")
         self.every_epochs = every_epochs
         self.every_steps = every_steps
         self.count = count
         self.best = best
+        self.patience = patience
+        self.held_out = held_out
+        self.since_best = 0
         self.best_value: float | None = None
         self.best_step = -1
         self._evaluator: Evaluator | None = None
         self._improved = False
 
     def on_start(self, training: Training) -> None:
-        """Embed the real samples, or find them in the cache: what is wrong with an evaluation is told now."""
+        """Embed the real samples or find them in the cache, so that a mistake is found before training."""
         resolved = training.experiment.resolved
         if resolved is None:
-            raise RunError("callback 'evaluate' needs a recipe, which says how; by hand, call ganfw.evaluate")
+            raise RunError("callback 'evaluate' needs a recipe; without one, call ganfw.evaluate")
         training.require_directory("evaluate")
         experiment = training.experiment
         device = str(experiment.device)
-        self._evaluator = open_evaluator(resolved, device=device, training=experiment.data, say=training.say)
+        self._evaluator = open_evaluator(
+            resolved, device=device, training=experiment.data, held_out=self.held_out, say=training.say
+        )
         real_data = self._evaluator.real_data(self.count, experiment.settings.seed)
         if real_data:
             self._require_comparable(real_data)
@@ -72,21 +85,25 @@ class Evaluate(Callback):
             return
         experiment = training.experiment
         found = evaluate(experiment.source, self._evaluator, count=self.count, seed=experiment.settings.seed)
-        path = record_evaluation(training, self._evaluator, found)
-        told = f"  {self._compare(found, training.step)}" if self.best else ""
-        training.say(f"  evaluation {path}{told}")
+        differences = () if self.held_out else ("training-data",)
+        path = record_evaluation(training, self._evaluator, found, *differences)
+        comparison = f"  {self._compare(found, training.step)}" if self.best else ""
+        training.say(f"  evaluation {path}{comparison}")
+        if self.patience is not None and self.since_best >= self.patience:
+            training.stop(f"callback 'evaluate', without a better {self.best} in {self.since_best} evaluations,")
 
     def _compare(self, found: Evaluation, step: int) -> str:
         """Note whether this is the best so far, and say so."""
         results = {name: result.samples for name, result in found.results.items()}
         self._require_comparable(results)
+        self.since_best += 1
         value, lower = results[self.best].value, results[self.best].better == "lower"
         if not isinstance(value, float | int):
             return f"{self.best} none: {results[self.best].reason}"
         previous = self.best_value
         self._improved = previous is None or (value < previous if lower else value > previous)
         if self._improved:
-            self.best_value, self.best_step = value, step
+            self.best_value, self.best_step, self.since_best = value, step, 0
         return f"{self.best} {value:.4g}{', the best so far' if self._improved else ''}"
 
     def _is_kept(self, training: Training) -> bool:
@@ -101,8 +118,7 @@ class Evaluate(Callback):
         names = [name for name, value in results.items() if value.better]
         if self.best and self.best not in names:
             raise InputError(
-                f"callback 'evaluate': best = \"{self.best}\" is none of the results that have a better and a worse: "
-                f"{', '.join(names)}"
+                f"callback 'evaluate': best = \"{self.best}\" is not a result that can be compared: {', '.join(names)}"
             )
 
     def on_step_end(self, training: Training) -> None:
@@ -112,18 +128,23 @@ class Evaluate(Callback):
             self._improved = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value so far and its step."""
-        return {"best": self.best, "value": self.best_value, "step": self.best_step}
+        """Return the best value so far, its step, and how many evaluations there were since."""
+        return {"best": self.best, "value": self.best_value, "step": self.best_step, "since": self.since_best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned; of another result than the one to keep by, nothing.
 
         Raises:
-            RunError: it is no such state.
+            RunError: the state is of another form.
         """
         match state:
-            case {"best": str() as best, "value": int() | float() | None as value, "step": int() as step}:
+            case {
+                "best": str() as best,
+                "value": int() | float() | None as value,
+                "step": int() as step,
+                "since": int() as since,
+            }:
                 if best == self.best:
-                    self.best_value, self.best_step = value, step
+                    self.best_value, self.best_step, self.since_best = value, step, since
             case _:
-                raise RunError("the state of callback 'evaluate' is no best value and its step")
+                raise RunError("the state of callback 'evaluate' does not hold a best value and its step")

@@ -19,12 +19,16 @@ TABLES = ("data", "embedding", "metrics")
 SPLIT, HELD_OUT = "split", "test"
 """The key of a data part, and its choice, that give samples to compare with."""
 
+FEW = 64
+"""Samples that say which results metrics give."""
+
 
 def open_evaluator(
     resolved: ResolvedRecipe,
     *,
     device: str = "auto",
     training: Data | None = None,
+    held_out: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> Evaluator:
     """Build the evaluator of a recipe from its `[data]`, `[embedding]` and `[metrics.…]`.
@@ -36,6 +40,7 @@ def open_evaluator(
         resolved: a recipe; these tables are enough.
         device: where the embedding computes.
         training: the recipe's data, if it is built already.
+        held_out: whether to compare with that part; if not, with the training data itself.
         say: called with a line of text before slow work.
 
     Raises:
@@ -55,7 +60,7 @@ def open_evaluator(
     )  # it is gathered and embedded there
     return Evaluator.of(
         builder.batches.data,
-        builder.build("data", **{SPLIT: HELD_OUT}) if _has_held_out(resolved) else None,
+        builder.build("data", **{SPLIT: HELD_OUT}) if held_out and _has_held_out(resolved) else None,
         builder.part("embedding"),
         builder.parts_in("metrics"),
         data_name=resolved.parts["data"].part.name,
@@ -64,6 +69,35 @@ def open_evaluator(
         device=builder.device,
         say=say,
     )
+
+
+def result_names(resolved: ResolvedRecipe) -> list[str]:
+    """Return the names of the results that a recipe's metrics give, which they say of a few real samples.
+
+    Raises:
+        InputError: the recipe has no embedding or no metric, or a part refuses a parameter.
+        PartError: a part cannot be built, or does not keep to its contract.
+        DataError: data is missing or damaged.
+    """
+    few = gather(Builder(resolved, choose_device("cpu")).build("data"), FEW)
+    evaluator = open_evaluator(resolved, device="cpu", training=few, held_out=False)
+    return [*evaluator.real_data(FEW // 2, resolved.settings.seed)]
+
+
+def open_data(resolved: ResolvedRecipe, *, held_out: bool = False) -> Data:
+    """Build a recipe's data, or the part of it that is held out, where there is one.
+
+    Args:
+        resolved: a recipe; its `[data]` is enough.
+        held_out: whether to build that part; the training data if there is none.
+
+    Raises:
+        InputError: the data part refuses a parameter.
+        DataError: data is missing or damaged.
+    """
+    changed = {SPLIT: HELD_OUT} if held_out and _has_held_out(resolved) else {}
+    data: Data = Builder(resolved, choose_device("cpu")).build("data", **changed)
+    return data
 
 
 def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:

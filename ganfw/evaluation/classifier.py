@@ -21,7 +21,7 @@ from ganfw.data import TensorData
 from ganfw.engine.kernels import fast_kernels
 from ganfw.engine.random_streams import own_randomness, seeded_generator
 from ganfw.errors import DataError, InputError
-from ganfw.files import read_bounded
+from ganfw.files import expanded, read_bounded
 from ganfw.images import to_uint8
 
 FEATURES = 64
@@ -89,7 +89,7 @@ class TrainedClassifier:
         device: where it computes.
     """
 
-    network: nn.Module
+    network: nn.Module = field(repr=False)
     sample_shape: tuple[int, ...]
     num_classes: int
     about: Mapping[str, str] = field(factory=dict)
@@ -143,7 +143,7 @@ class TrainedClassifier:
             DataError: it has another hash, or is not such a file.
             InputError: it has learnt from images of another shape.
         """
-        content = read_bounded(path.expanduser().resolve(), MAX_BYTES)
+        content = read_bounded(expanded(path).resolve(), MAX_BYTES)
         digest = hashlib.sha256(content).hexdigest()
         if sha256 is not None and digest != sha256:
             raise DataError(f"{path}: damaged: its SHA-256 is not {sha256}")
@@ -222,11 +222,12 @@ def train_classifier(
     """
     labels = data.labels
     if len(data.sample_shape) != 3 or labels is None or (data.num_classes or 0) < 2:
-        raise DataError("a classifier learns from images with labels of at least two classes; this data has none such")
+        raise DataError("a classifier needs images with labels of at least two classes, which this data does not have")
     if epochs < 1:
         raise InputError(f"the number of epochs must be >= 1, not {epochs}")
     device = torch.device(device)
     num_classes = int(data.num_classes or 0)
+    about = {"ganfw": version("ganfw"), "trained_on": data.sha256(), "epochs": str(epochs), "seed": str(seed)}
     random = seeded_generator("cpu", seed, "classifier")
     with own_randomness(seed, device), fast_kernels(device):
         network = make_network(data.sample_shape[0], num_classes).to(device)
@@ -245,18 +246,14 @@ def train_classifier(
                 optimizer.step()
                 schedule.step()
                 total += len(chosen) * loss.detach()
-            trained = TrainedClassifier(network.eval(), data.sample_shape, num_classes, {}, "classifier", device)
-            measured = "" if test is None else f", accuracy {accuracy(trained, test):.4f}"
+            trained = TrainedClassifier(network.eval(), data.sample_shape, num_classes, about, device=device)
+            measured = ""
+            if test is not None:
+                about["accuracy"] = f"{accuracy(trained, test):.4f}"
+                measured = f", accuracy {about['accuracy']}"
             say(f"epoch {epoch + 1} of {epochs}: loss {total.item() / len(data):.4f}{measured}")
-    about = {
-        "ganfw": version("ganfw"),
-        "trained_on": data.sha256(),
-        "epochs": str(epochs),
-        "seed": str(seed),
-        **({} if test is None else {"accuracy": f"{accuracy(trained, test):.4f}"}),
-    }
     network.requires_grad_(False)
-    return TrainedClassifier(network, data.sample_shape, num_classes, about, "classifier", device)
+    return trained
 
 
 def accuracy(classifier: TrainedClassifier, data: TensorData) -> float:

@@ -9,12 +9,14 @@ import torch
 from attrs import define, evolve, field, frozen
 from torch import Tensor
 
-from ganfw.data import Data
+from ganfw.data import Data, form
+from ganfw.display import html_table
 from ganfw.engine.random_streams import own_randomness, seeded_generator
-from ganfw.engine.sampling import SampleSource
+from ganfw.engine.sampling import SampleSource, each_class_in_turn
 from ganfw.errors import InputError, PartError, TrainingError
 from ganfw.evaluation.features import embed, embed_real, gather
 from ganfw.evaluation.inputs import Embedding, Metric, MetricInputs, MetricValue, SampleSet
+from ganfw.evaluation.table import metric_rows
 from ganfw.images import to_uint8
 
 MAX_TRAINING = 60_000
@@ -74,6 +76,10 @@ class Evaluation:
         """Return the value of a result: `evaluation["frechet_distance"]`."""
         return self.results[name].samples.value
 
+    def _repr_html_(self) -> str:
+        rows = metric_rows({name: result.to_json() for name, result in self.results.items()})
+        return html_table(list(rows), f"{self.count:,} samples of seed {self.seed}")
+
 
 @define(eq=False)
 class Evaluator:
@@ -101,7 +107,7 @@ class Evaluator:
     about_reference: Mapping[str, Any]
     embedding_name: str
     device: torch.device
-    labels: Tensor | None = None
+    labels: Tensor | None = field(default=None, repr=form)
     _real_data: dict[tuple[int, int], Mapping[str, MetricValue]] = field(factory=dict, init=False)
 
     @classmethod
@@ -139,8 +145,8 @@ class Evaluator:
         compared = gather(training if reference is None else reference, MAX_REFERENCE)
         with own_randomness(0, device or "cpu"):
             return cls(
-                training=embed_real(real, embedding, say),
-                reference=embed_real(compared, embedding, say),
+                training=evolve(embed_real(real, embedding, say), labels=real.labels),
+                reference=evolve(embed_real(compared, embedding, say), labels=compared.labels),
                 embedding=embedding,
                 metrics=metrics,
                 held_out=reference is not None,
@@ -204,7 +210,7 @@ def evaluate(
     truncation: float | None = None,
     labels: Labels = "data",
     real_data: bool = True,
-    batch_size: int = 512,
+    batch_size: int | None = None,
 ) -> Evaluation:
     """Measure how good the samples of a generator are.
 
@@ -220,7 +226,7 @@ def evaluate(
         labels: which labels a conditional generator is given: as frequent as in the training data, or each class in
             turn, as without labels in the data.
         real_data: whether to measure real samples as well.
-        batch_size: how many samples go through the generator at once.
+        batch_size: how many samples go through the generator at once; None for the source's own number.
 
     Raises:
         InputError: an argument is out of range, this noise has no truncation, or the samples have another shape than
@@ -235,6 +241,7 @@ def evaluate(
     with own_randomness(seed, evaluator.device):
         made = source.sample(count, seed=seed, truncation=truncation, labels=drawn, batch_size=batch_size)
         samples = embed(as_stored(made, evaluator.reference.samples), evaluator.embedding)
+        samples = evolve(samples, labels=given_labels(source, count, drawn))
         values = evaluator.measure(MetricInputs(samples, evaluator.reference, evaluator.training, seed))
         real = evaluator.real_data(count, seed) if real_data else {}
     missing = MetricValue(
@@ -247,6 +254,14 @@ def evaluate(
     }
     given: Labels | None = None if not source.takes_labels else "equal" if drawn is None else "data"
     return Evaluation(results, count, seed, truncation, given, time.perf_counter() - started, samples)
+
+
+def given_labels(source: SampleSource, count: int, drawn: Tensor | None) -> Tensor | None:
+    """Return the labels that a generator was given: those drawn for it, or each class in turn, or None."""
+    if drawn is not None or not source.takes_labels:
+        return drawn
+    num_classes = getattr(source.networks["generator"], "num_classes", None)
+    return each_class_in_turn(num_classes, count) if isinstance(num_classes, int) else None
 
 
 def as_stored(samples: Tensor, real: Tensor) -> Tensor:

@@ -14,15 +14,14 @@ import platformdirs
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
-from torch.utils.data import DataLoader, Subset
 
 from ganfw.data import Data, TensorData
 from ganfw.engine.random_streams import seeded_generator
 from ganfw.errors import DataError, PartError, RunError
 from ganfw.evaluation.inputs import Embedding, SampleSet
-from ganfw.files import read_bounded, write_atomically
+from ganfw.files import expanded, read_bounded, write_atomically
 from ganfw.images import to_uint8
-from ganfw.training.batches import SeededItems
+from ganfw.training.items import ItemLoader
 
 CHUNK = 1000
 """Samples that go through an embedding at once."""
@@ -40,7 +39,7 @@ def gather(data: Data, limit: int) -> TensorData:
     Images (samples of three dimensions) that are float32 in [0, 1] are rounded to uint8.
 
     Raises:
-        DataError: an item of a torch data set is no sample, or samples differ in shape.
+        DataError: an item of a torch data set is not a sample, or samples differ in shape.
     """
     size = len(cast("Sized", data))
     chosen = torch.arange(size)
@@ -48,14 +47,11 @@ def gather(data: Data, limit: int) -> TensorData:
         chosen = torch.randperm(size, generator=seeded_generator("cpu", 0, "choice"))[:limit].sort().values
     if isinstance(data, TensorData):
         return select(data, chosen)
-    workers = min(4, (os.cpu_count() or 1) - 1)
-    items = Subset(SeededItems(data, 0, 0), chosen.tolist())
     samples, labels = [], []
     try:
-        for loaded in DataLoader(items, batch_size=256, num_workers=workers, generator=torch.Generator()):
-            each, its_labels = loaded if isinstance(loaded, list | tuple) else (loaded, None)
-            samples.append(_rounded(each))
-            labels += [] if its_labels is None else [its_labels]
+        for entries in ItemLoader(data, seed=0).load(0, [chunk.tolist() for chunk in chosen.split(256)]):
+            samples.append(_rounded(entries["samples"]))
+            labels += [entries["labels"]] if "labels" in entries else []
         classes = getattr(data, "classes", None)
         num_classes = len(classes) if isinstance(classes, list) else None
         return TensorData(torch.cat(samples), torch.cat(labels) if labels else None, num_classes)
@@ -105,23 +101,35 @@ def embed_real(data: TensorData, embedding: Embedding, say: Callable[[str], None
         say: called with a line of text before slow work, and if the cache cannot be written.
     """
     key = hashlib.sha256(f"{data.sha256()}\n{embedding.identity}".encode()).digest()
-    path, limit = cache_folder() / f"{key.hex()}.features", len(data) * MAX_SAMPLE_BYTES
-    cached = _read(path, key, limit)
+    limit = len(data) * MAX_SAMPLE_BYTES
+    cached = _read(key, limit)
     if cached is not None and _is_current(cached, data, embedding):
         return SampleSet(data.samples, **cached)
     say(f"embedding {len(data):,} real samples by {embedding.identity.partition(' ')[0]}, once")
     made = embed(data.samples, embedding)
     try:
-        _write(path, key, limit, made)
+        _write(key, limit, made)
     except (OSError, RunError) as error:
         say(f"the features cannot be kept for the next time: {error}")
     return made
 
 
 def cache_folder() -> Path:
-    """Return the folder of cached features: `features/` in `GANFW_CACHE`, or else in the user's cache."""
+    """Return the folder of cached features: `features/` in `GANFW_CACHE`, or else in the user's cache.
+
+    Raises:
+        RunError: the user has no home, so the folder is unknown.
+    """
     chosen = os.environ.get("GANFW_CACHE")
-    return (Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ganfw")) / "features"
+    try:
+        folder = expanded(chosen) if chosen else platformdirs.user_cache_path("ganfw")
+    except RuntimeError:
+        raise RunError("the user has no home directory; set GANFW_CACHE to a folder") from None
+    return folder / "features"
+
+
+def _file(key: bytes) -> Path:
+    return cache_folder() / f"{key.hex()}.features"
 
 
 def _is_current(cached: dict[str, Tensor], data: TensorData, embedding: Embedding) -> bool:
@@ -140,8 +148,9 @@ def _tensors(made: SampleSet) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
-def _write(path: Path, key: bytes, limit: int, made: SampleSet) -> None:
+def _write(key: bytes, limit: int, made: SampleSet) -> None:
     """Write a hash, of the key and of what follows, and a safetensors file."""
+    path = _file(key)
     content = save({name: tensor.float() for name, tensor in _tensors(made).items()})  # as embeddings give them
     if len(key) + len(content) > limit:
         raise RunError(f"{path}: larger than {limit} bytes")
@@ -149,10 +158,10 @@ def _write(path: Path, key: bytes, limit: int, made: SampleSet) -> None:
     write_atomically(path, hashlib.sha256(key + content).digest() + content)
 
 
-def _read(path: Path, key: bytes, limit: int) -> dict[str, Tensor] | None:
+def _read(key: bytes, limit: int) -> dict[str, Tensor] | None:
     """Return cached tensors, or None if there are none or the file is damaged."""
     try:
-        content = read_bounded(path, limit)
+        content = read_bounded(_file(key), limit)
         digest, content = content[: len(key)], content[len(key) :]
         if digest == hashlib.sha256(key + content).digest():
             return {name: tensor.double() for name, tensor in load(content).items()}

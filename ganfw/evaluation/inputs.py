@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor
+
+from ganfw.data import form
 
 
 class Embedding(Protocol):
@@ -35,11 +37,14 @@ class SampleSet:
         samples: `(n, channels, height, width)` uint8 images, or `(n, *sample_shape)` float32, on the CPU.
         features: `(n, d)` float64.
         probabilities: `(n, num_classes)` float64, or None where the embedding knows no classes.
+        labels: `(n, ...)` on the CPU: of real samples their own, of generated ones those that the generator was given;
+            None where there are none.
     """
 
-    samples: Tensor
-    features: Tensor
-    probabilities: Tensor | None = None
+    samples: Tensor = field(repr=form)
+    features: Tensor = field(repr=form)
+    probabilities: Tensor | None = field(default=None, repr=form)
+    labels: Tensor | None = field(default=None, repr=form)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -47,7 +52,8 @@ class SampleSet:
     def select(self, rows: Tensor | slice) -> "SampleSet":
         """Return some of the samples with their features."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
-        return SampleSet(self.samples[rows], self.features[rows], probabilities)
+        labels = None if self.labels is None else self.labels[rows]
+        return SampleSet(self.samples[rows], self.features[rows], probabilities, labels)
 
 
 @frozen(eq=False)
@@ -74,7 +80,7 @@ class MetricValue:
     Attributes:
         value: the number; a tuple for a histogram; None where it cannot be computed.
         better: whether lower or higher values are better; `""` where neither is.
-        reason: why there is no value.
+        reason: why the value is None.
     """
 
     value: float | tuple[float, ...] | None

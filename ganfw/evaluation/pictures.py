@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = 10
 PAIRS_OF_ROWS = 4
 BLUE, ORANGE, GREEN, VERMILION, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
-"""Colours that the colour-blind tell apart (Okabe and Ito, "Color Universal Design", 2008)."""
+"""Colours that colour-blind people can distinguish (Okabe and Ito, "Color Universal Design", 2008)."""
 FIDELITY = {"precision": (BLUE, "o"), "density": (ORANGE, "s")}
 DIVERSITY = {"recall": (VERMILION, "^"), "coverage": (GREEN, "D")}
 

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ganfw.evaluation.evaluator import Evaluation, Evaluator
 from ganfw.evaluation.pictures import curve_picture, neighbours_picture, truncation_grid
-from ganfw.files import write_atomically
+from ganfw.files import number_in_name, write_atomically
 from ganfw.run.checkpoints import checkpoint_name
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """The version of the format of `eval/*.json`."""
+PLAIN_COUNT = 10_000
+"""How many samples an evaluation has if nothing else is asked for."""
 FOLDER = "eval"
 """Where a run directory holds them."""
 LABELS = {None: None, "data": "as frequent as in the data", "equal": "in equal shares"}
@@ -38,6 +40,7 @@ class Subject:
         epoch: the epoch that the step belongs to, counted from 1.
         images: real samples seen.
         averaged: whether the weights are averaged ones.
+        sampler: the name of the part that makes the samples; None for the generator from noise.
     """
 
     name: str
@@ -46,9 +49,12 @@ class Subject:
     epoch: int
     images: int
     averaged: bool
+    sampler: str | None = None
 
     @classmethod
-    def of_checkpoint(cls, checkpoint: "Checkpoint", batch_size: int, size: int) -> "Subject":
+    def of_checkpoint(
+        cls, checkpoint: "Checkpoint", batch_size: int, size: int, *, sampler: str | None = None
+    ) -> "Subject":
         """Describe a checkpoint of a run with batches of `batch_size` of a training set of `size`."""
         manifest = checkpoint.manifest
         per_epoch = -(-size // batch_size)
@@ -60,6 +66,7 @@ class Subject:
             max(manifest.step - 1, 0) // per_epoch + 1,
             epochs * size + steps * batch_size,
             any(address.startswith("averaging.") for address in manifest.parts),
+            sampler,
         )
 
     @classmethod
@@ -67,23 +74,26 @@ class Subject:
         """Describe a training where it stands."""
         experiment = training.experiment
         name = experiment.resolved.recipe.name if experiment.resolved else "experiment"
-        averaged = bool(experiment.averaging)
-        return cls(name, experiment.settings.seed, training.step, training.epoch, training.images, averaged)
+        averaged, sampler = bool(experiment.averaging), experiment.registered.get("sampler")
+        named = sampler.part.name if sampler else None
+        return cls(name, experiment.settings.seed, training.step, training.epoch, training.images, averaged, named)
 
 
 def file_stem(subject: Subject, evaluation: Evaluation, *differences: str) -> str:
     """Return the beginning of the names of an evaluation's files: `"step-000500"`, and what differs from the defaults.
 
-    The defaults are the run's own seed, no truncation, and labels as frequent as in the data; `differences` are words
-    for what else differs.
+    The defaults are the run's own seed, no truncation, labels as frequent as in the data, and 10,000 samples;
+    `differences` are words for what else differs.
     """
     words = [checkpoint_name(subject.step)]
     if evaluation.seed != subject.seed:
         words.append(f"seed-{evaluation.seed}")
     if evaluation.truncation is not None:
-        words.append(f"truncation-{evaluation.truncation:g}")
+        words.append(f"truncation-{number_in_name(evaluation.truncation)}")
     if evaluation.labels == "equal":
         words.append("labels-equal")
+    if evaluation.count != PLAIN_COUNT:
+        words.append(f"count-{evaluation.count}")
     return "-".join([*words, *differences])
 
 
@@ -116,6 +126,7 @@ def _head(subject: Subject, evaluator: Evaluator, evaluation: Evaluation, second
         "truncation": evaluation.truncation,
         "labels": LABELS[evaluation.labels],
         "averaged": subject.averaged,
+        "sampler": subject.sampler,
         "reference": dict(evaluator.about_reference),
         "embedding": {
             "name": evaluator.embedding_name,
@@ -139,22 +150,20 @@ def write_evaluation(
         RunError: the system refuses.
     """
     stem = file_stem(subject, evaluation, *differences)
-    path = directory / FOLDER / f"{stem}.json"
-    picture = neighbours_picture(evaluation.samples, evaluator.training)
-    if picture is not None:
-        write_atomically(path.with_name(f"{stem}-neighbours.png"), picture)
-    write_atomically(path, _to_json(describe_evaluation(subject, evaluator, evaluation)))
-    return path
+    pictures = {f"{stem}-neighbours": neighbours_picture(evaluation.samples, evaluator.training)}
+    return _write(directory, stem, describe_evaluation(subject, evaluator, evaluation), pictures)
 
 
-def record_evaluation(training: "Training", evaluator: Evaluator, evaluation: Evaluation) -> Path:
+def record_evaluation(training: "Training", evaluator: Evaluator, evaluation: Evaluation, *differences: str) -> Path:
     """Write an evaluation of a training where it stands into its run directory; return the JSON file.
+
+    `differences` are as in `file_stem`.
 
     Raises:
         RunError: it has no directory, or the system refuses.
     """
     directory = training.require_directory("evaluate")
-    return write_evaluation(directory, Subject.of_training(training), evaluator, evaluation)
+    return write_evaluation(directory, Subject.of_training(training), evaluator, evaluation, *differences)
 
 
 def write_curve(
@@ -165,16 +174,18 @@ def write_curve(
     Raises:
         RunError: the system refuses.
     """
-    stem = file_stem(subject, points[-1], *differences)
-    path = directory / FOLDER / f"{stem}-truncation.json"
+    stem = f"{file_stem(subject, points[-1], *differences)}-truncation"
     document = describe_curve(subject, evaluator, points)
-    write_atomically(path.with_suffix(".png"), curve_picture(document))
     grid = truncation_grid([(point.truncation, point.samples.samples) for point in points])
-    if grid is not None:
-        write_atomically(path.with_name(f"{stem}-truncation-grid.png"), grid)
-    write_atomically(path, _to_json(document))
-    return path
+    return _write(directory, stem, document, {stem: curve_picture(document), f"{stem}-grid": grid})
 
 
-def _to_json(document: dict[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def _write(directory: Path, stem: str, document: Mapping[str, Any], pictures: Mapping[str, bytes | None]) -> Path:
+    """Write the pictures that there are, by their names, and then the document, whose path is returned."""
+    folder = directory / FOLDER
+    for name, picture in pictures.items():
+        if picture is not None:
+            write_atomically(folder / f"{name}.png", picture)
+    content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(folder / f"{stem}.json", content.encode())
+    return folder / f"{stem}.json"

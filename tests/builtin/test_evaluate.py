@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import ganfw
-from ganfw import GanfwError, Recipe, Registry
+from ganfw import GanfwError, InputError, Recipe, Registry
 from ganfw.builtin.evaluate import Evaluate
 from ganfw.cli import main
 from ganfw.testing import check_exact_resume
@@ -77,6 +77,18 @@ def test_a_run_is_the_same_with_evaluations(judged: Recipe, judging_registry: Re
     assert not (watched / "best").exists()
 
 
+def test_samples_are_compared_with_training_samples_to_tune_by(
+    judged: Recipe, judging_registry: Registry, tmp_path: Path
+) -> None:
+    directory = run(with_evaluation(judged, held_out=False, best=""), judging_registry, tmp_path)
+
+    document = json.loads((directory / "eval" / "step-000010-count-20-training-data.json").read_text())
+    assert (document["reference"]["split"], document["reference"]["count"]) == (None, 10_000)
+    resolved = ganfw.resolve(judged, judging_registry)
+    assert document["reference"] == ganfw.open_evaluator(resolved, device="cpu", held_out=False).about_reference
+    assert document["reference"] != ganfw.open_evaluator(resolved, device="cpu").about_reference
+
+
 def test_a_run_resumes_bit_for_bit_and_keeps_the_same_best(
     judged: Recipe, judging_registry: Registry, tmp_path: Path
 ) -> None:
@@ -137,8 +149,7 @@ def test_result_that_nothing_can_be_kept_by_is_refused_before_training(
         with pytest.raises(GanfwError) as caught:
             run(with_evaluation(judged, best=best), judging_registry, tmp_path)
         assert str(caught.value) == (
-            f"callback 'evaluate': best = \"{best}\" is none of the results that have a better and a worse: "
-            "brightness_error"
+            f"callback 'evaluate': best = \"{best}\" is not a result that can be compared: brightness_error"
         )
     assert not list(tmp_path.glob("*/eval"))
 
@@ -152,20 +163,51 @@ def test_experiment_without_a_recipe_is_refused(judged: Recipe, judging_registry
     with pytest.raises(GanfwError) as caught:
         ganfw.train(composed, directory=tmp_path)
 
-    assert str(caught.value) == ("callback 'evaluate' needs a recipe, which says how; by hand, call ganfw.evaluate")
+    assert str(caught.value) == ("callback 'evaluate' needs a recipe; without one, call ganfw.evaluate")
 
 
-@pytest.mark.parametrize("state", [{}, {"best": 1, "value": None, "step": 0}, {"best": "a", "value": "b", "step": 0}])
+@pytest.mark.parametrize(
+    "state", [{}, {"best": 1, "value": None, "step": 0, "since": 0}, {"best": "a", "value": "b", "step": 0, "since": 0}]
+)
 def test_state_that_is_none_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(GanfwError) as caught:
         Evaluate().load_state_dict(state)
 
-    assert str(caught.value) == "the state of callback 'evaluate' is no best value and its step"
+    assert str(caught.value) == "the state of callback 'evaluate' does not hold a best value and its step"
 
 
 def test_best_of_another_result_is_forgotten() -> None:
     callback = Evaluate(best="recall")
 
-    callback.load_state_dict({"best": "frechet_distance", "value": 3.0, "step": 7})
+    callback.load_state_dict({"best": "frechet_distance", "value": 3.0, "step": 7, "since": 2})
 
-    assert callback.state_dict() == {"best": "recall", "value": None, "step": -1}
+    assert callback.state_dict() == {"best": "recall", "value": None, "step": -1, "since": 0}
+
+
+def test_training_stops_early_when_nothing_becomes_better(
+    judged: Recipe, judging_registry: Registry, tmp_path: Path
+) -> None:
+    still = judged.with_overrides([f"optimizer.{name}.lr=0.0" for name in ("generator", "discriminator")])
+    recipe = with_evaluation(Recipe(extends=still, run={"max_steps": 40, "log_every_steps": 40}), patience=3)
+    directory = run(recipe, judging_registry, tmp_path / "one")
+    found = errors(directory)
+    since, steps = 0, iter(found)
+    best = found[next(steps)]
+    for step in steps:
+        since = 0 if found[step] < best else since + 1
+        best = min(best, found[step])
+        assert since < 3 or step == max(found)
+
+    assert since == 3
+    assert max(found) < 40
+    assert ganfw.open_checkpoint(directory).manifest.step == max(found)
+    training, _ = ganfw.resume_training(directory, judging_registry)
+    training.run()
+    assert training.step == max(found) + 2
+    assert training.stop_reason == "callback 'evaluate', without a better brightness_error in 4 evaluations,"
+
+
+def test_patience_is_for_a_result() -> None:
+    with pytest.raises(InputError) as caught:
+        Evaluate(best="", patience=2)
+    assert str(caught.value) == "callback 'evaluate': patience needs a result in the key 'best'"

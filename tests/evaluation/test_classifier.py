@@ -202,7 +202,7 @@ def test_another_network_can_be_trained() -> None:
 
 def test_data_that_cannot_be_learnt_from_is_refused() -> None:
     images = squares(4, (1, 8, 8))
-    said = "a classifier learns from images with labels of at least two classes; this data has none such"
+    said = "a classifier needs images with labels of at least two classes, which this data does not have"
 
     for data in (
         TensorData(images.samples),

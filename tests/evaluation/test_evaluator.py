@@ -231,6 +231,8 @@ def test_labels_are_as_frequent_as_in_the_data_unless_asked_otherwise() -> None:
     evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0], count=1000, labels="equal")
 
     first, again, other, equal = (inputs.samples.samples[:, 0] == 6 for inputs in seen.shown)
+    assert all(torch.equal(inputs.samples.samples[:, 0] == 6, inputs.samples.labels == 1) for inputs in seen.shown)
+    assert torch.equal(seen.shown[0].reference.labels, unequal(1000).labels)
     assert int(first.sum()) == pytest.approx(100, abs=40)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -244,6 +246,7 @@ def test_without_labels_in_the_data_each_class_comes_in_turn() -> None:
     found = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=4, truncation=0.0, real_data=False)
 
     assert seen.shown[0].samples.samples[:, 0].tolist() == [0, 6, 0, 6]
+    assert seen.shown[0].samples.labels.tolist() == [0, 1, 0, 1]
     assert found.labels == "equal"
     assert ganfw.evaluate(of(Points(), noise()), evaluator, count=4).labels is None
 
@@ -251,9 +254,9 @@ def test_without_labels_in_the_data_each_class_comes_in_turn() -> None:
 @pytest.mark.parametrize(
     ("generator", "labels", "written", "stem"),
     [
-        (TwoClasses(), "data", "as frequent as in the data", "step-000010"),
-        (TwoClasses(), "equal", "in equal shares", "step-000010-labels-equal"),
-        (Points(), "data", None, "step-000010"),
+        (TwoClasses(), "data", "as frequent as in the data", "step-000010-count-10"),
+        (TwoClasses(), "equal", "in equal shares", "step-000010-labels-equal-count-10"),
+        (Points(), "data", None, "step-000010-count-10"),
     ],
 )
 def test_files_say_which_labels_the_generator_was_given(
@@ -267,6 +270,20 @@ def test_files_say_which_labels_the_generator_was_given(
     path = write_evaluation(tmp_path, subject, evaluator, found)
     assert path == tmp_path / "eval" / f"{stem}.json"
     assert json.loads(path.read_text())["labels"] == written
+
+
+def test_evaluations_that_differ_are_files_that_differ(tmp_path: Path) -> None:
+    evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
+    subject = Subject(name="run", seed=0, step=10, epoch=1, images=320, averaged=False)
+
+    def name(count: int, truncation: float | None) -> str:
+        found = ganfw.evaluate(of(Points(), noise()), evaluator, count=count, truncation=truncation)
+        return write_evaluation(tmp_path, subject, evaluator, found).name
+
+    assert name(10_000, None) == "step-000010.json"
+    assert name(20, None) == "step-000010-count-20.json"
+    assert name(20, 1.0) == "step-000010-truncation-1-count-20.json"
+    assert name(20, 1.0000001) == "step-000010-truncation-1.0000001-count-20.json"
 
 
 def test_generator_is_left_in_its_mode() -> None:
@@ -318,7 +335,7 @@ def test_refusals() -> None:
     )
     assert refusal(of(nn.Linear(2, 3), noise()), evaluator, count=4) == "samples are (3,), and real ones (2,)"
     assert refusal(of(Points(), Uniform(torch.device("cpu"), z_dim=2)), evaluator, count=4, truncation=0.5) == (
-        "noise of type Uniform has no truncation"
+        "noise of type Uniform has no truncation; normal noise has"
     )
     with pytest.raises(GanfwError) as caught:
         evaluate_truncations(of(Points(), noise()), evaluator, [None])

@@ -190,7 +190,7 @@ def test_file_of_other_data_under_this_name_is_not_taken(data: TensorData) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
-def test_cache_that_cannot_be_written_is_told_and_no_harm(
+def test_cache_that_cannot_be_written_is_reported_and_no_harm(
     data: TensorData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -202,6 +202,21 @@ def test_cache_that_cannot_be_written_is_told_and_no_harm(
     assert len(made) == 100
     assert told[1] == (
         f"the features cannot be kept for the next time: [Errno 20] Not a directory: '{tmp_path / 'file' / 'features'}'"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX has users without a home")
+def test_without_a_home_there_is_no_cache_and_no_harm(data: TensorData, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GANFW_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 3)  # as in a container that knows no such user
+    told: list[str] = []
+
+    made = embed_real(data, Counting(), told.append)
+
+    assert len(made) == 100
+    assert told[1] == (
+        "the features cannot be kept for the next time: the user has no home directory; set GANFW_CACHE to a folder"
     )
 
 
@@ -305,7 +320,9 @@ def test_data_sets_that_cannot_be_put_together_are_refused() -> None:
     with pytest.raises(DataError) as caught:
         gather(Ragged(), 10)
 
-    assert str(caught.value).startswith("the data set cannot be put together for an evaluation: ")
+    assert str(caught.value) == (
+        "item 1 of the data: 'samples' is (1, 2, 2) float32; that of item 0 is (1, 1, 2) float32"
+    )
 
 
 def test_the_cache_holds_no_pickle(data: TensorData) -> None:
