@@ -4,26 +4,38 @@ from pathlib import Path
 
 import click
 
-from ganfw.cli.options import output_option, path_type, require_place
+from ganfw.cli.options import is_sweep, output_option, path_type, require_place
 from ganfw.errors import InputError
 from ganfw.files import write_atomically
 from ganfw.terminal import say
 
 
-@click.command(short_help="Write a page about a run, or one that compares several.")
-@click.argument("run_directories", metavar="RUN...", nargs=-1, required=True, type=path_type)
+@click.command(short_help="Write a page about a run, several, or a sweep.")
+@click.argument("folders", metavar="RUN...|SWEEP", nargs=-1, required=True, type=path_type)
+@click.option(
+    "--metric", metavar="NAME", help="The metric that compares the settings of a SWEEP.  [default: that of its search]"
+)
 @output_option("The page.", default="report.html", show_default=True)
-def report(run_directories: tuple[Path, ...], output: Path) -> None:
-    """Write one HTML file about each RUN, or compare several, and print its path.
+def report(folders: tuple[Path, ...], metric: str | None, output: Path) -> None:
+    """Write one HTML file about a RUN, several compared, or the folder of a SWEEP, and print its path.
 
-    The file holds all it shows: it needs no network, and can be sent, printed and read without scripts. Runs that
-    differ in nothing but the seed are shown as mean and spread.
+    The file needs no network and no other file. You can send it, print it, and read it without scripts. Runs that
+    differ only in the seed are shown as mean and spread. The page of a sweep shows which settings matter, and which are
+    the best.
     """
     if output.suffix not in (".html", ".htm"):
         raise InputError(f"{output}: a report is an .html file")
     require_place(output)
-    from ganfw.report.page import render_page
-    from ganfw.report.run import read_runs
+    if is_sweep(folders):
+        from ganfw.sweep.page import render_sweep
 
-    write_atomically(output, render_page(read_runs(run_directories)).encode())
+        page = render_sweep(folders[0], metric)
+    elif metric is not None:
+        raise InputError(f"--metric {metric}: it is for the folder of one sweep")
+    else:
+        from ganfw.report.page import render_page
+        from ganfw.report.run import read_runs
+
+        page = render_page(read_runs(folders))
+    write_atomically(output, page.encode())
     say(output)

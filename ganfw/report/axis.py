@@ -6,23 +6,31 @@ from collections.abc import Sequence
 from attrs import frozen
 
 DASH = "\N{EN DASH}"
-"""What stands where there is no value."""
+"""What stands for a missing value."""
+
+MOST_TICKS = 6
+"""A logarithmic axis has no more marks than this, unless it has more powers of ten."""
 
 
 @frozen
 class Axis:
-    """A linear axis: the values at its beginning and at its end, and where it has marks."""
+    """An axis: the values at its beginning and at its end, and where it has marks; on a logarithmic one all are > 0."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
+    log: bool = False
 
     def share(self, value: float) -> float:
         """Return how far along the axis a value lies, from 0 to 1."""
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
     def labels(self) -> list[str]:
-        """Write the ticks, all with the same number of decimals."""
+        """Write the ticks; on a linear axis all with the same number of decimals."""
+        if self.log:
+            return [minus(f"{tick:g}".replace("e-0", "e-")) for tick in self.ticks]
         step = self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else 1.0
         largest = max(abs(tick) for tick in self.ticks)
         if largest >= 1e7 or step < 1e-4:
@@ -47,7 +55,9 @@ def round_axis(values: Sequence[float], *, ends_at_data: bool = False) -> Axis:
         high = 0.0
     if not high - low > 1e-12 * max(abs(low), abs(high)):  # one value
         low, high = (min(low, 0.0), max(high, 0.0)) if low else (0.0, 1.0)
-    step = _round_step(high / 5 - low / 5)
+    least = high / 5 - low / 5
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = [index * step for index in range(first, last + 1)]
     if ends_at_data:
@@ -56,9 +66,15 @@ def round_axis(values: Sequence[float], *, ends_at_data: bool = False) -> Axis:
     return Axis(ticks[0], ticks[-1], tuple(ticks))
 
 
-def _round_step(step: float) -> float:
-    power = 10.0 ** math.floor(math.log10(step))
-    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= step * (1 - 1e-9))
+def fitting_axis(values: Sequence[float]) -> Axis:
+    """Return a logarithmic axis over values that are positive and differ by a factor of 20, and else a linear one."""
+    low, high = min(values), max(values)
+    if not 0 < 20 * low <= high < math.inf:
+        return round_axis(values)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    rows = [[factor * 10.0**power for power in powers for factor in factors] for factors in ((1, 2, 5), (1, 3), (1,))]
+    ticks = [tuple(tick for tick in row if low <= tick <= high) for row in rows]
+    return Axis(low, high, next((row for row in ticks if len(row) <= MOST_TICKS), ticks[-1]), log=True)
 
 
 def shown(value: float | None) -> str:
@@ -69,7 +85,8 @@ def shown(value: float | None) -> str:
         return minus(f"{value:,.0f}")
     if abs(value) >= 1e7 or abs(value) < 1e-4:
         return minus(f"{value:.3e}")
-    return minus(f"{value:,.{_decimals(value, 4)}f}".rstrip("0"))
+    text = f"{value:,.{_decimals(value, 4)}f}"
+    return minus(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def with_deviation(mean: float | None, deviation: float | None) -> str:
@@ -83,7 +100,7 @@ def with_deviation(mean: float | None, deviation: float | None) -> str:
 
 
 def _decimals(value: float, digits: int) -> int:
-    """Return how many decimals show so many significant digits."""
+    """Return how many decimals show this many significant digits."""
     return max(0, digits - 1 - math.floor(math.log10(abs(value))))
 
 

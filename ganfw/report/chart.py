@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 from ganfw.report.axis import Axis, round_axis, shown, with_deviation
 
 STYLES = 8
-"""How many colours, markers and dashes there are; each line has one of each, so no two differ by colour alone."""
+"""How many colours, markers and dashes there are; each line has one of each, so no two differ only by colour."""
 
 MOST_POINTS = 300
 """A curve of more points is drawn by the means of as many stretches of equal length."""

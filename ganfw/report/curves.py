@@ -20,7 +20,7 @@ Points = tuple[tuple[int, float | None], ...]
 
 @frozen
 class Curves:
-    """What happened along the way.
+    """What happened during training.
 
     Attributes:
         step: the last step there is a line of; 0 if there is none.

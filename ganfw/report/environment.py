@@ -7,7 +7,7 @@ from attrs import field, frozen
 from ganfw.report.reading import MOST, count_of, described, read_object, text_of
 
 _MACHINE = ("ganfw", "python", "torch", "platform", "device", "device_name", "threads", "processes")
-_DETAILS = ("command", *_MACHINE, "git_commit", "data_sha256")
+_DETAILS = ("command", *_MACHINE, "git_commit", "data_sha256", "data_licence")
 
 
 @frozen

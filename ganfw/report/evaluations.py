@@ -15,7 +15,7 @@ MAX_EVALUATIONS = 400
 
 _NAME = re.compile(r"step-(\d{1,15})(?:-(.+))?\.json")
 _REFERENCE = ("reference.data", "reference.split", "reference.count", "embedding.name", "embedding.identity")
-_DETAILS = ("count", "seed", "truncation", "averaged", *_REFERENCE, "checkpoint", "device", "seconds")
+_DETAILS = ("count", "seed", "truncation", "averaged", "sampler", *_REFERENCE, "checkpoint", "device", "seconds")
 
 
 @frozen
@@ -26,10 +26,10 @@ class Score:
         value: the number; None where there is none.
         values: the numbers, of a metric that gives a list.
         better: `"lower"`, `"higher"`, or `""` where neither is.
-        real_data: the same of real training images in the place of samples.
+        real_data: the same of real training images instead of samples.
         real_data_values: the same, of a metric that gives a list.
-        reason: why there is no value.
-        real_data_reason: why there is no score of real data.
+        reason: why the value is missing.
+        real_data_reason: why the score of real data is missing.
     """
 
     value: float | None = None

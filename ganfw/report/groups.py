@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but the seed are one experiment; what tells experiments apart."""
+"""Runs that differ in nothing but the seed are one experiment; in what experiments differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from ganfw.report.chart import STYLES
 from ganfw.report.run import Run
 
 MOST_IN_LABEL = 3
-"""If more settings differ than this, a label has only those that are needed to tell the groups apart."""
+"""If more settings differ than this, a label has only those that are needed to make it unique."""
 
 Rows = list[tuple[str, list[str]]]
 """Keys, and for each the value in every group."""
@@ -25,7 +25,7 @@ class Group:
 
 
 def group_runs(runs: Sequence[Run]) -> list[Group]:
-    """Put runs together whose settings are the same but for `run.seed`; a run without a recipe stays alone."""
+    """Put runs together whose settings are the same but for `run.seed`; a run without a recipe stays by itself."""
     found: dict[object, list[Run]] = {}
     for number, run in enumerate(runs):
         settings = frozenset((each.key, each.value) for each in run.settings if each.key != "run.seed")
@@ -37,7 +37,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
 
 def _labels(groups: Sequence[tuple[Run, ...]]) -> list[str]:
     """Call each group by the settings that differ, or by its run where there are none."""
-    rows = _telling(differing_settings(groups))
+    rows = telling_settings(differing_settings(groups))
     labels: list[str] = []
     for number, runs in enumerate(groups):
         settings = ", ".join(f"{key} = {_short(values[number])}" for key, values in rows) if runs[0].settings else ""
@@ -47,7 +47,7 @@ def _labels(groups: Sequence[tuple[Run, ...]]) -> list[str]:
     return labels
 
 
-def _telling(rows: Rows) -> Rows:
+def telling_settings(rows: Rows) -> Rows:
     """Choose what labels say: parts first, without what follows from another part, and not more than is needed."""
     parts = tuple(key.removesuffix("use") for key, _ in rows if key.endswith(".use"))
     rows = [row for row in rows if row[0].endswith(".use") or not row[0].startswith((*parts, "run.seed"))]

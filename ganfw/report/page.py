@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -27,19 +27,24 @@ def render_page(runs: Sequence[Run]) -> str:
 
     Nothing in the page is fetched from elsewhere, and its policy forbids it; every text of a run is escaped.
     """
+    return render("page.html", _contents(runs))
+
+
+def render(template: str, contents: Mapping[str, Any]) -> str:
+    """Return the HTML of a template of this package: its contents are escaped, and its style and script put in."""
     from markupsafe import Markup
 
-    css, js = _asset("page.css"), _asset("page.js")
+    css, js = asset("page.css"), asset("page.js")
     return str(
         _environment()
-        .get_template("page.html")
+        .get_template(template)
         .render(
-            **_contents(runs),
+            **contents,
             version=version("ganfw"),
             css=Markup(css),
             js=Markup(js),
-            css_hash=_policy_hash(css),
-            js_hash=_policy_hash(js),
+            css_hash=policy_hash(css),
+            js_hash=policy_hash(js),
         )
     )
 
@@ -110,10 +115,11 @@ def _contents(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _asset(name: str) -> str:
-    return (files("ganfw.report") / name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "ganfw.report") -> str:
+    """Return a text file of a package: a style or a script."""
+    return (files(package) / name).read_text(encoding="utf-8")
 
 
-def _policy_hash(text: str) -> str:
+def policy_hash(text: str) -> str:
     """Return how the page's policy names the one style and the one script that may act."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -75,7 +75,7 @@ def load_picture(path: Path) -> Picture:
         pixels.save(written, "PNG", optimize=True)
     except RunError:
         raise
-    except Exception:  # the decoders of damaged files raise whatever they run into
+    except Exception:  # decoders raise any exception for damaged files
         raise RunError(f"{path}: not a picture that can be decoded") from None
     return Picture(f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}", *pixels.size)
 

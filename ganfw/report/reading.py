@@ -13,8 +13,8 @@ from ganfw.terminal import blank
 MAX_OBJECT_BYTES = 16 << 20
 """A JSON file larger than this (16 MiB, thousands of resumes) is refused."""
 
-MAX_TEXT = 300
-"""Longer texts are cut: nothing that ganfw writes for people to read is longer."""
+MAX_TEXT = 1000
+"""Longer texts are cut: an error with two long paths and what to do about it is shorter."""
 
 MAX_FILES = 100_000
 """Of a folder with more files, the others are not looked at."""
@@ -80,14 +80,14 @@ def printable(value: Any) -> Any:
 
 
 def number_of(value: object) -> float | None:
-    """Return a number that can be drawn, of magnitude 10⁻¹⁰⁰ (less is 0) to 10¹⁰⁰; None for whatever else it is."""
+    """Return a number that can be drawn, of magnitude 10⁻¹⁰⁰ (less is 0) to 10¹⁰⁰; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e100:
         return None
     return float(value) if abs(value) >= 1e-100 else 0.0
 
 
 def count_of(value: object) -> int | None:
-    """Return a whole number from 0 to 10¹⁵, or None for whatever else it is."""
+    """Return a whole number from 0 to 10¹⁵, or None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15 else None
 
 

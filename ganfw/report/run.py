@@ -10,6 +10,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from ganfw.errors import RunError
+from ganfw.files import is_folder
 from ganfw.report.axis import duration
 from ganfw.report.curves import Curves, read_curves
 from ganfw.report.environment import Environment, read_environment
@@ -29,11 +30,11 @@ class Run:
     """A run.
 
     Attributes:
-        label: what tells it from the other runs of the page.
+        label: its name, different from those of the other runs of the page.
         directory: where it is.
         settings: its recipe; empty for a run that was composed by hand.
         environment: on what it was made.
-        curves: what happened along the way.
+        curves: what happened during training.
         grids: the grids of samples, by step.
         real: the grid of real samples.
         evaluations: the plain evaluations, by step; if there is none, those that differ from plain ones in the least.
@@ -111,7 +112,7 @@ def read_runs(directories: Sequence[Path]) -> list[Run]:
         RunError: one is not a run directory.
     """
     for directory in directories:
-        if not directory.is_dir():
+        if not is_folder(directory):
             raise RunError(f"{directory}: no such run directory")
         if not any((directory / name).is_file() for name in _OF_A_RUN):
             raise RunError(f"{directory}: not a run directory: it has none of {', '.join(_OF_A_RUN)}")
@@ -119,7 +120,7 @@ def read_runs(directories: Sequence[Path]) -> list[Run]:
 
 
 def _labels(directories: Sequence[Path]) -> list[str]:
-    """Call each run by its directory's name, with as much of the path before it as tells them apart."""
+    """Call each run by its directory's name, with as much of the path before it as makes the names different."""
     paths = [directory.resolve() for directory in directories]
     depth = next(depth for depth in count(1) if len({path.parts[-depth:] for path in paths}) == len(set(paths)))
     names = ["/".join(path.parts[-depth:]) for path in paths]

@@ -47,7 +47,7 @@ class Setting:
 
 
 def read_settings(path: Path) -> tuple[Setting, ...]:
-    """Read the settings of a run, whatever its tables are, in the order of the file.
+    """Read the settings of a run with any tables, in the order of the file.
 
     Raises:
         RunError: the file is missing or not TOML.
@@ -59,7 +59,7 @@ def read_settings(path: Path) -> tuple[Setting, ...]:
         return tuple(_settings(parse(content.decode()), ()))
     except UnicodeDecodeError:
         raise RunError(f"{path}: not UTF-8") from None
-    except Exception as error:  # the parser of a damaged file raises whatever it runs into
+    except Exception as error:  # the parser raises any exception for a damaged file
         raise RunError(f"{path}: not valid TOML: {text_of(str(error))}") from None
 
 

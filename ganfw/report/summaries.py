@@ -34,7 +34,7 @@ class Summary:
 
     @property
     def note(self) -> str:
-        """Why there is no value, or no score of real data."""
+        """Why the value or the score of real data is missing."""
         if self.mean is None:
             return self.score.reason
         return self.score.real_data_reason if self.score.real_data is None else ""

@@ -1,7 +1,5 @@
 """The page in a real browser: it needs no network, moves, sorts, prints, and can be read with scripts off."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +8,7 @@ import pytest
 
 from ganfw.report.page import render_page
 from ganfw.report.run import read_runs
+from ganfw.sweep.page import render_sweep
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -18,42 +17,15 @@ MakeRun = Callable[..., Path]
 
 pytestmark = pytest.mark.slow
 
-ALONE = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """Start the system's Chromium; without one these tests are skipped, but fail where `CI` is true."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        program = None
-    if program is None:
-        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse("needs Chromium, and: pip install 'ganfw[browser]'")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ALONE)  # in a profile of its own
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
 def show(browser: "Browser", tmp_path: Path) -> Iterator[Callable[..., "Page"]]:
     """Return a function that opens a page about runs; in the end, nothing was fetched and nothing complained."""
     contexts, complaints, requests = [], [], []
 
-    def open_page(*runs: Path, **options: Any) -> "Page":
+    def open_page(*runs: Path, sweep: Path | None = None, **options: Any) -> "Page":
         path = tmp_path / "report.html"
-        path.write_text(render_page(read_runs(runs)), encoding="utf-8")
+        path.write_text(render_sweep(sweep) if sweep else render_page(read_runs(runs)), encoding="utf-8")
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -119,6 +91,24 @@ def test_metrics_are_sorted_by_any_column(show: Callable[..., "Page"], three_run
     assert order() == ["300.0", "100.0", "20.0"]
     page.get_by_role("button", name="run").click()
     assert order() == ["20.0", "100.0", "300.0"]
+
+
+def test_a_sweep_has_a_page_that_sorts_its_settings(
+    show: Callable[..., "Page"], three_runs: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "sweep.toml").write_text('format = 1\nrecipe = "mnist_mlp"\n')
+    page = show(sweep=tmp_path)
+    heads = page.locator("[data-sortable] tbody th")
+    assert heads.all_text_contents() == ["20", "100", "300"]
+
+    page.get_by_role("button", name="Fréchet distance").click(click_count=2)
+
+    assert heads.all_text_contents() == ["300", "100", "20"]
+    dots = page.locator("#effects circle")
+    assert dots.count() == 3
+    dots.first.hover()
+    assert page.locator("#together .trial.best").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_page_is_dark_where_the_reader_wants_it_dark(show: Callable[..., "Page"], make_run: MakeRun) -> None:

@@ -69,7 +69,7 @@ def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
 
     with pytest.raises(RunError) as caught:
         read_curves(path, [])
-    assert str(caught.value) == f"{path}: no ordinary file"
+    assert str(caught.value) == f"{path}: not an ordinary file"
 
 
 def test_of_too_many_values_the_first_are_shown(path: Path) -> None:

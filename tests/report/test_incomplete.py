@@ -72,8 +72,9 @@ def test_a_run_gives_a_page_whatever_became_of_one_file(whole: Path, name: str) 
             assert page.endswith("</html>")
 
 
+@pytest.mark.slow
 @given(st.lists(damages, min_size=1, max_size=3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_runs_give_a_page_whatever_became_of_two_files_of_each(
     whole: Path, damaged: list[dict[str, bytes | None]]
 ) -> None:

@@ -67,10 +67,10 @@ def test_a_page_about_one_run_has_everything(make_run: MakeRun) -> None:
 
     assert page.headings == [
         "What was run",
-        "Samples along the way",
+        "Samples during training",
         "Training",
         "Metrics",
-        "Metrics along the way",
+        "Metrics during training",
         "Truncation",
         "Classes",
         "Nearest neighbours",
@@ -105,7 +105,7 @@ def test_runs_that_differ_are_compared_in_what_differs(make_run: MakeRun) -> Non
     page = read(make_run("a"), other)
 
     assert "What differs" in page.headings
-    differing = page.text.partition("What differs")[2].partition("Samples along the way")[0]
+    differing = page.text.partition("What differs")[2].partition("Samples during training")[0]
     labels = [f"optimizer.generator.lr = {rate}" for rate in ("1e-05", "0.002")]
     assert differing.split() == f"setting {' '.join(labels)} optimizer.generator.lr 1e-05 0.002".split()
     keys = [attributes["data-key"] for _, attributes in page.tags if "data-key" in attributes]
@@ -169,7 +169,7 @@ def test_what_is_damaged_is_named_and_the_rest_is_shown(make_run: MakeRun) -> No
         (run / name).write_bytes(b"\xff\x00nonsense\n")
     page = read(run)
 
-    assert "Metrics along the way" not in page.headings
+    assert "Metrics during training" not in page.headings
     assert [line.strip() for line in problems(page).partition("What was run")[0].split("  ") if line.strip()] == [
         "eval/step-000010.json: not JSON",
         "recipe.toml: not UTF-8",
@@ -214,7 +214,7 @@ def test_a_folder_that_is_a_link_is_not_followed(make_run: MakeRun, tmp_path: Pa
     (run / "samples").rename(tmp_path / "private")
     (run / "samples").symlink_to(tmp_path / "private")
 
-    assert "Samples along the way" not in read(run).headings
+    assert "Samples during training" not in read(run).headings
 
 
 UNPRINTABLE = "\x1b[2J\u202e\u2066\u061c\u200f\ud800"
@@ -274,7 +274,7 @@ def test_the_same_runs_give_the_same_page(make_run: MakeRun, tmp_path: Path) -> 
     assert render_page(read_runs([run])) == render_page(read_runs([tmp_path / "elsewhere" / run.name]))
 
 
-def test_runs_of_the_same_name_are_told_apart(make_run: MakeRun) -> None:
+def test_runs_of_the_same_name_get_different_labels(make_run: MakeRun) -> None:
     runs = [make_run("x/tiny-1"), make_run("y/tiny-1")]
 
     assert [run.label for run in read_runs([*runs, runs[0]])] == ["x/tiny-1", "y/tiny-1", "x/tiny-1 (3)"]
