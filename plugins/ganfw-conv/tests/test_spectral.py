@@ -55,7 +55,7 @@ def test_gradients_pass_through_a_frozen_discriminator(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", discriminators())
-def test_a_loaded_discriminator_goes_on_with_the_same_bits(name: str) -> None:
+def test_a_loaded_discriminator_continues_with_the_same_bits(name: str) -> None:
     one, other = discriminators()[name], discriminators()[name]
     images = torch.rand(4, *SHAPE)
     for _ in range(3):

@@ -1,0 +1,1 @@
+"""A trained generator for use without ganfw."""
