@@ -3,8 +3,13 @@
 from .data import Batch as Batch
 from .data import RowRandom as RowRandom
 from .data import TensorData as TensorData
+from .display import Picture as Picture
+from .display import in_notebook as in_notebook
+from .display import show as show
 from .engine.device import choose_device as choose_device
+from .engine.inversion import invert as invert
 from .engine.networks import call_network as call_network
+from .engine.networks import copy_network as copy_network
 from .engine.networks import evaluation_mode as evaluation_mode
 from .engine.networks import inputs_of as inputs_of
 from .engine.networks import outputs_of as outputs_of
@@ -43,6 +48,12 @@ from .images import image_grid as image_grid
 from .images import terminal_preview as terminal_preview
 from .images import to_uint8 as to_uint8
 from .images import write_png as write_png
+from .ledger.records import RunRecord as RunRecord
+from .ledger.records import Runs as Runs
+from .ledger.records import load_runs as load_runs
+from .notebook.opened_run import OpenedRun as OpenedRun
+from .notebook.opened_run import open_run as open_run
+from .notebook.opened_run import run_recipe as run_recipe
 from .plugins.discovery import discover as discover
 from .plugins.part import Part as Part
 from .plugins.part import hookimpl as hookimpl
@@ -50,6 +61,7 @@ from .plugins.registry import Registry as Registry
 from .protocols import Augmentation as Augmentation
 from .protocols import Averaging as Averaging
 from .protocols import Constraint as Constraint
+from .protocols import Launcher as Launcher
 from .protocols import Loss as Loss
 from .protocols import Noise as Noise
 from .protocols import Penalty as Penalty
@@ -57,6 +69,8 @@ from .protocols import Regularizer as Regularizer
 from .protocols import Sampler as Sampler
 from .protocols import SampleRequest as SampleRequest
 from .protocols import Schedule as Schedule
+from .protocols import TrialJob as TrialJob
+from .protocols import TrialTask as TrialTask
 from .protocols import UpdateContext as UpdateContext
 from .recipe.document import Recipe as Recipe
 from .recipe.resolution import resolve as resolve
@@ -68,6 +82,8 @@ from .run.directory import create_run_directory as create_run_directory
 from .run.load import Checkpoint as Checkpoint
 from .run.load import open_checkpoint as open_checkpoint
 from .run.resume import resume_training as resume_training
+from .run.run_files import RunFiles as RunFiles
+from .run.run_files import StepRecord as StepRecord
 from .run.save import check_space as check_space
 from .run.save import save_checkpoint as save_checkpoint
 from .terminal import terminal_columns as terminal_columns
