@@ -1,0 +1,16 @@
+"""A callback for ganfw that records a run in MLflow."""
+
+from collections.abc import Iterator
+
+from ganfw import Part, hookimpl
+
+
+@hookimpl
+def ganfw_parts() -> Iterator[Part]:
+    """Return this package's part; its module is imported when a recipe uses it."""
+    yield Part(
+        kind="callback",
+        name="mlflow",
+        target="ganfw_mlflow.callback:Mlflow",
+        help="settings, metrics, evaluations and grids of samples in MLflow",
+    )

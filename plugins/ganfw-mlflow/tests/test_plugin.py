@@ -1,0 +1,33 @@
+"""The package as a plugin: what it offers, and that its README is right."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import ganfw
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_part_is_discovered(registry: ganfw.Registry) -> None:
+    plugin = next(plugin for plugin in registry.plugins if plugin.distribution == "ganfw-mlflow")
+    assert (plugin.status, plugin.reason) == ("active", "")
+    assert plugin.version == version("ganfw-mlflow")
+    assert [(part.kind, part.name) for part in plugin.parts] == [("callback", "mlflow")]
+
+
+def test_every_key_is_in_the_readme(registry: ganfw.Registry) -> None:
+    keys = registry.find("callback", "ganfw-mlflow:mlflow").signature().keys
+    assert list(keys) == re.findall(r"^\| `(\w+)` \|", README.read_text(), re.MULTILINE)
+
+
+def test_recipe_in_the_readme_is_right(registry: ganfw.Registry) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) == 1
+    callbacks = ganfw.resolve(ganfw.Recipe.parse(blocks[0]), registry).recipe.tables["callbacks"]
+    assert callbacks["mlflow"] == {
+        "use": "mlflow",
+        "tracking_uri": "http://localhost:5000",
+        "experiment": "digits",
+        "checkpoint": True,
+    }
