@@ -1,0 +1,67 @@
+"""Training algorithms for ganfw, each with its networks and a recipe that shows what it is for."""
+
+from collections.abc import Iterator
+
+from ganfw import Part, hookimpl
+
+
+@hookimpl
+def ganfw_parts() -> Iterator[Part]:
+    """Return this package's parts; their modules are imported when a recipe uses them."""
+
+    def part(kind: str, name: str, target: str, help: str) -> Part:  # noqa: A002 - the field's name
+        return Part(kind=kind, name=name, target=f"ganfw_algorithms{target}", help=help)
+
+    yield part("generator", "mlp_classes", ".perceptrons:ClassMLPGenerator", "the MLP, given the class")
+    yield part("discriminator", "mlp_classes", ".perceptrons:ClassMLPDiscriminator", "the MLP with a head of classes")
+    yield part("regularizer", "auxiliary_classifier", ".acgan:AuxiliaryClassifier", "AC-GAN's term of the classes")
+    yield part("metric", "label_agreement", ".acgan:LabelAgreement", "samples of the class that was asked for")
+    yield part("recipe", "mnist_acgan", ".recipes:mnist_acgan.toml", "MNIST, digit by digit, with AC-GAN")
+
+    yield part("data", "mnist_few_labels", ".semi_supervised:few_labels", "MNIST of which 100 images have a label")
+    yield part("discriminator", "mlp_open_set", ".semi_supervised:OpenSetMLP", "K classes, and fakes as none of them")
+    yield part("step", "semi_supervised", ".semi_supervised:SemiSupervised", "a classifier against feature matching")
+    yield part("callback", "test_error", ".semi_supervised:TestError", "what is classified wrongly, during training")
+    yield part("recipe", "mnist_100_labels", ".recipes:mnist_100_labels.toml", "MNIST's classes from 100 labels")
+
+    yield part("discriminator", "mlp_features", ".perceptrons:FeatureMLPDiscriminator", "the MLP, with its features")
+    yield part("noise", "codes", ".infogan:Codes", "noise, a category, and numbers to be found again in samples")
+    yield part("network", "code_head", ".infogan:CodeHead", "InfoGAN's Q on features of the discriminator")
+    yield part("regularizer", "information", ".infogan:Information", "InfoGAN's term of the codes")
+    yield part("sampler", "traversal", ".infogan:Traversal", "samples in which one code moves")
+    yield part("callback", "code_purity", ".infogan:CodePurity", "whether the category is the label, during training")
+    yield part("recipe", "mnist_infogan", ".recipes:mnist_infogan.toml", "MNIST's classes without labels, with InfoGAN")
+
+    yield part("network", "mlp_encoder", ".bigan:MLPEncoder", "from samples to noise, and features on the way")
+    yield part("discriminator", "mlp_pairs", ".bigan:PairMLPDiscriminator", "judges samples with their noise")
+    yield part("step", "bigan", ".bigan:BiGAN", "generator and encoder against a discriminator of pairs")
+    yield part("sampler", "reconstruction", ".bigan:Reconstruction", "what is made of the codes of given inputs")
+    yield part("callback", "linear_probe", ".bigan:LinearProbe", "a linear classifier on features, during training")
+    yield part("recipe", "mnist_bigan", ".recipes:mnist_bigan.toml", "features of MNIST without labels, with BiGAN")
+
+    yield part("data", "mnist_outlines", ".pairs:outlines", "outlines of digits, and the digits; in pairs or not")
+    yield part("generator", "translator", ".translators:Translator", "from images to images, convolutional")
+    yield part("network", "translator", ".translators:Translator", "from images to images, convolutional")
+    yield part("discriminator", "patch", ".translators:PatchDiscriminator", "a logit for each patch")
+    yield part("network", "patch", ".translators:PatchDiscriminator", "a discriminator of patches of another domain")
+    yield part("discriminator", "patch_pairs", ".translators:PairPatchDiscriminator", "patches beside their source")
+    yield part("step", "pix2pix", ".pix2pix:Pix2Pix", "translation learnt from pairs")
+    yield part("step", "cyclegan", ".cyclegan:CycleGAN", "translation learnt without pairs")
+    yield part(
+        "callback", "translation_error", ".translators:TranslationError", "held-out pixel errors, during training"
+    )
+    yield part("recipe", "mnist_pix2pix", ".recipes:mnist_pix2pix.toml", "outlines to digits, with pix2pix")
+    yield part("recipe", "mnist_cyclegan", ".recipes:mnist_cyclegan.toml", "outlines to digits and back, with CycleGAN")
+
+    yield part(
+        "sampler", "rejection", ".discriminator_samplers:Rejection", "keeps what the discriminator takes for real"
+    )
+    yield part(
+        "sampler",
+        "metropolis_hastings",
+        ".discriminator_samplers:MetropolisHastings",
+        "chains of fakes that move to what the discriminator takes for real",
+    )
+
+    yield part("discriminator", "mlp_packed", ".pacgan:PackedMLPDiscriminator", "judges several samples together")
+    yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")

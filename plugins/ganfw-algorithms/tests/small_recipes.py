@@ -1,0 +1,50 @@
+"""The recipes of this package, made quick to train."""
+
+import ganfw
+
+RECIPES = (
+    "mnist_acgan",
+    "mnist_100_labels",
+    "mnist_infogan",
+    "mnist_bigan",
+    "mnist_pix2pix",
+    "mnist_cyclegan",
+    "stacked_mnist_pacgan",
+)
+"""The recipes of this package."""
+
+SMALL = {
+    "mnist_acgan": ["data.split=test", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+    "mnist_100_labels": ["data.split=test", "generator.hidden_dim=4", "discriminator.hidden_dim=2"],
+    "mnist_infogan": [
+        "data.split=test",
+        *("noise.noise_dim=4", "noise.categories=3", "callbacks.samples.count=9", "callbacks.code_purity.count=20"),
+        *("generator.hidden_dim=4", "discriminator.hidden_dim=4", "networks.q.features=4", "networks.q.hidden_dim=4"),
+    ],
+    "mnist_bigan": [
+        "data.split=test",
+        *("generator.hidden_dim=4", "discriminator.hidden_dim=2", "networks.encoder.hidden_dim=2"),
+        "callbacks.linear_probe.labels=30",
+    ],
+    "mnist_pix2pix": [
+        *("data.split=test", "generator.channels=2", "generator.blocks=1", "discriminator.channels=2"),
+        "callbacks.translation_error.count=20",
+    ],
+    "mnist_cyclegan": [
+        "data.split=test",
+        *("generator.channels=2", "generator.blocks=1", "networks.back.channels=2", "networks.back.blocks=1"),
+        *("discriminator.channels=2", "networks.source_discriminator.channels=2", "step.pool=6"),
+        "callbacks.translation_error.count=20",
+    ],
+    "stacked_mnist_pacgan": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+}
+"""What makes each of them quick to train: small networks on few images."""
+
+
+def small(name: str, registry: ganfw.Registry, *overrides: str) -> ganfw.Recipe:
+    """Return a recipe of this package, made quick to train: ten steps on test images."""
+    recipe = ganfw.Recipe.load(f"ganfw-algorithms:{name}", registry)
+    callbacks = recipe.tables.get("callbacks", {})
+    seldom = [f"callbacks.{each}.every_steps={5 if each == 'samples' else 100}" for each in callbacks]
+    run = ["run.batch_size=16", "run.max_steps=10", "run.epochs=10", "run.log_every_steps=4", "run.device=cpu"]
+    return recipe.with_overrides([*run, *seldom, "callbacks.checkpoint.every_steps=6", *SMALL[name], *overrides])

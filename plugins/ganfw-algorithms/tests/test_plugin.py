@@ -1,0 +1,100 @@
+"""The package as a plugin: what it offers, and that its parts and recipes keep their contracts."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from small_recipes import small
+
+import ganfw
+from ganfw.testing import Check, checks_of
+
+README = Path(__file__).parents[1] / "README.md"
+REGISTRY = ganfw.discover()
+BASES = {
+    "mnist_acgan": ("discriminator mlp_classes", "regularizer auxiliary_classifier", "metric label_agreement"),
+    "mnist_100_labels": (
+        *("data mnist_few_labels", "discriminator mlp_open_set", "step semi_supervised", "callback test_error"),
+    ),
+    "mnist_infogan": (
+        *("discriminator mlp_features", "network code_head", "regularizer information", "sampler traversal"),
+        *("callback code_purity", "noise codes"),
+    ),
+    "mnist_bigan": (
+        *("network mlp_encoder", "discriminator mlp_pairs", "step bigan", "sampler reconstruction"),
+        "callback linear_probe",
+    ),
+    "mnist_pix2pix": ("generator translator", "discriminator patch_pairs", "step pix2pix", "data mnist_outlines"),
+    "mnist_cyclegan": (
+        *("network translator", "discriminator patch", "network patch", "step cyclegan"),
+        "callback translation_error",
+    ),
+}
+"""The recipe that each part is tried in; those that are not named go into ganfw's own small recipe."""
+PARAMETERS = {
+    "generator mlp_classes": {"hidden_dim": 4},
+    "discriminator mlp_classes": {"hidden_dim": 4},
+    "discriminator mlp_open_set": {"hidden_dim": 2, "input_noise": 0.0, "hidden_noise": 0.0},
+    "discriminator mlp_features": {"hidden_dim": 4},
+    "noise codes": {"noise_dim": 4, "categories": 3},
+    "network code_head": {"features": 4, "hidden_dim": 4},
+    "network mlp_encoder": {"hidden_dim": 2},
+    "discriminator mlp_pairs": {"hidden_dim": 2, "dropout": 0.0},
+    "callback code_purity": {"count": 20},
+    "callback linear_probe": {"labels": 30, "every_steps": 100},
+    "data mnist_few_labels": {"split": "test"},
+    "data mnist_outlines": {"split": "test"},
+    "generator translator": {"channels": 2, "blocks": 1},
+    "network translator": {"channels": 2, "blocks": 1},
+    "discriminator patch": {"channels": 2},
+    "network patch": {"channels": 2},
+    "discriminator patch_pairs": {"channels": 2},
+    "step cyclegan": {"pool": 0},
+    "callback translation_error": {"count": 20},
+    "sampler rejection": {"estimated": 50},
+    "sampler metropolis_hastings": {"chain": 3},
+    "discriminator mlp_packed": {"hidden_dim": 4},
+}
+LEAVING_OUT = {
+    "discriminator mlp_open_set: gives no probabilities": "log Z is below 0 only where the logits of all classes are",
+}
+WITHOUT_NOISE = {
+    "mnist_100_labels": ("discriminator.input_noise=0.0", "discriminator.hidden_noise=0.0"),
+    "mnist_bigan": ("discriminator.dropout=0.0",),
+}
+"""Networks that draw nothing, so that it is seen what else does."""
+SLOW = ("trains compiled", "trains in two processes", "trains in bf16", "resumes exactly", "repeats itself", "runs")
+"""Checks that take seconds each; `test_recipes.py` resumes small forms of all recipes."""
+CHECKS = checks_of(
+    "ganfw-algorithms",
+    registry=REGISTRY,
+    bases={
+        part: small(recipe, REGISTRY, *WITHOUT_NOISE.get(recipe, ()))
+        for recipe, parts in BASES.items()
+        for part in parts
+    },
+    parameters=PARAMETERS,
+    leaving_out=LEAVING_OUT,
+)
+
+
+def test_plugin_is_discovered() -> None:
+    plugin = next(plugin for plugin in REGISTRY.plugins if plugin.distribution == "ganfw-algorithms")
+    assert (plugin.status, plugin.reason) == ("active", "")
+    assert plugin.version == version("ganfw-algorithms")
+    assert len({check.subject for check in CHECKS}) == 1 + len(plugin.parts)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(check, marks=[pytest.mark.slow] if check.name in SLOW else [], id=str(check)) for check in CHECKS],
+)
+def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
+    check(tmp_path)
+
+
+def test_recipe_in_the_readme_is_right() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    experiment = ganfw.assemble(ganfw.resolve(ganfw.Recipe.parse(block), REGISTRY))
+    assert experiment.networks["discriminator"].pack == 4
