@@ -232,7 +232,7 @@ def test_gradients_pass_through_all_transforms() -> None:
     assert (x.grad.flatten(1).abs().sum(1) > 0).all()
 
 
-def test_state_goes_on_where_it_was_saved() -> None:
+def test_state_continues_where_it_was_saved() -> None:
     one, other = (ADA(CPU, (1, 28, 28), speed_images=1000) for _ in range(2))
     for count in range(6):
         one.observe(logits(10 + count, 1))

@@ -38,7 +38,7 @@ def test_gradients_pass_through_unchanged() -> None:
     assert torch.equal(samples.grad, weights)
 
 
-def test_state_goes_on_where_it_was_saved() -> None:
+def test_state_continues_where_it_was_saved() -> None:
     one, other = (InstanceNoise(CPU, updates=10) for _ in range(2))
     for _ in range(3):
         one.observe(torch.zeros(2, 1))

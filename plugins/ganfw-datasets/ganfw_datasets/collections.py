@@ -1,5 +1,6 @@
 """The well-known collections that torchvision loads, held in memory."""
 
+import os
 import pickle
 import zipfile
 import zlib
@@ -32,7 +33,7 @@ def fashion_mnist(*, split: Split = "train", root: Root = ROOT, download: Downlo
     Raises:
         DataError: files are missing or damaged, or cannot be fetched.
     """
-    return _grey(_load("fashion_mnist", datasets.FashionMNIST, root, download, train=split == "train"))
+    return _grey(_load("fashion_mnist", datasets.FashionMNIST, root, download, train=split == "train"), licence="MIT")
 
 
 def kmnist(*, split: Split = "train", root: Root = ROOT, download: Download = False) -> TensorData:
@@ -46,7 +47,7 @@ def kmnist(*, split: Split = "train", root: Root = ROOT, download: Download = Fa
     Raises:
         DataError: files are missing or damaged, or cannot be fetched.
     """
-    return _grey(_load("kmnist", datasets.KMNIST, root, download, train=split == "train"))
+    return _grey(_load("kmnist", datasets.KMNIST, root, download, train=split == "train"), licence="CC-BY-SA-4.0")
 
 
 def emnist(
@@ -94,7 +95,7 @@ def cifar10(*, split: Split = "train", root: Root = ROOT, download: Download = F
 
 def _load(name: str, load: Callable[..., Any], root: str, download: bool, **choices: Any) -> Any:
     """Call one of torchvision's loaders, and say in a line what goes wrong."""
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))  # noqa: PTH111 - where there is no home, as it is
     try:
         return load(folder, download=download, **choices)
     except (
@@ -114,8 +115,8 @@ def _load(name: str, load: Callable[..., Any], root: str, download: bool, **choi
     raise DataError(f"{name} is not in {folder}, or is damaged: {reason} (in a recipe: data.download = true)")
 
 
-def _grey(found: Any, *, images: Tensor | None = None, shift: int = 0) -> TensorData:
+def _grey(found: Any, *, images: Tensor | None = None, shift: int = 0, licence: str | None = None) -> TensorData:
     """Return grey images with the labels `0 ... classes - 1`, which begin at `shift` in what was found."""
     pixels = found.data if images is None else images
     labels = found.targets.to(torch.int64) - shift
-    return TensorData(pixels.unsqueeze(1).contiguous(), labels, num_classes=len(found.classes) - shift)
+    return TensorData(pixels.unsqueeze(1).contiguous(), labels, num_classes=len(found.classes) - shift, licence=licence)

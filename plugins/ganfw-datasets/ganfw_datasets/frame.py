@@ -60,7 +60,7 @@ class Frame:
                 mode = opened.mode
                 image = self._flatten(ImageOps.exif_transpose(opened))
         except UnidentifiedImageError:
-            raise DataError(f"{path}: is not an image, whatever its name says") from None
+            raise DataError(f"{path}: is not an image, although its name says so") from None
         except Exception as error:  # each of Pillow's decoders fails in its own way
             raise DataError(f"{path}: cannot be read as an image: {str(error) or type(error).__name__}") from None
         if mode in DEEP_MODES:

@@ -51,7 +51,7 @@ def image_folder(
     """
     height, width = (size, size) if isinstance(size, int) else size
     frame = Frame(height, width, channels, fit, background)
-    found = find_images(Path(folder).expanduser())
+    found = find_images(Path(os.path.expanduser(folder)))  # noqa: PTH111 - where there is no home, as it is
     classes = _classes(found, labels)
     if _is_main():
         print(summarise(found, classes), file=sys.stderr)
@@ -89,6 +89,11 @@ class FolderImages(Dataset[Tensor | tuple[Tensor, int]]):
         """
         image = self.frame.read(self.paths[index]).float() / 255
         return image if self.classes is None else (image, self.label(index))
+
+    def fingerprint(self) -> str:
+        """Return the names, sizes and times of the files, and what they are brought to: it differs for other images."""
+        files = [(path.relative_to(self.top).as_posix(), path.stat()) for path in self.paths]
+        return f"{self.frame} {[(name, found.st_size, found.st_mtime_ns) for name, found in files]} {self.classes}"
 
     def label(self, index: int) -> int:
         """Return the class of an image."""

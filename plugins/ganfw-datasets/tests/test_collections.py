@@ -88,7 +88,7 @@ def test_colour_images_and_labels_are_those_in_the_files(split: str, known_cifar
 
 
 @pytest.mark.parametrize("name", LOADERS)
-def test_missing_files_are_told(name: str, tmp_path: Path) -> None:
+def test_missing_files_are_reported(name: str, tmp_path: Path) -> None:
     found = "Dataset not found or corrupted" if name == "cifar10" else "Dataset not found"
 
     with pytest.raises(DataError) as caught:
@@ -109,7 +109,7 @@ def test_files_of_cifar10_with_other_hashes_are_not_read(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\x08\x03\0\0\0\x3c", b"no IDX file"])
-def test_a_damaged_file_is_told(content: bytes, root: Path) -> None:
+def test_a_damaged_file_is_reported(content: bytes, root: Path) -> None:
     (root / "KMNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(content)
 
     with pytest.raises(DataError, match=rf"^kmnist is not in {root}, or is damaged: .+data.download = true\)$"):
@@ -127,7 +127,7 @@ def test_files_are_fetched_once(server: Path, tmp_path: Path, drawn: Drawn) -> N
     assert sorted(path.name for path in (tmp_path / "root" / "FashionMNIST" / "raw").glob("*ubyte")) == sorted(FASHION)
 
 
-def test_files_that_arrive_damaged_are_told(server: Path, tmp_path: Path) -> None:
+def test_files_that_arrive_damaged_are_reported(server: Path, tmp_path: Path) -> None:
     (server / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"other"))
 
     with pytest.raises(DataError) as caught:
@@ -138,7 +138,7 @@ def test_files_that_arrive_damaged_are_told(server: Path, tmp_path: Path) -> Non
     )
 
 
-def test_a_network_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_is_not_there_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [address])

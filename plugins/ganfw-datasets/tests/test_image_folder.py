@@ -176,13 +176,13 @@ def test_a_recipe_trains_on_a_folder(
     assert ganfw.train(experiment, directory=tmp_path).finished
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         image_folder(folder=str(tmp_path / "nothing"))
     assert str(caught.value) == f"{tmp_path / 'nothing'}: no such folder (in a recipe: data.folder)"
 
 
-def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("")
     with pytest.raises(DataError) as caught:
         image_folder(folder=str(tmp_path))
@@ -195,7 +195,7 @@ def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_is_told(sorted_folder: Path) -> None:
+def test_a_folder_that_may_not_be_read_is_reported(sorted_folder: Path) -> None:
     (sorted_folder / "blue").chmod(0)
     with pytest.raises(DataError) as caught:
         image_folder(folder=str(sorted_folder))
@@ -203,7 +203,7 @@ def test_a_folder_that_may_not_be_read_is_told(sorted_folder: Path) -> None:
     assert str(caught.value) == f"{sorted_folder / 'blue'}: cannot be read: Permission denied"
 
 
-def test_all_images_that_cannot_be_used_are_told_at_once(sorted_folder: Path) -> None:
+def test_all_images_that_cannot_be_used_are_reported_at_once(sorted_folder: Path) -> None:
     (sorted_folder / "blue" / "text.png").write_bytes(b"no image")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(
         sorted_folder / "blue" / "x.png"
@@ -217,7 +217,7 @@ def test_all_images_that_cannot_be_used_are_told_at_once(sorted_folder: Path) ->
     blue, green = sorted_folder / "blue", sorted_folder / "green"
     assert str(caught.value).splitlines() == [
         f"3 of 6 images in {sorted_folder} cannot be used; repair or remove them:",
-        f"  {blue / 'text.png'}: is not an image, whatever its name says",
+        f"  {blue / 'text.png'}: is not an image, although its name says so",
         f"  {blue / 'x.png'}: cannot be read as an image: image file is truncated",
         f"  {green / 'deep.png'}: has more than 8 bits a channel; convert it to 8 bits",
     ]
@@ -225,10 +225,10 @@ def test_all_images_that_cannot_be_used_are_told_at_once(sorted_folder: Path) ->
     assert isinstance(lazy, FolderImages)
     with pytest.raises(DataError) as caught:
         lazy[1]
-    assert str(caught.value) == f"{blue / 'text.png'}: is not an image, whatever its name says"
+    assert str(caught.value) == f"{blue / 'text.png'}: is not an image, although its name says so"
 
 
-def test_of_many_images_that_cannot_be_used_some_are_told(tmp_path: Path) -> None:
+def test_of_many_images_that_cannot_be_used_some_are_reported(tmp_path: Path) -> None:
     for index in range(30):
         (tmp_path / f"{index:02d}.png").write_bytes(b"")
 
@@ -275,7 +275,7 @@ def test_a_file_that_another_program_would_read_is_left_out(tmp_path: Path, caps
     paint(tmp_path / "a.png", RED)
     paint(tmp_path / "b.eps", RED)
     (tmp_path / "b.eps").rename(tmp_path / "c.png")
-    with pytest.raises(DataError, match=r"c\.png: is not an image, whatever its name says$"):
+    with pytest.raises(DataError, match=r"c\.png: is not an image, although its name says so$"):
         image_folder(folder=str(tmp_path))
     (tmp_path / "c.png").rename(tmp_path / "b.eps")
 
@@ -348,7 +348,7 @@ class TestSummary:
         image_folder(folder=str(tmp_path))
         assert self.summary(capsys) == "12 images in 11 classes (1 to 2 each)\n"
 
-    def test_a_folder_one_level_too_high_is_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_folder_one_level_too_high_is_reported(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for split in ("train", "val"):
             for animal in ("ant", "bee", "cat", "dog"):
                 paint(tmp_path / split / animal / "a.png", RED)
@@ -431,7 +431,7 @@ class TestFrame:
         paint(tmp_path / "a.png", (10, 20, 30), (8, 8))
         assert self.pixels(tmp_path, size=8, channels=4)[:, 4, 4].tolist() == [10, 20, 30, 255]
 
-    def test_a_colour_that_does_not_exist_is_told(self, wide: Path) -> None:
+    def test_a_colour_that_does_not_exist_is_reported(self, wide: Path) -> None:
         with pytest.raises(DataError) as caught:
             image_folder(folder=str(wide), background="whyte")
         assert str(caught.value) == (
@@ -448,3 +448,21 @@ class TestFrame:
         recipe = ganfw.Recipe(extends="mnist_mlp", data={"use": "image_folder"}).with_overrides([f"data.size={size}"])
         with pytest.raises(ganfw.RecipeError, match=rf"^--set data.size={re.escape(size)}: data.size must be [<>]= "):
             ganfw.resolve(recipe, registry)
+
+
+def test_other_images_are_noticed_where_they_are_read_as_they_are_served(sorted_folder: Path) -> None:
+    def found(**keys: Any) -> str:
+        images = image_folder(folder=str(sorted_folder), memory_limit_mb=0, **keys)
+        assert isinstance(images, FolderImages)
+        return images.fingerprint()
+
+    fingerprints = [found(), found(size=16)]
+    paint(sorted_folder / "green" / "b.png", RED, (41, 20))
+    fingerprints.append(found())
+    paint(sorted_folder / "green" / "more.png", RED)
+    fingerprints.append(found())
+    (sorted_folder / "blue").rename(sorted_folder / "red")
+    fingerprints.append(found())
+
+    assert len(set(fingerprints)) == len(fingerprints)
+    assert found() == fingerprints[-1]

@@ -30,6 +30,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         ("data", "cifar10"),
         ("data", "image_folder"),
         ("recipe", "fashion_mlp"),
+        ("recipe", "images_mlp"),
     ]
 
 
@@ -55,6 +56,17 @@ def test_recipe_trains_on_files_that_are_there(registry: ganfw.Registry, root: P
     experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
     training = ganfw.train(experiment, steps=5, directory=tmp_path)
     assert training.finished
+    assert (tmp_path / "samples" / "step-000005.png").exists()
+
+
+def test_recipe_of_images_of_ones_own_needs_their_folder_alone(
+    registry: ganfw.Registry, tmp_path: Path, write_images: Callable[[Path], None]
+) -> None:
+    write_images(tmp_path / "images")
+    folder = {"folder": str(tmp_path / "images")}
+    recipe = ganfw.Recipe(extends="images_mlp", registry=registry, data=folder, **SMALL)
+    training = ganfw.train(ganfw.assemble(ganfw.resolve(recipe, registry)), steps=5, directory=tmp_path)
+    assert training.experiment.batches.sample_shape == (3, 32, 32)
     assert (tmp_path / "samples" / "step-000005.png").exists()
 
 
