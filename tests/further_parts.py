@@ -1,5 +1,6 @@
 """Parts that not every recipe has: augmentations, conditional and further networks, penalties with state, steps."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ def ganfw_parts() -> Iterator[Part]:
     yield Part(kind="augmentation", name="adaptive", target="further_parts:AdaptiveBrightness")
     yield Part(kind="generator", name="labelled", target="further_parts:LabelledGenerator")
     yield Part(kind="discriminator", name="labelled", target="further_parts:LabelledDiscriminator")
+    yield Part(kind="generator", name="lazy", target="further_parts:LazyGenerator")
+    yield Part(kind="discriminator", name="lazy", target="further_parts:LazyDiscriminator")
     yield Part(kind="data", name="unlabelled", target="further_parts:unlabelled")
     yield Part(kind="data", name="short_labels", target="further_parts:short_labels")
     yield Part(kind="network", name="scaling", target="further_parts:Scaling")
@@ -76,6 +79,30 @@ class LabelledDiscriminator(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         return (self.weight(labels) * x.flatten(1)).sum(1, keepdim=True)
+
+
+class LazyGenerator(nn.Sequential):
+    """An MLP that finds its sizes out, with the weight of each class in lengths and directions."""
+
+    def __init__(self, sample_shape: tuple[int, ...], /, *, hidden_dim: int = 8) -> None:
+        with warnings.catch_warnings():  # torch prefers another form, which many networks do not have
+            warnings.simplefilter("ignore", FutureWarning)
+            last = nn.utils.weight_norm(nn.Linear(hidden_dim, torch.Size(sample_shape).numel()))
+        super().__init__(
+            nn.LazyLinear(hidden_dim),
+            nn.LazyBatchNorm1d(),
+            nn.ReLU(),
+            last,
+            nn.Sigmoid(),
+            nn.Unflatten(1, sample_shape),
+        )
+
+
+class LazyDiscriminator(nn.Sequential):
+    """A linear function of a sample that finds its size out."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Flatten(), nn.LazyLinear(1))
 
 
 def unlabelled() -> TensorData:

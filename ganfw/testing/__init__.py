@@ -1,5 +1,7 @@
 """Checks for authors of parts, to be called from their own tests. A failed check raises `AssertionError`.
 
+They are assert statements, as the tests that call them: `python -O` leaves them out.
+
 `checks_of("ganfw-x")` gives every check of every part of a package, for `pytest.mark.parametrize`.
 """
 

@@ -14,14 +14,13 @@ def networks_are_its_own(subject: Subject) -> None:
     averaging = subject.part
     given = _followed(subject)
     found, needed = ", ".join(averaging.networks), ", ".join(given)
-    subject.require(found == needed, f"it has means of {found}, not of {needed}")
+    assert found == needed, f"it has means of {found}, not of {needed}"
     owned = {weight.data_ptr() for network in given.values() for weight in network.parameters()}
     for name, network in averaging.networks.items():
         shares = any(weight.data_ptr() in owned for weight in network.parameters())
-        subject.require(not shares, f"its {name} shares weights with the one that it is a mean of: make a deep copy")
-        in_evaluation = not any(module.training for module in network.modules())
-        subject.require(in_evaluation, f"its {name} is not in evaluation mode")
-        subject.require(network is averaging.networks[name], f"its {name} is another object each time")
+        assert not shares, f"its {name} shares weights with the one that it is a mean of: make a deep copy"
+        assert not any(module.training for module in network.modules()), f"its {name} is not in evaluation mode"
+        assert network is averaging.networks[name], f"its {name} is another object each time"
 
 
 def update_moves_the_mean(subject: Subject) -> None:
@@ -37,22 +36,21 @@ def update_moves_the_mean(subject: Subject) -> None:
         for _ in range(_UPDATES):
             averaging.update()
         after = _floats(averaging.networks[name])
-        untouched = all(torch.equal(tensors[key], kept[key]) for key in kept)
-        subject.require(untouched, f"update changes the {name}")
+        assert all(torch.equal(tensors[key], kept[key]) for key in kept), f"update changes the {name}"
         for key, value in kept.items():
             stays = f"after {_UPDATES} updates '{key}' of its {name}"
             if key in weights:
                 nearer = (after[key] - value).abs().mean() < (before[key] - value).abs().mean()
-                subject.require(nearer, f"{stays} is no nearer to that of the {name}")
+                assert nearer, f"{stays} is not nearer to that of the {name}"
             else:
-                subject.require(not torch.equal(after[key], before[key]), f"{stays} is as it was")
+                assert not torch.equal(after[key], before[key]), f"{stays} is as it was"
 
 
 def state_comes_back(subject: Subject) -> None:
     """What it saves is all that it is: another one that loads it continues in the same way."""
     other = subject.again()
     for name in ("state_dict", "load_state_dict"):
-        subject.require(hasattr(subject.part, name), f"it has no {name}: a resumed run would lose the mean")
+        assert hasattr(subject.part, name), f"it has no {name}: a resumed run would lose the mean"
     for step in range(3):
         _update(subject, float(step))
     other.part.load_state_dict(unflatten_state(*flatten_state(subject.part.state_dict())))
@@ -61,8 +59,7 @@ def state_comes_back(subject: Subject) -> None:
     for name, network in subject.part.networks.items():
         loaded = other.part.networks[name].state_dict()
         for key, value in network.state_dict().items():
-            same = torch.equal(value, loaded[key])
-            subject.require(same, f"after loading its state, '{key}' of its {name} goes another way")
+            assert torch.equal(value, loaded[key]), f"after loading its state, '{key}' of its {name} goes another way"
 
 
 def _followed(subject: Subject) -> dict[str, nn.Module]:

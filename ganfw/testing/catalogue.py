@@ -19,10 +19,9 @@ from ganfw.testing import (
     averages,
     callbacks,
     datasets,
-    discriminators,
     embeddings,
-    generators,
     hooks,
+    launchers,
     losses,
     metrics,
     modes,
@@ -39,10 +38,10 @@ from ganfw.testing import (
 from ganfw.testing.recipe import small_recipe
 from ganfw.testing.subject import Subject
 
-OF_PLUGINS = (hooks.is_active, hooks.hooks_import_nothing_heavy, hooks.uses_public_names_alone)
+OF_PLUGINS = (hooks.is_active, hooks.hooks_import_nothing_heavy, hooks.uses_only_public_names)
 """The checks of a plugin as a whole: `check(plugin, folder)`."""
 
-OF_RECIPES = (recipes.is_right, recipes.tells_what_to_expect, recipes.runs, recipes.resumes_exactly)
+OF_RECIPES = (recipes.is_right, recipes.says_what_to_expect, recipes.runs, recipes.resumes_exactly)
 """The checks of a recipe: `check(registered, registry, folder)`."""
 
 _CheckOfPart = Callable[[Subject], None]
@@ -52,8 +51,13 @@ _IN_THE_STEP = (*_IN_TRAINING, modes.trains_in_bf16, modes.trains_compiled)
 _OF_NETWORKS = (
     *_IN_THE_STEP,
     networks.every_parameter_learns,
-    networks.leaves_its_input_alone,
+    networks.does_not_change_its_input,
     networks.moves_to_another_device,
+)
+_OF_DISCRIMINATORS = (
+    networks.gives_logits,
+    networks.gives_no_probabilities,
+    networks.gradients_reach_the_samples,
 )
 
 
@@ -67,8 +71,8 @@ OF_PARTS: Mapping[str, tuple[_CheckOfPart, ...]] = MappingProxyType(
     {
         "data": (*_IN_TRAINING, *_checks_in(datasets)),
         "noise": (*_IN_TRAINING, *_checks_in(noises)),
-        "generator": (*_OF_NETWORKS, *_checks_in(generators)),
-        "discriminator": (*_OF_NETWORKS, *_checks_in(discriminators)),
+        "generator": (*_OF_NETWORKS, networks.gives_samples, networks.samples_are_independent),
+        "discriminator": (*_OF_NETWORKS, *_OF_DISCRIMINATORS),
         "network": _OF_NETWORKS,
         "loss": (*_IN_THE_STEP, *_checks_in(losses)),
         "regularizer": (*_IN_THE_STEP, *_checks_in(regularizers)),
@@ -81,6 +85,7 @@ OF_PARTS: Mapping[str, tuple[_CheckOfPart, ...]] = MappingProxyType(
         "callback": (*_IN_TRAINING, *_checks_in(callbacks)),
         "embedding": (*_ALWAYS, *_checks_in(embeddings)),
         "metric": (*_ALWAYS, *_checks_in(metrics)),
+        "launcher": (parts.is_documented, *_checks_in(launchers)),
     }
 )
 """The checks of each kind of part: `check(subject)`."""
@@ -97,6 +102,7 @@ class Check:
 
     subject: str
     name: str
+    _owner: str = field(repr=False)
     _function: Callable[[Path], None] = field(repr=False)
 
     def __call__(self, folder: Path) -> None:
@@ -108,7 +114,10 @@ class Check:
         Raises:
             AssertionError: it is not true; the message names the part and what is wrong.
         """
-        self._function(folder)
+        try:
+            self._function(folder)
+        except AssertionError as error:
+            raise AssertionError(f"{self._owner}: {error}") from error
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.name}"
@@ -142,7 +151,7 @@ def checks_of(
         leaving_out: checks that are not made, and why: `{"noise x: coordinates vary": "the last one is a constant"}`.
 
     Raises:
-        PluginError: no such plugin is installed, or `bases`, `parameters` or `leaving_out` name what is not there.
+        PluginError: no such plugin is installed, or `bases`, `parameters` or `leaving_out` have an unknown name.
     """
     registry = registry or discover()
     wanted = canonicalize_name(distribution)
@@ -161,7 +170,7 @@ def checks_of(
     names = {str(check) for check in checks}
     for name in leaving_out or {}:
         if name not in names:
-            raise PluginError(f"the check '{name}', which is to be left out, is not there")
+            raise PluginError(f"the check '{name}', which should be left out, does not exist")
     return [check for check in checks if str(check) not in (leaving_out or {})]
 
 
@@ -172,17 +181,19 @@ def _checks(
     bases: Mapping[str, Recipe],
     parameters: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Check]:
+    label, owner = f"plugin {plugin.distribution}", f"plugin '{plugin.distribution}'"
     for of_plugin in OF_PLUGINS:
-        yield Check(f"plugin {plugin.distribution}", _name(of_plugin), functools.partial(of_plugin, plugin))
+        yield Check(label, _name(of_plugin), owner, functools.partial(of_plugin, plugin))
     for part in plugin.parts:
         registered, label = RegisteredPart(part, plugin), f"{part.kind} {part.name}"
         if part.kind == "recipe":
             for of_recipe in OF_RECIPES:
-                yield Check(label, _name(of_recipe), functools.partial(of_recipe, registered, registry))
+                check_in = functools.partial(of_recipe, registered, registry)
+                yield Check(label, _name(of_recipe), str(registered), check_in)
         keys = parameters.get(label, {})
         subject_in = functools.partial(Subject, registered, registry, bases.get(label, base), parameters=keys)
-        for check in OF_PARTS.get(part.kind, ()):
-            yield Check(label, _name(check), functools.partial(_check_in, check, subject_in))
+        for of_part in OF_PARTS.get(part.kind, ()):
+            yield Check(label, _name(of_part), str(registered), functools.partial(_check_in, of_part, subject_in))
 
 
 def _check_in(check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder: Path) -> None:

@@ -14,46 +14,42 @@ _COUNT = 64
 def gives_features(subject: Subject) -> None:
     """It gives features `(n, d)`, and probabilities `(n, num_classes)` or None; and it has an identity."""
     embedding = subject.part
-    features, probabilities = _embed(subject, embedding, _images(subject, _COUNT))
-    subject.require(features.ndim == 2, f"its features have the shape {tuple(features.shape)}, not (n, d)")
+    features, probabilities = _embed(embedding, _images(subject))
+    assert features.ndim == 2, f"its features have the shape {tuple(features.shape)}, not (n, d)"
     subject.require_tensor(features, "its features", (_COUNT, features.shape[1]))
-    subject.require(features.device.type == "cpu", f"its features are on {features.device}, not on the CPU")
+    assert features.device.type == "cpu", f"its features are on {features.device}, not on the CPU"
     if probabilities is not None:
         subject.require_tensor(probabilities, "its probabilities", (_COUNT, probabilities.shape[-1]))
         sums = probabilities.sum(1)
         right = bool((probabilities >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
-        subject.require(right, "its probabilities are not >= 0 with a sum of 1 for each sample")
-    identity = embedding.identity
-    subject.require(isinstance(identity, str) and bool(identity), "its identity must be a text that is not empty")
+        assert right, "its probabilities are not >= 0 with a sum of 1 for each sample"
+    is_text = isinstance(embedding.identity, str) and embedding.identity
+    assert is_text, "its identity must be a text that is not empty"
 
 
-def embeds_each_sample_alone(subject: Subject) -> None:
-    """Features follow from the sample alone: not from its neighbours, from chance, or from how often it is asked."""
-    embedding, samples = subject.part, _images(subject, _COUNT)
-    before = subject.randomness()
-    features, _ = _embed(subject, embedding, samples)
-    again, _ = _embed(subject, embedding, samples)
-    untouched = subject.randomness() == before
-    subject.require(untouched, "it draws from a global random generator")
-    subject.require(torch.equal(features, again), "the same samples have other features the second time")
-    few, _ = _embed(subject, embedding, samples[:3])
+def embeds_each_sample_independently(subject: Subject) -> None:
+    """Features depend only on the sample: not on its neighbours, on chance, or on how often it is asked."""
+    embedding, samples = subject.part, _images(subject)
+    with subject.draws_nothing("an embedding draws nothing"):
+        (features, _), (again, _) = (_embed(embedding, samples) for _ in range(2))
+    assert torch.equal(features, again), "the same samples have other features the second time"
+    few, _ = _embed(embedding, samples[:3])
     alone = torch.allclose(features[:3], few, rtol=1e-4, atol=1e-5)
-    subject.require(alone, "the features of a sample depend on the samples beside it: use evaluation mode")
+    assert alone, "the features of a sample depend on the samples beside it: use evaluation mode"
     rebuilt = subject.again().part
-    subject.require(rebuilt.identity == embedding.identity, "built again it has another identity")
-    same = torch.equal(_embed(subject, rebuilt, samples)[0], features)
-    subject.require(same, "built again it has other features under the same identity")
+    assert rebuilt.identity == embedding.identity, "built again it has another identity"
+    same = torch.equal(_embed(rebuilt, samples)[0], features)
+    assert same, "built again it has other features under the same identity"
 
 
-def _embed(subject: Subject, embedding: Any, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-    found = embedding(samples)
+def _embed(embedding: Any, samples: Tensor) -> Any:
+    found: Any = embedding(samples)
     is_pair = isinstance(found, tuple) and len(found) == 2
-    subject.require(is_pair, "it must give a pair: features, and probabilities or None")
-    features, probabilities = found
-    return features, probabilities
+    assert is_pair, "it must give a pair: features, and probabilities or None"
+    return found
 
 
-def _images(subject: Subject, count: int) -> Tensor:
+def _images(subject: Subject) -> Tensor:
     """Return samples as embeddings and metrics get them: images as uint8."""
-    samples = subject.samples(count).cpu()
+    samples = subject.samples(_COUNT).cpu()
     return to_uint8(samples) if samples.ndim == 4 else samples

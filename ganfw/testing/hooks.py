@@ -3,15 +3,12 @@
 import ast
 import importlib
 import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import ganfw
 from ganfw.plugins.registry import SCRIPT_SUFFIX, Plugin
-from ganfw.testing.subject import require
+from ganfw.testing.subject import run_python
 
 HEAVY = (
     "torch",
@@ -43,62 +40,43 @@ print("LOADED", *[name for name in sys.argv[2:] if name in sys.modules])
 
 def is_active(plugin: Plugin, _folder: Path) -> None:
     """It loads, and offers something."""
-    require(f"plugin '{plugin.distribution}'", plugin.status == "active", f"it is {plugin.status}: {plugin.reason}")
-    require(f"plugin '{plugin.distribution}'", bool(plugin.parts), "it offers no part")
+    assert plugin.status == "active", f"it is {plugin.status}: {plugin.reason}"
+    assert plugin.parts, "it offers no part"
 
 
 def hooks_import_nothing_heavy(plugin: Plugin, folder: Path) -> None:
     """Importing the module with the hook, as every listing does, imports neither torch nor the like."""
     source = str(Path(plugin.source).resolve()) if plugin.source.endswith(SCRIPT_SUFFIX) else plugin.source
-    done = subprocess.run(
-        [sys.executable, "-c", _CODE, source, *HEAVY],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    require(
-        f"plugin '{plugin.distribution}'", done.returncode == 0, f"importing '{plugin.source}' fails:\n{done.stderr}"
-    )
+    done = run_python(folder, "-c", _CODE, source, *HEAVY)
+    assert done.returncode == 0, f"importing '{plugin.source}' fails:\n{done.stderr}"
     loaded = done.stdout.rpartition("LOADED")[2].split()
-    require(
-        f"plugin '{plugin.distribution}'",
-        not loaded,
-        f"importing '{plugin.source}', as every listing does, imports {', '.join(loaded)}: import it in the modules of "
-        "the parts alone",
+    assert not loaded, (
+        f"importing '{plugin.source}', as every listing does, imports {', '.join(loaded)}: import it only in the "
+        "modules of the parts"
     )
 
 
-def uses_public_names_alone(plugin: Plugin, _folder: Path) -> None:
+def uses_only_public_names(plugin: Plugin, _folder: Path) -> None:
     """Of ganfw it imports what `dir(ganfw)` and `ganfw.testing` give: all else may be gone in the next version.
 
     Import statements are read; an attribute of a module that is public, `ganfw.training.loop.train`, is not seen.
     """
     modules = _modules(plugin)
-    require(f"plugin '{plugin.distribution}'", bool(modules), f"no module of '{plugin.source}' is found")
+    assert modules, f"no module of '{plugin.source}' is found"
     testing = {f"ganfw.testing.{name}" for name in importlib.import_module("ganfw.testing").__all__}
     public = {"ganfw", "ganfw.*", "ganfw.testing", *testing, *(f"ganfw.{name}" for name in dir(ganfw))}
-    own = f"{_module_name(plugin)}."
+    own = f"{plugin.source.partition(':')[0]}."
     for module in modules:
         imported = {name for name in _imports(module) if name.split(".")[0] == "ganfw"}
         private = sorted(name for name in imported - public if not name.startswith(own))
-        require(
-            f"plugin '{plugin.distribution}'",
-            not private,
-            f"{module.name} imports {', '.join(private)}, not public: see dir(ganfw)",
-        )
-
-
-def _module_name(plugin: Plugin) -> str:
-    return plugin.source.partition(":")[0]
+        assert not private, f"{module.name} imports {', '.join(private)}, not public: see dir(ganfw)"
 
 
 def _modules(plugin: Plugin) -> list[Path]:
     """Return the files of a script, or of the package that the module with the hook is in."""
     if plugin.source.endswith(SCRIPT_SUFFIX):
         return [Path(plugin.source)]
-    name = _module_name(plugin)
+    name = plugin.source.partition(":")[0]
     if name.split(".")[0] != ganfw.__name__:
         name = name.split(".")[0]  # all of an author's package; of ganfw itself, its parts
     spec = importlib.util.find_spec(name)

@@ -21,15 +21,14 @@ def gives_finite_scalars(subject: Subject) -> None:
 
 
 def is_a_mean(subject: Subject) -> None:
-    """A batch that holds everything twice has the same loss, so rates and processes need not know its size."""
+    """A batch that holds everything twice has the same loss, so the learning rate does not depend on its size."""
     loss = subject.part
     real, fake = _logits(6)
     once, twice = _values(loss, real, fake), _values(loss, torch.cat([real, real]), torch.cat([fake, fake]))
     for name in once:
-        subject.require(
-            torch.allclose(once[name], twice[name]),
+        assert torch.allclose(once[name], twice[name]), (
             f"the {name}'s loss of a batch that holds everything twice is {float(twice[name]):.4g}, not "
-            f"{float(once[name]):.4g}: take the mean over the batch",
+            f"{float(once[name]):.4g}: take the mean over the batch"
         )
 
 
@@ -38,17 +37,15 @@ def gradients_have_the_right_signs(subject: Subject) -> None:
     loss = subject.part
     undecided = torch.linspace(-0.1, 0.1, 8, dtype=torch.float64).reshape(-1, 1)
     real, fake = _gradients(lambda real, fake: loss.discriminator(real, fake), undecided, undecided)
-    subject.require(real < 1e-9, "a higher logit of real samples raises the discriminator's loss: turn its sign")
-    subject.require(fake > -1e-9, "a higher logit of fakes lowers the discriminator's loss: turn its sign")
-    told_apart = max(-real, fake) > 1e-9
-    subject.require(told_apart, "the discriminator's loss does not change with logits near 0: it cannot learn")
+    assert real < 1e-9, "a higher logit of real samples raises the discriminator's loss: turn its sign"
+    assert fake > -1e-9, "a higher logit of fakes lowers the discriminator's loss: turn its sign"
+    assert max(-real, fake) > 1e-9, "the discriminator's loss does not change with logits near 0: it cannot learn"
     of_real, of_fake = undecided + 0.5, undecided - 0.5
     _, fake = _gradients(lambda real, fake: _of_generator(loss, real, fake), of_real, of_fake)
-    subject.require(
-        fake < 0,
+    assert fake < 0, (
         "the generator's loss does not fall when fakes are judged more real: turn its sign"
         if fake > 0
-        else "the generator's loss does not change with the logits of fakes: it cannot learn",
+        else "the generator's loss does not change with the logits of fakes: it cannot learn"
     )
 
 
@@ -61,20 +58,18 @@ def gradients_are_right(subject: Subject) -> None:
         ("generator", lambda fake: _of_generator(loss, real.detach(), fake), (fake,)),
     ):
         right = torch.autograd.gradcheck(function, inputs, raise_exception=False)
-        subject.require(right, f"the gradient of the {name}'s loss is not that of finite differences")
+        assert right, f"the gradient of the {name}'s loss is not that of finite differences"
 
 
 def draws_nothing(subject: Subject) -> None:
-    """The losses follow from the logits alone, and leave them as they are."""
+    """The losses depend only on the logits, and do not change them."""
     loss = subject.part
     real, fake = _logits(6)
-    kept, before = (real.clone(), fake.clone()), subject.randomness()
-    first, second = _values(loss, real, fake), _values(loss, real, fake)
-    subject.require(all(map(torch.equal, (real, fake), kept)), "it writes into the logits")
-    subject.require(subject.randomness() == before, "it draws random numbers; a loss samples nothing")
-    subject.require(
-        all(torch.equal(first[name], second[name]) for name in first), "with the same logits it gives another loss"
-    )
+    kept = (real.clone(), fake.clone())
+    with subject.draws_nothing("a loss samples nothing"):
+        first, second = (_values(loss, real, fake) for _ in range(2))
+    assert all(map(torch.equal, (real, fake), kept)), "it writes into the logits"
+    assert all(torch.equal(first[name], second[name]) for name in first), "with the same logits it gives another loss"
 
 
 def _values(loss: Any, real: Tensor, fake: Tensor) -> dict[str, Tensor]:

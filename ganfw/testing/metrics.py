@@ -16,49 +16,46 @@ _DIMENSIONS = 8
 
 def measures(subject: Subject) -> None:
     """It finds finite numbers by names in snake case, or says why there is none."""
-    for name, found in _find(subject, subject.part, _inputs(subject)).items():
-        subject.require(re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None, f"the name '{name}' is not in snake case")
-        if not isinstance(found, MetricValue):
-            raise AssertionError(f"{subject.registered}: '{name}' must be a MetricValue, not {type(found).__name__}")
+    for name, found in _find(subject.part, _inputs(subject)).items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None, f"the name '{name}' is not in snake case"
+        assert isinstance(found, MetricValue), f"'{name}' must be a MetricValue, not {type(found).__name__}"
         if found.value is None:
-            subject.require(bool(found.reason), f"'{name}' has no value, and no reason why")
+            assert found.reason, f"'{name}' has no value, and no reason why"
             continue
         numbers: tuple[object, ...] = found.value if isinstance(found.value, tuple) else (found.value,)
         for number in numbers:
             a_float = isinstance(number, int | float) and math.isfinite(number)
-            subject.require(a_float, f"'{name}' must be a finite number, not {number!r}")
-        subject.require(found.better in ("lower", "higher", ""), f"'{name}' says that {found.better!r} is better")
+            assert a_float, f"'{name}' must be a finite number, not {number!r}"
+        assert found.better in ("lower", "higher", ""), f"'{name}' says that {found.better!r} is better"
 
 
 def measures_the_same_every_time(subject: Subject) -> None:
-    """What it finds follows from the evidence alone, which it leaves as it is."""
+    """Its results depend only on its inputs, which it does not change."""
     metric, inputs = subject.part, _inputs(subject)
     kept = [part.features.clone() for part in (inputs.samples, inputs.reference, inputs.training)]
-    before = subject.randomness()
-    first, second = (_find(subject, metric, inputs) for _ in range(2))
-    untouched = subject.randomness() == before
-    subject.require(untouched, "it draws from a global random generator: make one from inputs.seed")
-    subject.require(first == second, "the same evidence gives another result")
+    with subject.draws_nothing("make one from inputs.seed"):
+        first, second = (_find(metric, inputs) for _ in range(2))
+    assert first == second, "the same evidence gives another result"
     now = (inputs.samples, inputs.reference, inputs.training)
-    same = all(torch.equal(part.features, old) for part, old in zip(now, kept, strict=True))
-    subject.require(same, "it writes into the features")
+    assert all(map(torch.equal, [part.features for part in now], kept)), "it writes into the features"
 
 
 def measures_without_probabilities(subject: Subject) -> None:
     """Where the embedding knows no classes it still answers, by the same names."""
     metric = subject.part
-    expected = _find(subject, metric, _inputs(subject)).keys()
+    expected = _find(metric, _inputs(subject)).keys()
     try:
-        found = _find(subject, metric, _inputs(subject, probabilities=False))
+        found = _find(metric, _inputs(subject, probabilities=False))
     except (TypeError, AttributeError, RuntimeError) as error:
         complaint = "without probabilities of classes it fails; give MetricValue(None, reason=…)"
-        raise AssertionError(f"{subject.registered}: {complaint}: {error}") from error
-    subject.require(found.keys() == expected, "without probabilities of classes it finds something of another name")
+        raise AssertionError(f"{complaint}: {error}") from error
+    assert found.keys() == expected, "without probabilities of classes it finds something of another name"
 
 
-def _find(subject: Subject, metric: Any, inputs: MetricInputs) -> dict[str, Any]:
-    found = metric(inputs)
-    subject.require(isinstance(found, dict) and bool(found), "it must give a dict that names what it found")
+def _find(metric: Any, inputs: MetricInputs) -> dict[str, Any]:
+    found: Any = metric(inputs)
+    names_results = isinstance(found, dict) and found
+    assert names_results, "it must give a dict that names what it found"
     return dict(found)
 
 

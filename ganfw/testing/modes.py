@@ -1,8 +1,6 @@
 """Training in bfloat16, compiled, and in two processes: what holds in float32, as written, in one process."""
 
-import os
 import pickle
-import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
@@ -19,16 +17,12 @@ from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
 from ganfw.recipe.tables import network_address
 from ganfw.run.assembly import assemble
-from ganfw.run.directory import create_run_directory
 from ganfw.run.load import open_checkpoint
 from ganfw.testing.recipe import recipe_using
-from ganfw.testing.subject import Subject
-from ganfw.training.experiment import Experiment
-from ganfw.training.loop import train
+from ganfw.testing.subject import Subject, run_python, train_in
 
 _STEPS = 3
 _TOLERANCE = 1e-4
-_SECONDS = 300
 
 
 def trains_in_bf16(subject: Subject) -> None:
@@ -44,7 +38,7 @@ def trains_in_bf16(subject: Subject) -> None:
     try:
         passes = mixed.take_steps(_STEPS)
     except (RuntimeError, TypeError) as error:
-        raise AssertionError(f"{subject.registered}: in bfloat16 it fails: {error}") from error
+        raise AssertionError(f"in bfloat16 it fails: {error}") from error
     for name, value in ((name, value) for statistics in passes for name, value in statistics.items()):
         subject.require_tensor(value, f"in bfloat16 the statistic '{name}'", ())
     for name, network in mixed.experiment.networks.items():
@@ -65,10 +59,10 @@ def trains_compiled(subject: Subject) -> None:
     # Layers that draw get torch's own numbers, and its compiler may warn of its own code.
     with torch._inductor.config.patch(fallback_random=True), warnings.catch_warnings(action="ignore"):
         try:
-            _train(compiled, subject.folder / "compiled")
+            train_in(subject.folder / "compiled", compiled)
         except Exception as error:  # the compiler has errors of many kinds
-            raise AssertionError(f"{subject.registered}: compiled it fails: {type(error).__name__}: {error}") from error
-    _train(written, subject.folder / "written")
+            raise AssertionError(f"compiled it fails: {type(error).__name__}: {error}") from error
+    train_in(subject.folder / "written", written)
     for name, network in written.networks.items():
         weights = compiled.networks[name].state_dict()
         _require_close(subject, weights, network.state_dict(), f"compiled, {{}} of the {name} ends")
@@ -80,22 +74,14 @@ def trains_in_two_processes(subject: Subject) -> None:
     The processes import the part anew, from where Python finds it here.
     """
     recipe = _descending(subject, "run.sync_batch_norm=true", "run.compile=false")
-    task, alone, together = (subject.folder / name for name in ("task", "alone", "together"))
+    task, single, together = (subject.folder / name for name in ("task", "single", "together"))
     task.write_bytes(pickle.dumps((recipe.to_toml(), subject.registry)))
     experiment = assemble(resolve(recipe, subject.registry))
-    _train(experiment, alone)
+    train_in(single, experiment)
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", __name__]
-    done = subprocess.run(
-        [sys.executable, *launch, str(task), str(together)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
-        cwd=subject.folder,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    subject.require(done.returncode == 0, f"in two processes it fails:\n{done.stderr}")
-    expected, found = (open_checkpoint(next(folder.iterdir())) for folder in (alone, together))
+    done = run_python(subject.folder, *launch, str(task), str(together))
+    assert done.returncode == 0, f"in two processes it fails:\n{done.stderr}"
+    expected, found = (open_checkpoint(next(folder.iterdir())) for folder in (single, together))
     for name in experiment.networks:
         ours, theirs = (checkpoint.part_state(network_address(name)) for checkpoint in (found, expected))
         _require_close(subject, ours, theirs, f"in two processes {{}} of the {name} ends")
@@ -112,18 +98,14 @@ def _require_close(subject: Subject, found: Mapping[str, Tensor], expected: Mapp
         ours, theirs = found[name].double(), value.double()
         close = torch.allclose(ours, theirs, rtol=_TOLERANCE, atol=_TOLERANCE)
         distance = f"{float((ours - theirs).abs().max()):.2g}" if ours.numel() else ""
-        subject.require(close, f"{what.format(repr(name))} {distance} away from where it should")
-
-
-def _train(experiment: Experiment, folder: Path) -> None:
-    train(experiment, directory=create_run_directory(folder, experiment) if experiment.processes.is_main else None)
+        assert close, f"{what.format(repr(name))} {distance} away from where it should"
 
 
 def _join(task: str, folder: str) -> None:
     """Be one of the two processes."""
     text, registry = pickle.loads(Path(task).read_bytes())
     with join_processes() as processes:
-        _train(assemble(resolve(Recipe.parse(text, registry=registry), registry), processes), Path(folder))
+        train_in(Path(folder), assemble(resolve(Recipe.parse(text, registry=registry), registry), processes))
 
 
 if __name__ == "__main__":

@@ -14,38 +14,33 @@ def draws_vectors(subject: Subject) -> None:
     noise = subject.part
     for count in (1, 7):
         z = subject.require_tensor(noise(count, subject.random()), "what it draws", (count, noise.z_dim))
-        subject.require(z.device == noise.device, f"it draws on {z.device}, and says that it is on {noise.device}")
+        assert z.device == noise.device, f"it draws on {z.device}, and says that it is on {noise.device}"
 
 
-def draws_from_the_generator_alone(subject: Subject) -> None:
+def draws_only_from_the_generator(subject: Subject) -> None:
     """What it draws follows from the generator that it is given; it neither uses nor changes the global ones."""
     noise = subject.part
-    before = subject.randomness()
-    first = noise(7, subject.random())
-    unchanged = subject.randomness() == before
-    subject.require(unchanged, "it draws from a global random generator: draw from the one that it is given")
-    again = noise(7, subject.random())
-    subject.require(torch.equal(first, again), "with one seed it draws other numbers the second time")
+    with subject.draws_nothing("draw from the one that it is given"):
+        first, again = (noise(7, subject.random()) for _ in range(2))
+    assert torch.equal(first, again), "with one seed it draws other numbers the second time"
     other = noise(7, subject.random(1))
-    subject.require(not torch.equal(first, other), "with another seed it draws the same numbers")
+    assert not torch.equal(first, other), "with another seed it draws the same numbers"
     random = subject.random()
-    subject.require(
-        not torch.equal(noise(7, random), noise(7, random)),
-        "it does not move the generator on: its second draw is its first",
+    assert not torch.equal(noise(7, random), noise(7, random)), (
+        "it does not move the generator on: its second draw is its first"
     )
 
 
 def rows_are_independent(subject: Subject) -> None:
     """Rows differ, and one says nothing of the next."""
     z = subject.part(_ROWS, subject.random()).double()
-    subject.require(not torch.equal(z[:1].expand_as(z), z), "all rows are the same")
+    assert not torch.equal(z[:1].expand_as(z), z), "all rows are the same"
     z = z - z.mean(0)
     total = z.square().sum()
     for distance in (1, 2):
         similarity = float((z[:-distance] * z[distance:]).sum() / total)
-        subject.require(
-            abs(similarity) < 6 / _ROWS**0.5,
-            f"a row says something of the one {distance} further on: they correlate by {similarity:.2f}",
+        assert abs(similarity) < 6 / _ROWS**0.5, (
+            f"a row says something of the one {distance} further on: they correlate by {similarity:.2f}"
         )
 
 
@@ -54,11 +49,11 @@ def coordinates_vary(subject: Subject) -> None:
     z = subject.part(_ROWS, subject.random()).double()
     spread = z.std(0)
     still = (spread < 1e-6).nonzero().flatten().tolist()
-    subject.require(not still, f"coordinates that never vary: {still[:5]}")
+    assert not still, f"coordinates that never vary: {still[:5]}"
     if z.shape[1] > 1:
         correlation = torch.corrcoef(z.T).abs().fill_diagonal_(0)
         left, right = divmod(int(correlation.argmax()), len(correlation))
-        subject.require(correlation.max() < 0.99, f"coordinates {left} and {right} are copies of each other")
+        assert correlation.max() < 0.99, f"coordinates {left} and {right} are copies of each other"
 
 
 def truncation_shrinks(subject: Subject) -> None:
@@ -73,11 +68,10 @@ def truncation_shrinks(subject: Subject) -> None:
     for threshold in (0.0, 0.1, 0.5, 1.0, 2.0):
         z = subject.require_tensor(draw(threshold), f"what it draws truncated at {threshold}", (500, noise.z_dim))
         largest = float(z.abs().max())
-        subject.require(largest <= threshold, f"truncated at {threshold} it still draws {largest:.4g}")
+        assert largest <= threshold, f"truncated at {threshold} it still draws {largest:.4g}"
         step = threshold / 1000
         moved = float((draw(threshold + step) - z).abs().max()) if threshold else 0.0
-        subject.require(
-            moved <= 10 * step + 1e-6,
+        assert moved <= 10 * step + 1e-6, (
             f"from threshold {threshold} to {threshold + step} a coordinate jumps by {moved:.3g}: with one seed, "
-            "samples must move continuously with the threshold",
+            "samples must move continuously with the threshold"
         )

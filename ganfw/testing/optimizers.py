@@ -13,10 +13,9 @@ def holds_the_parameters(subject: Subject) -> None:
     parameters = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
     optimizer = _build(subject, parameters)
     is_optimizer = isinstance(optimizer, torch.optim.Optimizer)
-    subject.require(is_optimizer, f"it must be a torch.optim.Optimizer, not {type(optimizer).__name__}")
+    assert is_optimizer, f"it must be a torch.optim.Optimizer, not {type(optimizer).__name__}"
     held = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
-    complete = sorted(held) == sorted(map(id, parameters))
-    subject.require(complete, "it does not hold each parameter that it is given once")
+    assert sorted(held) == sorted(map(id, parameters)), "it does not hold each parameter that it is given once"
 
 
 def descends(subject: Subject) -> None:
@@ -29,7 +28,7 @@ def descends(subject: Subject) -> None:
         weight.square().sum().backward()
         optimizer.step()
     after = float(weight.detach().square().sum())
-    subject.require(after < before, f"20 steps down a square of {before:.6g} end at {after:.6g}")
+    assert after < before, f"20 steps down a square of {before:.6g} end at {after:.6g}"
 
 
 def _build(subject: Subject, parameters: list[nn.Parameter]) -> Any:

@@ -5,11 +5,9 @@ import math
 
 import torch
 
-from ganfw.run.directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
-from ganfw.testing.subject import Subject, copies_of
+from ganfw.testing.subject import Subject, train_in
 from ganfw.training.experiment import build_experiment
-from ganfw.training.loop import Training, train
 
 _OF_EPOCHS = ("data", "step", "callback")
 """Kinds that may do something of their own where an epoch ends; small data is served in four batches an epoch."""
@@ -18,20 +16,18 @@ _MOST_ROWS = 64
 
 def is_documented(subject: Subject) -> None:
     """It has a line of help and a docstring; each key has a type, a sentence of help and a default."""
-    subject.require(bool(subject.registered.part.help), "its Part has no help")
-    documentation = inspect.getdoc(subject.registered.load())
-    subject.require(bool(documentation), "the class or function has no docstring that says what it does")
+    assert subject.registered.part.help, "its Part has no help"
+    target = subject.registered.load()
+    assert inspect.getdoc(target), "the class or function has no docstring that says what it does"
     for key in subject.registered.signature().keys.values():
-        subject.require(
-            bool(key.help), f"key '{key.name}' has no help: annotate it Annotated[{key.type_name}, \"what it is\"]"
-        )
+        assert key.help, f"key '{key.name}' has no help: annotate it Annotated[{key.type_name}, \"what it is\"]"
         given = key.name in subject.parameters
-        subject.require(given or not key.required, f"key '{key.name}' has no default")
+        assert given or not key.required, f"key '{key.name}' has no default"
 
 
 def builds_with_its_defaults(subject: Subject) -> None:
     """It can be built, and fits the other parts of the recipe."""
-    subject.require(subject.part is not None, "it is None")
+    assert subject.part is not None, "it is None"
     build_experiment(subject.builder)
 
 
@@ -39,14 +35,14 @@ def trains(subject: Subject) -> None:
     """With it the weights of every network that is trained move, and the statistics are finite."""
     subject = subject.again("run.max_steps=5", "run.log_every_steps=2")
     networks = subject.trained_networks()
-    before = {name: copies_of(network) for name, network in networks.items()}
-    training = _train(subject, "run")
-    subject.require(training.finished, f"training was stopped by {training.stop_reason}")
+    before = {name: [weight.detach().clone() for weight in each.parameters()] for name, each in networks.items()}
+    training = train_in(subject.folder / "run", subject.experiment)
+    assert training.finished, f"training was stopped by {training.stop_reason}"
     for name, value in training.means.items():
-        subject.require(math.isfinite(value), f"the statistic {name} is {value}")
+        assert math.isfinite(value), f"the statistic {name} is {value}"
     for name, weights in before.items():
         moved = not all(map(torch.equal, weights, networks[name].parameters()))
-        subject.require(moved, f"in 5 steps of training no weight of the {name} moved")
+        assert moved, f"in 5 steps of training no weight of the {name} moved"
 
 
 def repeats_itself(subject: Subject) -> None:
@@ -54,12 +50,11 @@ def repeats_itself(subject: Subject) -> None:
     weights = []
     for name in ("first", "second"):
         each = subject.again("run.max_steps=3")
-        _train(each, name)
+        train_in(subject.folder / name, each.experiment)
         weights.append([weight for network in each.experiment.networks.values() for weight in network.parameters()])
-    subject.require(
-        all(map(torch.equal, *weights)),
+    assert all(map(torch.equal, *weights)), (
         "two runs with one seed end with other weights: draw random numbers from the generator that is given, or from "
-        "torch's global one, and from no other",
+        "torch's global one, and from no other"
     )
 
 
@@ -73,8 +68,4 @@ def resumes_exactly(subject: Subject) -> None:
         check_exact_resume(recipe, subject.registry, subject.folder, stop_at=5, steps=7)
     except AssertionError as error:
         hint = "a part that changes in training needs state_dict() and load_state_dict(state)"
-        raise AssertionError(f"{subject.registered}: a resumed run is not exact: {error}; {hint}") from error
-
-
-def _train(subject: Subject, name: str) -> Training:
-    return train(subject.experiment, directory=create_run_directory(subject.folder / name, subject.experiment))
+        raise AssertionError(f"a resumed run is not exact: {error}; {hint}") from error

@@ -8,10 +8,8 @@ from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
 from ganfw.run.assembly import assemble
-from ganfw.run.directory import create_run_directory
 from ganfw.testing.resume import check_exact_resume
-from ganfw.testing.subject import require
-from ganfw.training.loop import train
+from ganfw.testing.subject import train_in
 
 HEADER = ("command", "short", "expect", "takes")
 """What the header of a recipe says beside its purpose."""
@@ -20,10 +18,10 @@ HEADER = ("command", "short", "expect", "takes")
 def is_right(registered: RegisteredPart, registry: Registry, _folder: Path) -> None:
     """Every table and key is known; its Part has a line of help."""
     resolve(Recipe.load(registered.qualified_name, registry), registry)
-    require(registered, bool(registered.part.help), "its Part has no help")
+    assert registered.part.help, "its Part has no help"
 
 
-def tells_what_to_expect(registered: RegisteredPart, _registry: Registry, _folder: Path) -> None:
+def says_what_to_expect(registered: RegisteredPart, _registry: Registry, _folder: Path) -> None:
     """Its header says what it is for, how it is run, in short too, what comes out and how long it takes."""
     package, _, name = registered.part.target.partition(":")
     text = (importlib.resources.files(package) / name).read_text(encoding="utf-8")
@@ -31,18 +29,16 @@ def tells_what_to_expect(registered: RegisteredPart, _registry: Registry, _folde
     header = lines[: next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))]
     first = header[0].strip("# ") if header else ""
     purpose = len(first) > 20 and first.split()[0] not in HEADER
-    require(registered, purpose, "its file does not begin with a comment that says what the recipe is for")
+    assert purpose, "its file does not begin with a comment that says what the recipe is for"
     for word in HEADER:
-        said = any(re.match(rf"#\s+{word}\s+\S", line) for line in header)
-        require(registered, said, f"its header has no line '#   {word}   …'")
+        assert any(re.match(rf"#\s+{word}\s+\S", line) for line in header), f"its header has no line '#   {word}   …'"
 
 
 def runs(registered: RegisteredPart, registry: Registry, folder: Path) -> None:
     """It trains for three steps."""
     recipe = Recipe.load(registered.qualified_name, registry).with_overrides(["run.max_steps=3"])
-    experiment = assemble(resolve(recipe, registry))
-    training = train(experiment, directory=create_run_directory(folder, experiment))
-    require(registered, training.finished, f"it was stopped by {training.stop_reason}")
+    training = train_in(folder, assemble(resolve(recipe, registry)))
+    assert training.finished, f"it was stopped by {training.stop_reason}"
 
 
 def resumes_exactly(registered: RegisteredPart, registry: Registry, folder: Path) -> None:

@@ -10,11 +10,11 @@ from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
 from ganfw.run.assembly import assemble
-from ganfw.run.directory import create_run_directory
 from ganfw.run.load import open_checkpoint
 from ganfw.run.resume import resume_training
+from ganfw.testing.subject import train_in
 from ganfw.training.callback import Callback
-from ganfw.training.loop import Training, train
+from ganfw.training.loop import Training
 
 
 def check_exact_resume(recipe: Recipe, registry: Registry, folder: Path, *, stop_at: int = 5, steps: int = 8) -> None:
@@ -88,8 +88,6 @@ def _states(checkpoint: Path) -> dict[str, Any]:
 
 def _run(recipe: Recipe, registry: Registry, folder: Path, stop_at: int | None = None) -> Path:
     experiment = assemble(resolve(recipe, registry))
-    directory = create_run_directory(folder, experiment)
     if stop_at is not None:
         experiment = evolve(experiment, callbacks={**experiment.callbacks, "stop": _StopAt(stop_at)})
-    train(experiment, directory=directory)
-    return directory
+    return train_in(folder, experiment).require_directory("resume")

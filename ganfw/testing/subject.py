@@ -1,7 +1,11 @@
 """A part that is checked, and the experiment that it is tried in."""
 
+import contextlib
 import functools
-from collections.abc import Iterable, Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,16 @@ from ganfw.engine.updates import weights_of
 from ganfw.plugins.registry import RegisteredPart, Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
+from ganfw.run.directory import create_run_directory
 from ganfw.run.state import flatten_state
 from ganfw.testing.recipe import address_of, recipe_using
 from ganfw.training.batches import Batches
 from ganfw.training.builder import Builder
 from ganfw.training.experiment import Experiment, build_experiment
-from ganfw.training.loop import Training
+from ganfw.training.loop import Training, train
+
+_SECONDS = 300
+"""How long a further process may take."""
 
 
 @frozen(slots=False)
@@ -92,10 +100,6 @@ class Subject:
         """Return a generator of random numbers on the device."""
         return seeded_generator(self.device, seed, "check")
 
-    def randomness(self) -> list[Any]:
-        """Return the state of all global random generators, to be compared."""
-        return comparable(global_state(self.device))
-
     def samples(self, count: int) -> Tensor:
         """Return `(count, *sample_shape)` real samples, repeated where the data has fewer."""
         samples = self.batches.first(count).samples
@@ -114,75 +118,64 @@ class Subject:
         networks = self.experiment.networks.items()
         return {name: each for name, each in networks if any(id(weight) in held for weight in each.parameters())}
 
-    def require(self, condition: bool | Tensor, complaint: str) -> None:
-        """Raise an error that names the part unless the condition holds.
+    @contextlib.contextmanager
+    def draws_nothing(self, instead: str) -> Iterator[None]:
+        """Make sure that a block uses no global random generator; `instead` is what a part has to do."""
+        before = comparable(global_state(self.device))
+        yield
+        same = comparable(global_state(self.device)) == before
+        assert same, f"it draws from a global random generator: {instead}"
 
-        Raises:
-            AssertionError: it does not.
-        """
-        require(self.registered, condition, complaint)
-
-    def require_tensor(
-        self, value: object, what: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
-    ) -> Tensor:
-        """Return a value that is a finite tensor of this shape and dtype.
-
-        Raises:
-            AssertionError: it is not.
-        """
-        if not isinstance(value, Tensor):
-            raise AssertionError(f"{self.registered}: {what} must be a tensor, not {type(value).__name__}")
-        self.require(tuple(value.shape) == shape, f"{what} must have the shape {shape}, not {tuple(value.shape)}")
-        self.require(value.dtype == dtype, f"{what} must be {dtype}, not {value.dtype}")
-        self.require(value.is_meta or torch.isfinite(value).all(), f"{what} must be finite")
+    def require_tensor(self, value: object, what: str, shape: tuple[int, ...]) -> Tensor:
+        """Return a value, making sure that it is a finite float32 tensor of this shape."""
+        assert isinstance(value, Tensor), f"{what} must be a tensor, not {type(value).__name__}"
+        assert tuple(value.shape) == shape, f"{what} must have the shape {shape}, not {tuple(value.shape)}"
+        assert value.dtype == torch.float32, f"{what} must be {torch.float32}, not {value.dtype}"
+        assert value.is_meta or torch.isfinite(value).all(), f"{what} must be finite"
         return value
 
     def require_samples(self, value: object, what: str, count: int) -> None:
-        """Make sure that a value has the form and the range of so many samples of the data.
-
-        Raises:
-            AssertionError: it has not.
-        """
+        """Make sure that a value has the form and the range of this many samples of the data."""
         samples = self.require_tensor(value, what, (count, *self.batches.sample_shape))
         low, high = float(samples.min()), float(samples.max())
         least, most = self.batches.value_range
         in_range = least <= low and high <= most
-        self.require(in_range, f"{what} is from {low:.3g} to {high:.3g}; images are in [{least:g}, {most:g}]")
+        assert in_range, f"{what} is from {low:.3g} to {high:.3g}; images are in [{least:g}, {most:g}]"
 
     def require_statistics(self, passes: Iterable[Mapping[str, object]]) -> None:
-        """Make sure that each pass gives finite scalars on the device, detached, by the same names.
-
-        Raises:
-            AssertionError: one does not.
-        """
+        """Make sure that each pass gives finite scalars on the device, detached, by the same names."""
         names: set[str] | None = None
         for statistics in passes:
             for name, value in statistics.items():
                 what = f"the statistic '{name}'"
                 tensor = self.require_tensor(value, what, ())
-                self.require(not tensor.requires_grad, f"{what} holds on to the graph: detach it")
+                assert not tensor.requires_grad, f"{what} holds on to the graph: detach it"
                 here = tensor.device.type == self.device.type
-                self.require(here, f"{what} is on {tensor.device}, not on {self.device}")
+                assert here, f"{what} is on {tensor.device}, not on {self.device}"
             names = set(statistics) if names is None else names
-            self.require(set(statistics) == names, "its statistics have other names in another step")
+            assert set(statistics) == names, "its statistics have other names in another step"
 
 
-def require(owner: object, condition: bool | Tensor, complaint: str) -> None:
-    """Raise an error that names what is checked unless the condition holds.
+def train_in(folder: Path, experiment: Experiment) -> Training:
+    """Train an experiment in a run directory, which its main process makes in a folder."""
+    directory = create_run_directory(folder, experiment) if experiment.processes.is_main else None
+    return train(experiment, directory=directory)
 
-    Raises:
-        AssertionError: it does not.
-    """
-    if not condition:
-        raise AssertionError(f"{owner}: {complaint}")
+
+def run_python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, where it finds what is found here, and wait for its end."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
 
 
 def comparable(state: Any) -> list[Any]:
     """Return state as numbers and texts, which can be compared."""
     values, tensors = flatten_state(state)
     return [values, {name: tensor.tolist() for name, tensor in tensors.items()}]
-
-
-def copies_of(network: nn.Module) -> list[Tensor]:
-    """Return copies of the weights of a network, without gradient."""
-    return [weight.detach().clone() for weight in network.parameters()]

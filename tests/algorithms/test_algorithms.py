@@ -39,7 +39,7 @@ SGD = {
 @pytest.fixture(scope="module")
 def zoo() -> Registry:
     """Return the registry with the parts of the algorithms."""
-    return ganfw.discover(scripts=[HERE / "parts.py"])
+    return ganfw.discover(allowed=(), scripts=[HERE / "parts.py"])
 
 
 def recipe_of(name: str, registry: Registry, *overrides: str) -> Recipe:
@@ -100,11 +100,7 @@ def test_samples_come_from_the_checkpoint(name: str, zoo: Registry, tmp_path: Pa
     assert torch.equal(source.sample(4, inputs=inputs), experiment.source.sample(4, inputs=inputs))
 
 
-def has_bf16() -> bool:
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-@pytest.mark.skipif(not has_bf16(), reason="this processor has no bfloat16 arithmetic")
+@pytest.mark.bf16
 @pytest.mark.parametrize("name", NAMES)
 def test_all_networks_compute_in_bf16(name: str, zoo: Registry) -> None:
     recipe = recipe_of(name, zoo, 'run.precision="bf16"')

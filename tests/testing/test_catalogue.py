@@ -1,6 +1,7 @@
 """The checks of a package as a list, and what is checked of packages and recipes as a whole."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_every_part_of_the_package_has_all_checks_of_its_kind(with_plugin: Regis
     )
     assert "loss one: gradients have the right signs" in names
     assert "plugin ganfw-x: hooks import nothing heavy" in names
-    assert "recipe three: tells what to expect" in names
+    assert "recipe three: says what to expect" in names
 
 
 def test_a_check_can_be_left_out_by_its_name(with_plugin: Registry) -> None:
@@ -63,7 +64,7 @@ def test_what_is_not_there_is_refused(with_plugin: Registry) -> None:
 
     with pytest.raises(PluginError) as caught:
         checks_of("ganfw-x", registry=with_plugin, leaving_out={"loss one: is mean": "a slip"})
-    assert str(caught.value) == "the check 'loss one: is mean', which is to be left out, is not there"
+    assert str(caught.value) == "the check 'loss one: is mean', which should be left out, does not exist"
 
     with pytest.raises(PluginError) as caught:
         checks_of("ganfw-x", registry=with_plugin, parameters={"loss won": {"size": 1}})
@@ -85,25 +86,28 @@ def test_parameters_reach_the_part(registry: Registry, tmp_path: Path) -> None:
         check(tmp_path)
 
 
-def complaint(plugin: Plugin, check: object, tmp_path: Path) -> str:
-    assert callable(check)
+def complaint(plugin: Plugin, check: Callable[[Plugin, Path], None], tmp_path: Path) -> str:
     with pytest.raises(AssertionError) as caught:
         check(plugin, tmp_path)
     return str(caught.value)
 
 
-def test_a_plugin_that_failed_or_is_empty_is_told(tmp_path: Path) -> None:
+def test_a_complaint_names_what_it_is_about(registry: Registry, tmp_path: Path) -> None:
+    empty = Registry((*registry.plugins, Plugin("ganfw-x", "1.0", "ganfw_x")))
+
+    with pytest.raises(AssertionError) as caught:
+        checks_of("ganfw-x", registry=empty)[0](tmp_path)
+    assert str(caught.value) == "plugin 'ganfw-x': it offers no part"
+
+
+def test_a_plugin_that_failed_or_is_empty_is_reported(tmp_path: Path) -> None:
     failed = Plugin("ganfw-x", "1.0", "ganfw_x", status="failed", reason="ImportError: No module named 'x'")
 
-    assert complaint(failed, hooks.is_active, tmp_path) == (
-        "plugin 'ganfw-x': it is failed: ImportError: No module named 'x'"
-    )
-    assert complaint(Plugin("ganfw-x", "1.0", "ganfw_x"), hooks.is_active, tmp_path) == (
-        "plugin 'ganfw-x': it offers no part"
-    )
+    assert complaint(failed, hooks.is_active, tmp_path) == ("it is failed: ImportError: No module named 'x'")
+    assert complaint(Plugin("ganfw-x", "1.0", "ganfw_x"), hooks.is_active, tmp_path) == "it offers no part"
 
 
-def test_a_hook_that_imports_torch_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_that_imports_torch_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "slow_plugin.py").write_text("import torch\n")
     (tmp_path / "broken_plugin.py").write_text("import nothing_of_this_name\n")
@@ -114,11 +118,11 @@ def test_a_hook_that_imports_torch_is_told(tmp_path: Path, monkeypatch: pytest.M
     for source in ("slow_plugin", str(tmp_path / "slow_plugin.py")):
         told = complaint(Plugin("ganfw-x", "1.0", source), hooks.hooks_import_nothing_heavy, tmp_path)
         assert told == (
-            f"plugin 'ganfw-x': importing '{source}', as every listing does, imports torch, numpy: import it in the "
-            "modules of the parts alone"
+            f"importing '{source}', as every listing does, imports torch, numpy: import it only in the "
+            "modules of the parts"
         )
     told = complaint(Plugin("ganfw-x", "1.0", "broken_plugin"), hooks.hooks_import_nothing_heavy, tmp_path)
-    assert told.startswith("plugin 'ganfw-x': importing 'broken_plugin' fails:\nTraceback")
+    assert told.startswith("importing 'broken_plugin' fails:\nTraceback")
     assert "No module named 'nothing_of_this_name'" in told
 
 
@@ -145,7 +149,7 @@ extends = "mnist_mlp"
         ),
     ],
 )
-def test_a_recipe_without_a_header_is_told(
+def test_a_recipe_without_a_header_is_reported(
     wrong: str, right: str, told: str, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "recipe_plugin"
@@ -157,15 +161,15 @@ def test_a_recipe_without_a_header_is_told(
     offer = RegisteredPart(part, Plugin("ganfw-x", "1.0", "recipe_plugin", (part,)))
 
     (package / "hours.toml").write_text(HEADER)
-    recipes.tells_what_to_expect(offer, registry, tmp_path)
+    recipes.says_what_to_expect(offer, registry, tmp_path)
     (package / "hours.toml").write_text(HEADER.replace(wrong, right))
     with pytest.raises(AssertionError) as caught:
-        recipes.tells_what_to_expect(offer, registry, tmp_path)
+        recipes.says_what_to_expect(offer, registry, tmp_path)
 
-    assert str(caught.value) == f"recipe 'hours' (ganfw-x 1.0): {told}"
+    assert str(caught.value) == told
 
 
-def test_a_package_that_imports_what_is_not_public_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_imports_what_is_not_public_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     package = tmp_path / "curious_plugin"
     package.mkdir()
@@ -176,18 +180,16 @@ def test_a_package_that_imports_what_is_not_public_is_told(tmp_path: Path, monke
     alone = tmp_path / "alone_plugin.py"
     alone.write_text("import ganfw.training.loop\n")
 
-    hooks.uses_public_names_alone(Plugin("ganfw-x", "1.0", "curious_plugin.hooks"), tmp_path)
+    hooks.uses_only_public_names(Plugin("ganfw-x", "1.0", "curious_plugin.hooks"), tmp_path)
     part.write_text("from ganfw.builtin.mlp import MLPGenerator\nfrom ganfw import Party\n")
     for source in ("curious_plugin", "curious_plugin.hooks:hooks"):
-        told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_public_names_alone, tmp_path)
-        assert told == (
-            "plugin 'ganfw-x': part.py imports ganfw.Party, ganfw.builtin.mlp.MLPGenerator, not public: see dir(ganfw)"
-        )
+        told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_only_public_names, tmp_path)
+        assert told == ("part.py imports ganfw.Party, ganfw.builtin.mlp.MLPGenerator, not public: see dir(ganfw)")
     part.write_text("from ganfw import *\nfrom ganfw.testing.subject import Subject\n")
-    told = complaint(Plugin("ganfw-x", "1.0", "curious_plugin"), hooks.uses_public_names_alone, tmp_path)
+    told = complaint(Plugin("ganfw-x", "1.0", "curious_plugin"), hooks.uses_only_public_names, tmp_path)
     assert "part.py imports ganfw.testing.subject.Subject, not public" in told
-    told = complaint(Plugin("ganfw-x", "1.0", "nowhere_plugin"), hooks.uses_public_names_alone, tmp_path)
-    assert told == "plugin 'ganfw-x': no module of 'nowhere_plugin' is found"
+    told = complaint(Plugin("ganfw-x", "1.0", "nowhere_plugin"), hooks.uses_only_public_names, tmp_path)
+    assert told == "no module of 'nowhere_plugin' is found"
     for source in ("alone_plugin", str(alone)):
-        told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_public_names_alone, tmp_path)
-        assert told == "plugin 'ganfw-x': alone_plugin.py imports ganfw.training.loop, not public: see dir(ganfw)"
+        told = complaint(Plugin("ganfw-x", "1.0", source), hooks.uses_only_public_names, tmp_path)
+        assert told == "alone_plugin.py imports ganfw.training.loop, not public: see dir(ganfw)"

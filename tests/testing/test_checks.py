@@ -11,7 +11,7 @@ import pytest
 import ganfw
 from ganfw import GanfwError, Part, Recipe, Registry
 from ganfw.plugins.registry import Plugin, RegisteredPart
-from ganfw.testing import modes
+from ganfw.testing import Check, modes
 from ganfw.testing.catalogue import OF_PARTS
 from ganfw.testing.recipe import small_recipe
 from ganfw.testing.subject import Subject
@@ -36,6 +36,7 @@ SOURCES = (
     ("data", "data", "BROKEN"),
     ("embedding", "metrics", "BROKEN_EMBEDDINGS"),
     ("metric", "metrics", "BROKEN_METRICS"),
+    ("launcher", "launcher", "BROKEN"),
 )
 """The kind of part, the file of broken ones, and the list in it."""
 
@@ -47,6 +48,11 @@ def broken() -> Iterator[tuple[str, Callable[[Subject], None], Any, str]]:
 
 
 BROKEN = list(broken())
+MARKS = {
+    modes.trains_in_bf16: pytest.mark.bf16,
+    modes.trains_compiled: pytest.mark.slow,
+    modes.trains_in_two_processes: pytest.mark.slow,
+}
 
 
 @pytest.fixture(scope="session")
@@ -77,19 +83,15 @@ def subject_of(kind: str, target: Any, registry: Registry, folder: Path) -> Subj
 
 @pytest.mark.parametrize(
     ("kind", "check", "target", "complaint"),
-    [
-        pytest.param(
-            *each, marks=pytest.mark.slow if each[1] in (modes.trains_compiled, modes.trains_in_two_processes) else ()
-        )
-        for each in BROKEN
-    ],
+    [pytest.param(*each, marks=MARKS.get(each[1], ())) for each in BROKEN],
     ids=[f"{kind}-{check.__name__}-{target.__name__}" for kind, check, target, _ in BROKEN],
 )
 def test_check_fails_on_what_breaks_it(
     kind: str, check: Callable[[Subject], None], target: Any, complaint: str, builtin: Registry, tmp_path: Path
 ) -> None:
+    subject = subject_of(kind, target, builtin, tmp_path)
     with pytest.raises((AssertionError, GanfwError)) as caught:
-        check(subject_of(kind, target, builtin, tmp_path))
+        Check(f"{kind} broken", check.__name__, str(subject.registered), lambda _: check(subject))(tmp_path)
 
     expected = f"{kind} 'broken' (ganfw-broken 1.0): {complaint}"
     told = str(caught.value)
@@ -103,4 +105,4 @@ def test_every_check_of_every_kind_is_shown_to_fail() -> None:
     shown = {check for _, check, _, _ in BROKEN}
 
     assert {check.__name__ for checks in OF_PARTS.values() for check in checks if check not in shown} == set()
-    assert len(shown) == 63
+    assert len(shown) == 67

@@ -98,7 +98,7 @@ BROKEN = (
     (augmentations.lets_gradients_through, Detaching, "no gradient passes through it"),
     (augmentations.lets_gradients_through, Rounding, "no finite gradient passes through it"),
     (
-        augmentations.treats_rows_alone,
+        augmentations.treats_rows_independently,
         Centring,
         "what it does to a sample depends on the other samples of the batch",
     ),
@@ -114,16 +114,16 @@ BROKEN = (
         "it changes all rows of a batch alike: draw a number for each row",
     ),
     (
-        augmentations.draws_from_its_random_alone,
+        augmentations.draws_only_from_its_random,
         Global,
         "it draws from a global random generator: draw from the `random` that it is given",
     ),
     (
-        augmentations.draws_from_its_random_alone,
+        augmentations.draws_only_from_its_random,
         Counting,
         "with the same samples and random numbers it gives something else",
     ),
-    (augmentations.draws_from_its_random_alone, Fixed, "with other random numbers it does the same"),
+    (augmentations.draws_only_from_its_random, Fixed, "with other random numbers it does the same"),
     (augmentations.gives_statistics, TellingNumbers, "the statistic 'p' must be a tensor, not float"),
     (augmentations.gives_statistics, TellingAList, "observe must return a mapping or None, not list"),
     (augmentations.gives_statistics, TellingRows, "the statistic 'sign' must have the shape (), not (32, 1)"),

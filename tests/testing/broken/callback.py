@@ -32,7 +32,7 @@ BROKEN = (
         "it has no on_end, on_log, on_step, on_step_end: inherit ganfw.Callback",
     ),
     (
-        callbacks.leaves_training_alone,
+        callbacks.does_not_change_training,
         Clipping,
         "with it the generator ends with other weights: a callback reports, and changes nothing",
     ),

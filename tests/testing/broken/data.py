@@ -43,8 +43,16 @@ def labels_by_chance():
 
 
 BROKEN = (
-    (datasets.serves_samples, too_bright, "a batch of it is from "),
-    (datasets.serves_samples, labels_of_letters, "it has labels outside 0, 1, ..., 25, and -1 for none"),
+    (
+        datasets.serves_samples,
+        too_bright,
+        "sample 2 of the data has the value 2: samples must be in [0, 1]; divide by 255, or keep them uint8",
+    ),
+    (
+        datasets.serves_samples,
+        labels_of_letters,
+        "sample 0 of the data has the label 26: the 26 classes are 0 to 25, and -1 stands for none",
+    ),
     (
         datasets.serves_samples,
         labels_without_classes,

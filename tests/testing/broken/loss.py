@@ -100,6 +100,6 @@ BROKEN = (
         HalfDetached,
         "the gradient of the discriminator's loss is not that of finite differences",
     ),
-    (losses.draws_nothing, Smoothing, "it draws random numbers; a loss samples nothing"),
+    (losses.draws_nothing, Smoothing, "it draws from a global random generator: a loss samples nothing"),
     (losses.draws_nothing, Overwriting, "it writes into the logits"),
 )

@@ -83,19 +83,23 @@ BROKEN_EMBEDDINGS = (
         "its probabilities are not >= 0 with a sum of 1 for each sample",
     ),
     (embeddings.gives_features, Nameless, "its identity must be a text that is not empty"),
-    (embeddings.embeds_each_sample_alone, WithDropout, "it draws from a global random generator"),
-    (embeddings.embeds_each_sample_alone, Counting, "the same samples have other features the second time"),
     (
-        embeddings.embeds_each_sample_alone,
+        embeddings.embeds_each_sample_independently,
+        WithDropout,
+        "it draws from a global random generator: an embedding draws nothing",
+    ),
+    (embeddings.embeds_each_sample_independently, Counting, "the same samples have other features the second time"),
+    (
+        embeddings.embeds_each_sample_independently,
         Centring,
         "the features of a sample depend on the samples beside it: use evaluation mode",
     ),
     (
-        embeddings.embeds_each_sample_alone,
+        embeddings.embeds_each_sample_independently,
         RandomProjection,
         "built again it has other features under the same identity",
     ),
-    (embeddings.embeds_each_sample_alone, NamedByChance, "built again it has another identity"),
+    (embeddings.embeds_each_sample_independently, NamedByChance, "built again it has another identity"),
 )
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ganfw.testing import discriminators, generators, networks
+from ganfw.testing import networks
 
 
 class Generator(nn.Module):
@@ -103,23 +103,23 @@ class InPlaceDiscriminator(Discriminator):
 
 BROKEN_GENERATORS = (
     (
-        generators.gives_samples,
+        networks.gives_samples,
         Squeezing,
         "what it gives for 1 rows in evaluation mode must have the shape (1, 1, 28, 28), not (1, 28, 28)",
     ),
     (
-        generators.gives_samples,
+        networks.gives_samples,
         JitteringInTraining,
         "what it gives for 5 rows in training mode is from ",
     ),
     (
-        generators.samples_stand_alone,
+        networks.samples_are_independent,
         OnBatchStatistics,
         "in evaluation mode a sample changes with what is generated beside it",
     ),
     (networks.every_parameter_learns, WithSpareLayer, "in 5 steps no gradient reaches 'spare.weight' of the generator"),
     (
-        networks.leaves_its_input_alone,
+        networks.does_not_change_its_input,
         InPlace,
         "it writes into its input: its first layer must not work in place",
     ),
@@ -130,35 +130,38 @@ BROKEN_GENERATORS = (
     ),
     (networks.moves_to_another_device, MakingTensorsOnTheCpu, "moved to another device it fails: "),
 )
-BOUNDED = "whatever its weights, it gives"
+BOUNDED = (
+    "it gives values in [0, 1] with any weights: leave the sigmoid or softmax to the loss; it takes logits of "
+    "both signs"
+)
 BROKEN_DISCRIMINATORS = (
     (
-        discriminators.gives_logits,
+        networks.gives_logits,
         OneLogitTooMany,
         "what it gives for 1 rows in evaluation mode must have the shape (1, 1), not (1, 2)",
     ),
     (
-        discriminators.gives_no_probabilities,
+        networks.gives_no_probabilities,
         WithSigmoid,
-        f"{BOUNDED} values in [0, 1]: leave the sigmoid or softmax to the loss, for a loss takes logits of both signs",
+        BOUNDED,
     ),
     (
-        discriminators.gives_no_probabilities,
+        networks.gives_no_probabilities,
         WithSoftmax,
-        f"{BOUNDED} values in [0, 1]: leave the sigmoid or softmax to the loss, for a loss takes logits of both signs",
+        BOUNDED,
     ),
     (
-        discriminators.gives_no_probabilities,
+        networks.gives_no_probabilities,
         WithRelu,
-        f"{BOUNDED} no value below 0: leave the ReLU out, for a loss takes logits of both signs",
+        "it gives no value below 0 with any weights: leave the ReLU before the loss out; it takes logits of both signs",
     ),
     (
-        discriminators.gradients_reach_the_samples,
+        networks.gradients_reach_the_samples,
         Rounding,
         "no finite gradient reaches the samples, so no generator can learn from it",
     ),
     (
-        networks.leaves_its_input_alone,
+        networks.does_not_change_its_input,
         InPlaceDiscriminator,
         "it writes into its input: its first layer must not work in place",
     ),
@@ -196,7 +199,7 @@ class OnTheCpu(Encoder):
 BROKEN_NETWORKS = (
     (networks.every_parameter_learns, WithoutItsWeights, "in 5 steps no gradient reaches 'spare' of the encoder"),
     (
-        networks.leaves_its_input_alone,
+        networks.does_not_change_its_input,
         InPlaceEncoder,
         "it writes into its input: its first layer must not work in place",
     ),

@@ -95,14 +95,14 @@ class NeverTruncated(Rejecting):
 BROKEN = (
     (noises.draws_vectors, InPairs, "what it draws must have the shape (1, 4), not (0, 4)"),
     (
-        noises.draws_from_the_generator_alone,
+        noises.draws_only_from_the_generator,
         Global,
         "it draws from a global random generator: draw from the one that it is given",
     ),
-    (noises.draws_from_the_generator_alone, Growing, "with one seed it draws other numbers the second time"),
-    (noises.draws_from_the_generator_alone, Fixed, "with another seed it draws the same numbers"),
+    (noises.draws_only_from_the_generator, Growing, "with one seed it draws other numbers the second time"),
+    (noises.draws_only_from_the_generator, Fixed, "with another seed it draws the same numbers"),
     (
-        noises.draws_from_the_generator_alone,
+        noises.draws_only_from_the_generator,
         Standing,
         "it does not move the generator on: its second draw is its first",
     ),

@@ -71,7 +71,7 @@ BROKEN_SCHEDULES = (
     (schedules.gives_factors, Tensors, "in step 0 of 1 it gives Tensor, not a float"),
     (schedules.gives_factors, Zero, "it is 0 all along: nothing would be learnt"),
     (
-        schedules.follows_from_the_step_alone,
+        schedules.depends_only_on_the_step,
         Decaying,
         "asked in another order it gives other factors: it must have no state",
     ),
@@ -172,7 +172,7 @@ BROKEN_AVERAGES = (
     (
         averages.update_moves_the_mean,
         Standing,
-        "after 200 updates '0.0.weight' of its generator is no nearer to that of the generator",
+        "after 200 updates '0.0.weight' of its generator is not nearer to that of the generator",
     ),
     (
         averages.update_moves_the_mean,

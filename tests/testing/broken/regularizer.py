@@ -119,23 +119,23 @@ BROKEN = (
         "the gradient of its term for the discriminator is 0 everywhere",
     ),
     (
-        regularizers.draws_from_the_context_alone,
+        regularizers.draws_only_from_the_context,
         Global,
         "it draws from a global random generator: draw from context.random",
     ),
     (
-        regularizers.draws_from_the_context_alone,
+        regularizers.draws_only_from_the_context,
         ByChance,
         "with the same random numbers its term for the discriminator differs",
     ),
     (
-        regularizers.leaves_the_networks_alone,
+        regularizers.does_not_change_the_networks,
         LeavingGradients,
         "computing its term leaves gradients behind: use torch.autograd.grad",
     ),
-    (regularizers.leaves_the_networks_alone, ChangingWeights, "computing its term changes weights"),
+    (regularizers.does_not_change_the_networks, ChangingWeights, "computing its term changes weights"),
     (
-        regularizers.leaves_the_networks_alone,
+        regularizers.does_not_change_the_networks,
         Freezing,
         "computing its term leaves weights that need no gradient any more",
     ),

@@ -2,7 +2,7 @@
 
 import torch
 
-from ganfw import SampleSource
+from ganfw import InputError, SampleSource
 from ganfw.testing import samplers
 
 
@@ -22,6 +22,13 @@ class OneTooFew(Plain):
 class TooBright(Plain):
     def __call__(self, request):
         return 2 + super().__call__(request)
+
+
+class Silent(Plain):
+    def __call__(self, request):
+        if request.inputs is None:
+            raise InputError("it translates")
+        return super().__call__(request)
 
 
 class Growing(Plain):
@@ -61,6 +68,11 @@ BROKEN = (
         "what it gives for 1 samples must have the shape (1, 1, 28, 28), not (0, 1, 28, 28)",
     ),
     (samplers.gives_samples, TooBright, "what it gives for 1 samples is from "),
+    (
+        samplers.says_whether_it_takes_inputs,
+        Silent,
+        "without inputs it refuses, so it must have takes_inputs = True: it translates",
+    ),
     (samplers.follows_from_the_seed, Growing, "with one seed it gives other samples the second time"),
     (
         samplers.follows_from_the_seed,
@@ -69,12 +81,12 @@ BROKEN = (
     ),
     (samplers.batches_change_nothing, OnBatches, "in smaller batches it gives other samples"),
     (
-        samplers.leaves_everything_alone,
+        samplers.changes_nothing_else,
         Global,
         "it draws from a global random generator: make one from request.seed",
     ),
     (
-        samplers.leaves_everything_alone,
+        samplers.changes_nothing_else,
         ChangingTheMode,
         "it changes a network: use ganfw.evaluation_mode and torch.no_grad",
     ),

@@ -143,7 +143,7 @@ BROKEN = (
     ),
     (steps.gives_statistics, Changing, "its statistics have other names in another step"),
     (
-        steps.draws_from_the_generator_alone,
+        steps.draws_only_from_the_generator,
         Global,
         "it draws from a global random generator: draw from the one that it is given",
     ),
