@@ -61,7 +61,9 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "sample_scatter", "sample_pictures:SampleScatter", "pictures of points over the real ones")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
-    yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations along the way, and the best checkpoint")
+    yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations during training, and the best checkpoint")
+
+    yield part("launcher", "local", "local:Local", "processes on this machine, several at once")
 
     yield part("embedding", "mnist_classifier", "mnist_classifier:mnist_classifier", "the shipped classifier of digits")
     yield part("embedding", "classifier", "mnist_classifier:classifier", "your own classifier")

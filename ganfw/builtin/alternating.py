@@ -19,7 +19,7 @@ class Alternating:
 
     With `reuse_fakes` the generator's update is judged on the very samples that the discriminator has just been
     updated on: one generator pass a step instead of two. It is another algorithm, not a faster way to the same
-    numbers: the two updates of a step are no longer independent, and batch statistics move once a step.
+    numbers: the two updates of a step depend on each other, and batch statistics move once a step.
 
     Raises:
         InputError: `reuse_fakes` with more than one update of a network.
@@ -42,7 +42,7 @@ class Alternating:
     ) -> None:
         if reuse_fakes and (discriminator_steps, generator_steps) != (1, 1):
             raise InputError(
-                "reuse_fakes goes with discriminator_steps = 1 and generator_steps = 1 only; "
+                "reuse_fakes needs discriminator_steps = 1 and generator_steps = 1; "
                 "set both to 1, or reuse_fakes = false"
             )
         self.noise = noise

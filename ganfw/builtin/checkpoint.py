@@ -8,7 +8,7 @@ from ganfw import Callback, Training, check_space, remove_leftovers, save_checkp
 
 
 class Checkpoint(Callback):
-    """Saves all state every so many steps and at the end, and removes old checkpoints."""
+    """Saves all state every few steps and at the end, and removes old checkpoints."""
 
     needs_directory = True
 
@@ -23,7 +23,7 @@ class Checkpoint(Callback):
         self._saved_step = -1
 
     def on_start(self, training: Training) -> None:
-        """Clean up after a crash, and tell early if there is no room."""
+        """Clean up after a crash, and fail early if the disk is too full."""
         remove_leftovers(training, keep=self.keep)
         check_space(training)
         folder = training.require_directory("checkpoint") / "checkpoints"

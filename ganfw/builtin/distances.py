@@ -8,26 +8,10 @@ comparison is closer than that are computed again from differences. Results are 
 from collections.abc import Iterator
 
 import torch
-from attrs import frozen
 from torch import Tensor
 
 BLOCK = 2**22
 """Squared distances that are held at a time: 32 MB."""
-
-
-@frozen(eq=False)
-class Block:
-    """Squared distances from some points to all others, by a matrix product.
-
-    Attributes:
-        rows: which points they are.
-        squares: `(rows, m)` float64; the memory is used again for the next block.
-        error: `(rows, 1)` float64, how far they may be from those of differences, at most.
-    """
-
-    rows: slice
-    squares: Tensor
-    error: Tensor
 
 
 def kth_distance(points: Tensor, others: Tensor, k: int) -> Tensor:
@@ -42,15 +26,15 @@ def kth_distance(points: Tensor, others: Tensor, k: int) -> Tensor:
         `(n,)` float64.
     """
     distances = points.new_empty(len(points))
-    for block in _blocks(points, others):
-        near = points[block.rows]
-        squares, columns = block.squares.topk(min(k + 1, len(others)), largest=False)
+    for rows, squares, errors in _blocks(points, others):
+        near = points[rows]
+        nearest, columns = squares.topk(min(k + 1, len(others)), largest=False)
         found = _differences(near[:, None], others[columns[:, :k]]).amax((1, 2))
         if len(others) > k:
-            doubtful = squares[:, k] - squares[:, k - 1] <= 2 * block.error[:, 0]
+            doubtful = nearest[:, k] - nearest[:, k - 1] <= 2 * errors[:, 0]
             if doubtful.any():
                 found[doubtful] = _differences(near[doubtful], others).topk(k, largest=False).values[:, -1]
-        distances[block.rows] = found
+        distances[rows] = found
     return distances
 
 
@@ -66,14 +50,14 @@ def inside(points: Tensor, centres: Tensor, radii: Tensor, *, closed: bool) -> I
     Yields:
         A slice of the points, and `(rows, m)` bool.
     """
-    for block in _blocks(points, centres):
-        excess = block.squares.sub_(radii.square())
+    for rows, squares, errors in _blocks(points, centres):
+        excess = squares.sub_(radii.square())
         found = excess <= 0
-        doubtful = excess.abs_().amin(1) <= block.error[:, 0]
+        doubtful = excess.abs_().amin(1) <= errors[:, 0]
         if doubtful.any():
-            distances = _differences(points[block.rows][doubtful], centres)
+            distances = _differences(points[rows][doubtful], centres)
             found[doubtful] = distances <= radii if closed else distances < radii
-        yield block.rows, found
+        yield rows, found
 
 
 def mean_pairwise_distance(points: Tensor) -> float:
@@ -82,15 +66,19 @@ def mean_pairwise_distance(points: Tensor) -> float:
     Squares below the bound of their error count as 0, so that equal points are at distance 0.
     """
     total = 0.0
-    for block in _blocks(points, points):
-        total += float(torch.threshold_(block.squares, float(block.error.max()), 0.0).sqrt_().sum())
+    for _, squares, errors in _blocks(points, points):
+        total += float(torch.threshold_(squares, float(errors.max()), 0.0).sqrt_().sum())
     return total / (len(points) * (len(points) - 1))
 
 
-def _blocks(points: Tensor, others: Tensor) -> Iterator[Block]:
-    """Yield `|p|² - 2 p·q + |q|²` for all pairs: one product of vectors with two more coordinates.
+def _blocks(points: Tensor, others: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield `|p|² - 2 p·q + |q|²` for all pairs, some points at a time: one product, with two more coordinates.
 
     Both sets are moved so that the others' mean is 0, which makes the errors small.
+
+    Yields:
+        Which points; their `(rows, m)` squares, in memory that is used again; and `(rows, 1)`, how far these may be
+        from the squares of differences, at most.
     """
     dimensions = points.shape[1]
     centre = others.mean(0)
@@ -106,7 +94,7 @@ def _blocks(points: Tensor, others: Tensor) -> Iterator[Block]:
     for start in range(0, len(points), height):
         rows = slice(start, min(start + height, len(points)))
         squares = torch.mm(left[rows], right.T, out=memory[: rows.stop - start])
-        yield Block(rows, squares, errors[rows])
+        yield rows, squares, errors[rows]
 
 
 def _differences(points: Tensor, others: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """An exponential moving average of networks' weights."""
 
-import copy
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -8,11 +7,12 @@ import torch
 from annotated_types import Ge, Lt
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 
-from ganfw import Noise, call_network, each_class_in_turn, inputs_of
+from ganfw import Noise, call_network, copy_network, each_class_in_turn, inputs_of
 
-_BATCHES = 16
-_ROWS = 128
+_MEASURED = 2048
+_ITERATIONS = 5
 
 
 class EMA:
@@ -26,7 +26,8 @@ class EMA:
     it is asked for. Those of the generators that it is a mean of would not fit, for a mean varies less than what it is
     of. Other floating-point buffers are averaged, and the rest are copied. A conditional generator is
     measured over equal shares of its classes, however frequent they are in the data, which no average is given. The
-    statistics of a generator that must have other inputs than noise and labels are averaged.
+    statistics of a generator that must have other inputs than noise and labels are averaged. Spectral norms are those
+    of the mean weights, by a few power iterations from the network's own vectors.
 
     Source: Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", 2019, section 3.2; statistics:
     Brock et al., "Large Scale GAN Training", 2019, appendix C; powers of t: Karras et al., "Analyzing and Improving
@@ -41,13 +42,15 @@ class EMA:
         *,
         decay: Annotated[float, Ge(0), Lt(1), "share of the old mean that an update keeps"] = 0.999,
         power: Annotated[float, Ge(0), "of t, with which update t counts until decay is the lower limit"] = 8.0,
+        rows: Annotated[int, Ge(2), "noise vectors at once where BatchNorm is measured: fewer take less memory"] = 128,
     ) -> None:
         self.noise = noise
         self.decay = decay
         self.power = power
+        self.rows = rows
         self.updates = 0
         self._followed = dict(networks)
-        self._means = {name: copy.deepcopy(each).eval().requires_grad_(False) for name, each in networks.items()}
+        self._means = {name: copy_network(each).eval().requires_grad_(False) for name, each in networks.items()}
         self._measured_at = 0
 
     @property
@@ -57,6 +60,8 @@ class EMA:
             generator = self._means.get("generator")
             if generator is not None and self.noise is not None and _needs_only_labels(generator):
                 self._measure(generator, self.noise)
+            for name, mean in self._means.items():
+                _settle(mean, self._followed[name])
             self._measured_at = self.updates
         return self._means
 
@@ -96,13 +101,28 @@ class EMA:
             layer.train()
         random = torch.Generator(noise.device).manual_seed(0)
         num_classes = getattr(generator, "num_classes", None)
-        for _ in range(_BATCHES if layers else 0):
-            z = noise(_ROWS, random)
+        for _ in range(max(1, _MEASURED // self.rows) if layers else 0):
+            z = noise(self.rows, random)
             labels = None if num_classes is None else each_class_in_turn(num_classes, len(z), z.device)
             call_network(generator, z, labels=labels)
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
             layer.eval()
+
+
+@torch.no_grad()
+def _settle(mean: nn.Module, followed: nn.Module) -> None:
+    """Let spectral norms of the mean weights find their singular vectors: a mean of others' is shorter than 1."""
+    theirs = dict(followed.named_modules())
+    for path, module in mean.named_modules():
+        if is_parametrized(module):
+            parametrizations, vectors = module.parametrizations, theirs[path].parametrizations.named_buffers()
+            parametrizations.load_state_dict({**parametrizations.state_dict(), **dict(vectors)})
+            parametrizations.train()
+            for _ in range(_ITERATIONS):
+                for name in parametrizations:
+                    getattr(module, name)
+            parametrizations.eval()
 
 
 def _needs_only_labels(generator: nn.Module) -> bool:

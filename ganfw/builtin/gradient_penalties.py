@@ -54,7 +54,7 @@ class GradientPenalty:
     x̂ = t·x + (1 - t)·G(z), with t uniform on [0, 1) for each row. Where networks are conditional, x̂ has the label of
     its x, which its G(z) has too. Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, section 4
     and algorithm 1. The paper advises against BatchNorm in the discriminator: it makes a sample's logit depend on the
-    others, and the penalty no longer speaks of single samples.
+    others, and the penalty is not one of single samples any more.
     """
 
     def __init__(self, *, weight: Lambda = 10.0, target: Target = 1.0, every_steps: EverySteps = 1) -> None:

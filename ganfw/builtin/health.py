@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from ganfw import Callback, InputError, Training, TrainingError
 
 LOSS_LIMIT = 1e-3
-"""A discriminator loss nearer to 0 than this means: all told apart (cross-entropy), or nothing (a critic's score)."""
+"""A loss nearer to 0 means that the discriminator separates all samples (cross-entropy), or none (a critic's score)."""
 
 CURE = "--set loss.use=relativistic --set regularizers.r1.use=r1 --set regularizers.r2.use=r2"
 """What is offered against collapse: the loss and the penalties of the recipes that cover 1,000 modes."""

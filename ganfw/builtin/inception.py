@@ -21,7 +21,7 @@ class Inception:
 
     def __init__(self, sample_shape: tuple[int, ...], device: torch.device, /) -> None:
         if len(sample_shape) != 3 or sample_shape[0] not in (1, 3):
-            raise InputError(f"it sees images of 1 or 3 channels, and the samples are {sample_shape}")
+            raise InputError(f"it needs images of 1 or 3 channels, but the samples are {sample_shape}")
         try:
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
         except ImportError:

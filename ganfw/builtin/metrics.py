@@ -21,7 +21,7 @@ class Metrics(Callback):
         self._bytes = 0  # of lines that a resume keeps: all but that of a window the end cut short
 
     def on_start(self, training: Training) -> None:
-        """Drop lines after the point where training goes on."""
+        """Drop lines after the point where training continues."""
         path = training.require_directory("metrics") / "metrics.jsonl"
         try:
             with path.open("ab") as file:
@@ -63,7 +63,7 @@ class Metrics(Callback):
         """Take back what `state_dict` returned.
 
         Raises:
-            RunError: it is no length of a file.
+            RunError: it is not the length of a file.
         """
         if type(state["bytes"]) is not int or state["bytes"] < 0:
             raise RunError(f"metrics.jsonl cannot be {state['bytes']!r:.60} bytes long")

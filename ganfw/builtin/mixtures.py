@@ -12,7 +12,7 @@ from ganfw.builtin.shortfall import no_values
 
 SPLITS = ("train", "test")
 REACH = 3
-"""A sample within so many sigma of a mode is of high quality."""
+"""A sample within this many sigma of a mode is of high quality."""
 
 Modes = Annotated[int, Ge(1), "Gaussians on the circle"]
 Radius = Annotated[float, Gt(0), "radius of the circle"]
@@ -22,7 +22,7 @@ Sigma = Annotated[float, Ge(0), "standard deviation of each coordinate around it
 PositiveSigma = Annotated[Sigma, Gt(0)]
 Size = Annotated[int, Ge(1), "points to draw"]
 Split = Annotated[Literal["train", "test"], "two independent draws"]
-Seed = Annotated[int, Ge(0), "the points follow from it, whatever the run's seed is"]
+Seed = Annotated[int, Ge(0), "the points follow from it, not from the seed of the run"]
 
 
 def ring(
@@ -108,7 +108,7 @@ class MixtureModes:
         """Return `modes_found`, `high_quality_share` and `mode_kl`."""
         samples = inputs.samples.samples
         if tuple(samples.shape[1:]) != (2,):
-            reason = f"samples of shape {tuple(samples.shape[1:])} are no points in the plane"
+            reason = f"samples of shape {tuple(samples.shape[1:])} are not points in the plane"
             return no_values(reason, modes_found="higher", high_quality_share="higher", mode_kl="lower")
         counts = self._count(samples.double())
         nothing = MetricValue(None, "lower", "no sample is within 3 sigma of a mode")

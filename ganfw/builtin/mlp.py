@@ -12,7 +12,7 @@ class MLPGenerator(nn.Sequential):
     """Maps noise to samples through four blocks of growing width.
 
     Blocks `z_dim -> h -> 2h -> 4h -> 8h`, each Linear, BatchNorm1d, ReLU; then Linear and Sigmoid, without norm.
-    Samples are in (0, 1), as images must be; with `output = "linear"` there is no Sigmoid, and they may be anywhere.
+    Samples are in (0, 1), as images must be; `output = "linear"` leaves out the Sigmoid, and they may be anywhere.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import zlib
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 """Hashes of the unzipped files."""
+LICENCE = "CC-BY-SA-3.0"
+"""The licence of the files."""
 
 
 def mnist(
@@ -41,12 +44,13 @@ def mnist(
     prefix = "train" if split == "train" else "t10k"
     images = _read(f"{prefix}-images-idx3-ubyte", root, header_bytes=16)
     labels = _read(f"{prefix}-labels-idx1-ubyte", root, header_bytes=8)
-    return TensorData(images.reshape(-1, 1, 28, 28), labels.to(torch.int64), num_classes=10)
+    return TensorData(images.reshape(-1, 1, 28, 28), labels.to(torch.int64), num_classes=10, licence=LICENCE)
 
 
 def _read(name: str, root: str | None, *, header_bytes: int) -> Tensor:
     """Read an IDX file, plain or gzipped, and compare it with the hash of the canonical one."""
-    folder = files(__package__) / "mnist_data" if root is None else Path(root).expanduser() / "MNIST" / "raw"
+    own = Path(os.path.expanduser(root or "")) / "MNIST" / "raw"  # noqa: PTH111 - without a home, as it is
+    folder = files(__package__) / "mnist_data" if root is None else own
     plain, zipped = folder / name, folder / f"{name}.gz"
     path = plain if plain.is_file() else zipped
     try:

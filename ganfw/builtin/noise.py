@@ -38,7 +38,7 @@ class Truncated:
     High Fidelity Natural Image Synthesis", 2019, section 3.1), where a coordinate outside is drawn again until it
     is inside. Here no coordinate is drawn twice: a normal one, x, is moved to the same quantile of the truncated
     distribution, `z = sqrt(2) erfinv(erf(x / sqrt(2)) erf(threshold / sqrt(2)))`. So with one seed z is a
-    continuous, increasing function of the threshold, from the mean alone at 0 to the samples of `normal`.
+    continuous, increasing function of the threshold, from only the mean at 0 to the samples of `normal`.
 
     Raises:
         InputError: the threshold is below 0 or not a number.
@@ -50,7 +50,7 @@ class Truncated:
         /,
         *,
         z_dim: Length = 64,
-        threshold: Annotated[float, Ge(0), "largest absolute value of a coordinate; 0 gives the mean alone"] = 2.0,
+        threshold: Annotated[float, Ge(0), "largest absolute value of a coordinate; 0 gives only the mean"] = 2.0,
     ) -> None:
         if not threshold >= 0:
             raise InputError(f"the truncation threshold must be >= 0, not {threshold}")

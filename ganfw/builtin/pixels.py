@@ -20,7 +20,7 @@ class Pixels:
 
     @property
     def identity(self) -> str:
-        """What makes results comparable: there are no weights."""
+        """What makes results comparable; this embedding has no weights."""
         return f"pixels side:{self.side}"
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, None]:

@@ -56,7 +56,7 @@ class Profile(Callback):
         if self._profiler is not None:
             self._end(training)
         elif training.finished and training.step <= self.start_step:
-            training.say(f"profile: no step was recorded, for there is none after step {self.start_step}")
+            training.say(f"profile: no step was recorded, because the run has none after step {self.start_step}")
 
     def _end(self, training: Training) -> None:
         assert self._profiler is not None

@@ -2,21 +2,26 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from tqdm import tqdm
 
-from ganfw import Callback, Training, terminal_columns
+from ganfw import Callback, Training, in_notebook, terminal_columns
 
 _SHORT = {"generator": "G", "discriminator": "D"}
 """How the bar writes what is in the names of statistics."""
 
 
 class Progress(Callback):
-    """Shows a bar with step, speed, time left and losses; where there is no terminal, a line for each window."""
+    """Shows a bar with step, speed, time left and losses, and on standard error a line for each window.
+
+    A notebook with ipywidgets shows its own bar, and no lines. Without a terminal there are only the lines.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._in_notebook = False
         self._steps_per_epoch = 1
         self._last_step = 0
         self._last_seconds = 0.0
@@ -25,18 +30,22 @@ class Progress(Callback):
         """Show the bar."""
         self._steps_per_epoch = training.experiment.batches.per_epoch
         self._last_step, self._last_seconds = training.step, training.seconds
-        self._bar = _Bar(
-            total=training.total_steps,
-            initial=training.step,
-            unit="",
-            file=sys.stderr,
-            disable=sys.stderr is None or not sys.stderr.isatty(),
-            dynamic_ncols=True,
-            smoothing=0.05,
-            mininterval=0.2,
-            leave=False,
-            bar_format="step {n_fmt}/{total_fmt}  {rate_noinv_fmt}  {remaining} left  {desc}  {bar}",
-        )
+        common: dict[str, Any] = {
+            "total": training.total_steps,
+            "initial": training.step,
+            "unit": "",
+            "smoothing": 0.05,
+            "mininterval": 0.2,
+            "bar_format": "step {n_fmt}/{total_fmt}  {rate_noinv_fmt}  {remaining} left  {desc}  {bar}",
+        }
+        self._in_notebook = in_notebook() and find_spec("ipywidgets") is not None
+        if self._in_notebook:
+            from tqdm.notebook import tqdm as notebook_bar
+
+            self._bar = notebook_bar(**common)
+        else:
+            shown = sys.stderr is not None and sys.stderr.isatty()
+            self._bar = _Bar(**common, file=sys.stderr, disable=not shown, dynamic_ncols=True, leave=False)
 
     def on_step(self, training: Training) -> None:
         """Move the bar."""
@@ -51,6 +60,9 @@ class Progress(Callback):
         speed = (training.step - self._last_step) / max(training.seconds - self._last_seconds, 1e-9)
         left = (training.total_steps - training.step) / speed
         self._last_step, self._last_seconds = training.step, training.seconds
+        self._describe(training)
+        if self._in_notebook:
+            return
         width = len(str(training.total_steps))
         epochs = -(-training.total_steps // training.experiment.batches.per_epoch)
         values = "  ".join(f"{name} {value:.4f}" for name, value in training.means.items())
@@ -58,7 +70,6 @@ class Progress(Callback):
             f"step {training.step:{width}}  epoch {training.epoch:{len(str(epochs))}}/{epochs}  {values}  "
             f"{speed:.1f} steps/s  {tqdm.format_interval(left)} left"
         )
-        self._describe(training)
 
     def on_end(self, training: Training) -> None:
         """Take the bar away."""

@@ -3,7 +3,7 @@
 import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
@@ -12,9 +12,11 @@ from torch import Tensor
 from ganfw import (
     Callback,
     InputError,
+    Picture,
     Training,
     TrainingError,
     image_grid,
+    in_notebook,
     terminal_columns,
     terminal_preview,
     write_atomically,
@@ -26,7 +28,7 @@ Truncation = Annotated[Annotated[float, Ge(0)] | None, "truncation of the noise"
 
 
 class _SamplePictures(Callback):
-    """Saves pictures of samples of one fixed noise every so many steps and at the end, and one of real ones once."""
+    """Saves pictures of samples of one fixed noise every few steps and at the end, and one of real ones once."""
 
     needs_directory = True
 
@@ -36,6 +38,7 @@ class _SamplePictures(Callback):
         self.every_steps = every_steps
         self.count = count
         self.truncation = truncation
+        self._shown: Any = None  # where a notebook shows the newest picture
 
     def on_start(self, training: Training) -> None:
         """Save the real samples.
@@ -48,22 +51,22 @@ class _SamplePictures(Callback):
             self._draw(path, training.experiment.batches.first(self.count).samples.cpu(), None)
 
     def on_step(self, training: Training) -> None:
-        """Save a picture if it is time."""
-        if training.step % self.every_steps == 0:
-            self._save(training)
+        """Save a picture if it is time, and the last one.
 
-    def on_end(self, training: Training) -> None:
-        """Save the last picture."""
-        if training.finished and training.step % self.every_steps != 0:
-            self._save(training)
-
-    def _save(self, training: Training) -> None:
+        Raises:
+            TrainingError: samples are not finite.
+        """
+        if training.step % self.every_steps and not training.finished:
+            return
         real = training.experiment.batches.first(self.count)
         fake = training.experiment.source.sample(self.count, seed=self.seed, truncation=self.truncation, inputs=real)
         if not torch.isfinite(fake).all():
             raise TrainingError(f"samples are not finite at step {training.step}; no picture is saved")
         path = training.require_directory(self.name) / "samples" / f"step-{training.step:06d}.png"
         self._draw(path, real.samples.cpu(), fake)
+        if in_notebook():
+            self._shown = Picture(path.read_bytes()).display(self._shown)
+            return
         if preview := self._preview(fake):
             training.say(preview)
         training.say(f"  samples {path}")
@@ -77,7 +80,7 @@ class _SamplePictures(Callback):
 
 
 class SampleGrid(_SamplePictures):
-    """Saves a grid of samples of one fixed noise every so many steps and at the end, and one of real images once.
+    """Saves a grid of samples of one fixed noise every few steps and at the end, and one of real images once.
 
     The noise is that of `ganfw.sample` with the run's seed: the last picture is what `ganfw sample` shows.
     """
@@ -101,7 +104,7 @@ class SampleGrid(_SamplePictures):
         shape = tuple(real.shape[1:])
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise InputError(
-                f"callback 'sample_grid' draws images of 1 or 3 channels, and samples of shape {shape} are none: "
+                f"callback 'sample_grid' draws images of 1 or 3 channels, but the samples have the shape {shape}; "
                 "use = 'sample_scatter' draws points in the plane"
             )
         write_png(path, image_grid(real if fake is None else fake, self.columns))
@@ -112,7 +115,7 @@ class SampleGrid(_SamplePictures):
 
 
 class SampleScatter(_SamplePictures):
-    """Draws samples of one fixed noise over real points every so many steps and at the end, and real ones alone once.
+    """Draws samples of one fixed noise over real points every few steps and at the end, and only real ones once.
 
     The noise is that of `ganfw.sample` with the run's seed. The axes are those of the real points, with a margin.
     """
@@ -131,7 +134,7 @@ class SampleScatter(_SamplePictures):
     def _draw(self, path: Path, real: Tensor, fake: Tensor | None) -> None:
         if (shape := tuple(real.shape[1:])) != (2,):
             raise InputError(
-                f"callback 'sample_scatter' draws points in the plane, and samples of shape {shape} are none: "
+                f"callback 'sample_scatter' draws points in the plane, but the samples have the shape {shape}; "
                 "use = 'sample_grid' draws images"
             )
         write_atomically(path, scatter_png(real, fake))

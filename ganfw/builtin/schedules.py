@@ -1,4 +1,4 @@
-"""Learning rates along the way: functions of the step and the number of steps, without state."""
+"""Learning rates during training: functions of the step and the number of steps, without state."""
 
 import math
 from typing import Annotated

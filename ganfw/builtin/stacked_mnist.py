@@ -21,7 +21,7 @@ def stacked_mnist(
     *,
     split: Annotated[Literal["train", "test"], "digits of MNIST's training or test images"] = "train",
     size: Annotated[int, Ge(1), "images to stack"] = 60_000,
-    seed: Annotated[int, Ge(0), "which digits are stacked follows from it, whatever the run's seed is"] = 0,
+    seed: Annotated[int, Ge(0), "which digits are stacked follows from it, not from the seed of the run"] = 0,
     root: Annotated[str | None, "folder of your own MNIST, in torchvision's layout"] = None,
 ) -> TensorData:
     """Three independent random MNIST digits as the channels of an image: the numbers 000 to 999.
@@ -41,7 +41,7 @@ def stacked_mnist(
     random = torch.Generator().manual_seed(len(SPLITS) * seed + SPLITS.index(split))
     chosen = torch.randint(len(digits), (size, 3), generator=random)
     labels = digits.labels[chosen] @ torch.tensor([100, 10, 1])
-    return TensorData(digits.samples[:, 0][chosen], labels, num_classes=MODES)
+    return TensorData(digits.samples[:, 0][chosen], labels, num_classes=MODES, licence=digits.licence)
 
 
 class StackedMNISTClassifier:
@@ -58,7 +58,7 @@ class StackedMNISTClassifier:
     def __init__(self, sample_shape: tuple[int, ...], device: torch.device, /) -> None:
         if sample_shape != SHAPE:
             shape = " x ".join(map(str, sample_shape))
-            raise InputError(f"stacked_mnist_classifier knows images of 3 x 28 x 28, and the samples are {shape}")
+            raise InputError(f"stacked_mnist_classifier needs images of 3 x 28 x 28, but the samples are {shape}")
         self.digits = mnist_classifier((1, 28, 28), device)
 
     @property

@@ -20,6 +20,8 @@ class Translation:
         InputError: the recipe has no such network.
     """
 
+    takes_inputs = True
+
     def __init__(
         self,
         networks: Mapping[str, nn.Module],
@@ -30,7 +32,7 @@ class Translation:
         entry: Annotated[str, "what is translated: 'samples', or another entry of the data"] = "samples",
     ) -> None:
         if network not in networks:
-            raise InputError(f"there is no network '{network}'; networks are {', '.join(networks)}")
+            raise InputError(f"no network is named '{network}'; networks are {', '.join(networks)}")
         self.network = networks[network]
         self.device = device
         self.entry = entry

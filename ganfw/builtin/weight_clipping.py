@@ -17,7 +17,7 @@ class WeightClipping:
         self.limit = limit
 
     def constrain(self, discriminator: nn.Module) -> None:
-        """Clip the weights in place; those that take no gradient are left alone."""
+        """Clip the weights in place; those that take no gradient are not changed."""
         for weight in discriminator.parameters():
             if weight.requires_grad:
                 weight.clamp_(-self.limit, self.limit)

@@ -154,8 +154,8 @@ def test_reused_fakes_go_with_one_update_each(registry: Registry, tiny: ganfw.Re
     with pytest.raises(ganfw.InputError) as caught:
         ganfw.assemble(ganfw.resolve(recipe, registry))
     assert str(caught.value) == (
-        f"step 'alternating' (ganfw {version('ganfw')}): reuse_fakes goes with discriminator_steps = 1 and "
-        "generator_steps = 1 only; set both to 1, or reuse_fakes = false"
+        f"step 'alternating' (ganfw {version('ganfw')}): reuse_fakes needs discriminator_steps = 1 and "
+        "generator_steps = 1; set both to 1, or reuse_fakes = false"
     )
 
 

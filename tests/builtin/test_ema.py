@@ -4,12 +4,14 @@ import copy
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from attrs import evolve
 from click.testing import CliRunner
 from torch import nn
+from torch.nn.utils import parametrizations
 
 import ganfw
 from ganfw import Noise, Recipe, Registry
@@ -41,6 +43,38 @@ def test_weights_follow_the_closed_form(registry: Registry, noise: Noise) -> Non
     assert decays[:2] == [0.1, 2 / 11]  # below 0.2: the start is soon forgotten
     assert average.networks["generator"].weight.item() == pytest.approx(expected, rel=1e-6)
     assert generator.weight.item() == 0.5
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("normed", [nn.utils.weight_norm, nn.utils.spectral_norm, parametrizations.weight_norm])
+def test_weights_that_are_worked_out_are_averaged_too(registry: Registry, noise: Noise, normed: Any) -> None:
+    generator = nn.Sequential(normed(nn.Linear(2, 3)))
+    generator(torch.rand(4, 2)).sum().backward()
+    average = registry.load("averaging", "ema")({"generator": generator}, noise, decay=0.5)
+    average.update()
+
+    assert torch.equal(average.networks["generator"](torch.ones(1, 2)), generator.eval()(torch.ones(1, 2)))
+    assert not {id(each) for each in generator.parameters()} & {
+        id(each) for each in average.networks["generator"].parameters()
+    }
+
+
+def test_spectral_norms_are_those_of_the_mean_weights(registry: Registry, noise: Noise) -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(parametrizations.spectral_norm(nn.Linear(16, 16)))
+    average = registry.load("averaging", "ema")({"critic": critic}, noise, decay=0.9)
+    for _ in range(20):
+        critic(torch.rand(4, 16))
+        with torch.no_grad():
+            critic[0].parametrizations.weight.original.add_(0.1 * torch.randn(16, 16))
+        average.update()
+
+    state = copy.deepcopy(average.state_dict())
+    (largest, *_) = torch.linalg.svdvals(average.networks["critic"][0].weight)
+    assert float(largest) == pytest.approx(1, abs=2e-3)
+    average.update()
+    average.load_state_dict(state)
+    assert torch.equal(torch.linalg.svdvals(average.networks["critic"][0].weight)[0], largest)
 
 
 def test_weights_count_as_a_power_of_the_update_until_decay_is_the_limit(registry: Registry, noise: Noise) -> None:
@@ -112,6 +146,20 @@ def test_a_conditional_generator_is_measured_over_all_classes(registry: Registry
 
     assert average.networks["generator"].norm.running_mean.tolist() == pytest.approx([1.5, 1.5])
     assert average.networks["generator"].norm.running_var.tolist() == pytest.approx([1.25 * 128 / 127] * 2)
+
+
+def test_no_more_rows_go_through_a_generator_than_are_asked_for(registry: Registry, noise: Noise) -> None:
+    class Counting(nn.BatchNorm1d):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            rows.append(len(z))
+            return super().forward(z)
+
+    rows: list[int] = []
+    average = registry.load("averaging", "ema")({"generator": Counting(2)}, noise, rows=16)
+    average.update()
+
+    assert average.networks
+    assert rows == [16] * 128
 
 
 def test_the_mean_is_in_evaluation_mode_and_takes_no_gradient(registry: Registry, noise: Noise) -> None:

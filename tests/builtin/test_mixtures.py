@@ -156,7 +156,7 @@ def test_without_a_sample_near_a_mode_there_is_no_divergence(registry: Registry)
 def test_images_have_no_modes_in_the_plane(registry: Registry) -> None:
     found = registry.load("metric", "grid_modes")()(inputs(torch.zeros(5, 1, 28, 28, dtype=torch.uint8)))
 
-    reason = "samples of shape (1, 28, 28) are no points in the plane"
+    reason = "samples of shape (1, 28, 28) are not points in the plane"
     assert found == {
         "modes_found": MetricValue(None, "higher", reason),
         "high_quality_share": MetricValue(None, "higher", reason),

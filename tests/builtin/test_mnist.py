@@ -79,7 +79,7 @@ def test_own_copy_is_what_torchvision_reads(registry: Registry, own_copy: Path) 
     assert torch.equal(ours.labels, theirs.targets)
 
 
-def test_missing_file_is_told(registry: Registry, tmp_path: Path) -> None:
+def test_missing_file_is_reported(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         registry.load("data", "mnist")(root=str(tmp_path))
     name = "train-images-idx3-ubyte"
@@ -88,7 +88,7 @@ def test_missing_file_is_told(registry: Registry, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
-def test_damaged_file_is_told(registry: Registry, own_copy: Path, damage: str) -> None:
+def test_damaged_file_is_reported(registry: Registry, own_copy: Path, damage: str) -> None:
     path = own_copy / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     content = bytearray(path.read_bytes())
     if damage == "flip":
@@ -102,7 +102,7 @@ def test_damaged_file_is_told(registry: Registry, own_copy: Path, damage: str) -
 
 
 @pytest.mark.parametrize("content", [b"no gzip file", gzip.compress(b"x" * 1000)[:-10]], ids=["no_gzip", "cut_short"])
-def test_damaged_zip_is_told(registry: Registry, own_copy: Path, content: bytes) -> None:
+def test_damaged_zip_is_reported(registry: Registry, own_copy: Path, content: bytes) -> None:
     path = own_copy / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     path.unlink()
     path.with_name(f"{path.name}.gz").write_bytes(content)

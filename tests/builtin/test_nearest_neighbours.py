@@ -40,7 +40,7 @@ def test_copies_are_at_distance_0_and_new_samples_at_ratio_1(measure: Measure) -
     )
 
 
-def test_what_is_missing_is_told(measure: Measure) -> None:
+def test_what_is_missing_is_reported(measure: Measure) -> None:
     rows, none = np.eye(3), np.zeros((0, 3))
 
     nothing = MetricValue(None, "", "too few samples: 0; a nearest neighbour needs at least 1")

@@ -64,8 +64,7 @@ def test_regions_add_up_to_the_step_and_the_trace_shows_every_one(
     for column in (0, 1):
         parts = sum(time[column] for name, time in times.items() if name not in (of_it, "all"))
         assert parts == pytest.approx(times["all"][column], abs=0.3)
-    assert all(time[0] > 0 for time in times.values())
-    assert times[of_it] < times["ganfw.step"]
+    assert times["ganfw.step"] > times[of_it] > (0, 0)
     trace = json.loads((tmp_path / "profile" / "trace.json").read_text())
     names = [event.get("name") for event in trace["traceEvents"]]
     assert names.count("ganfw.data") == names.count("ganfw.step") == names.count("Optimizer.step#Adam.step") / 2 == 4
@@ -141,7 +140,7 @@ def test_a_training_that_ends_before_says_so(
     callbacks = {"profile": Profile(start_step=2)}
     ganfw.train(experiment(tiny, registry, callbacks=callbacks), steps=2, directory=tmp_path)
 
-    assert capsys.readouterr().err == "profile: no step was recorded, for there is none after step 2\n"
+    assert capsys.readouterr().err == "profile: no step was recorded, because the run has none after step 2\n"
     assert not (tmp_path / "profile").exists()
 
 

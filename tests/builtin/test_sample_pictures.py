@@ -78,7 +78,7 @@ def test_pictures_are_saved_every_so_many_steps_and_at_the_end(
     assert (tmp_path / "samples" / "step-000010.png").read_bytes() == scatter_png(real, fake)
 
 
-def test_points_are_told_to_use_the_scatter(points: Recipe, registry: Registry, tmp_path: Path) -> None:
+def test_points_need_the_scatter(points: Recipe, registry: Registry, tmp_path: Path) -> None:
     experiment = ganfw.assemble(
         ganfw.resolve(Recipe(name="wrong", extends=points, callbacks={"samples": {"use": "sample_grid"}}), registry)
     )
@@ -86,18 +86,18 @@ def test_points_are_told_to_use_the_scatter(points: Recipe, registry: Registry, 
     with pytest.raises(InputError) as caught:
         ganfw.train(experiment, directory=tmp_path)
     assert str(caught.value) == (
-        "callback 'sample_grid' draws images of 1 or 3 channels, and samples of shape (2,) are none: "
+        "callback 'sample_grid' draws images of 1 or 3 channels, but the samples have the shape (2,); "
         "use = 'sample_scatter' draws points in the plane"
     )
 
 
-def test_images_are_told_to_use_the_grid(tiny: Recipe, registry: Registry, tmp_path: Path) -> None:
+def test_images_need_the_grid(tiny: Recipe, registry: Registry, tmp_path: Path) -> None:
     recipe = Recipe(name="wrong", extends=tiny, callbacks={"samples": {"use": "sample_scatter"}})
 
     with pytest.raises(InputError) as caught:
         ganfw.train(ganfw.assemble(ganfw.resolve(recipe, registry)), directory=tmp_path)
     assert str(caught.value) == (
-        "callback 'sample_scatter' draws points in the plane, and samples of shape (1, 28, 28) are none: "
+        "callback 'sample_scatter' draws points in the plane, but the samples have the shape (1, 28, 28); "
         "use = 'sample_grid' draws images"
     )
 

@@ -90,4 +90,7 @@ def test_a_schedule_of_no_optimizer_is_refused(registry: Registry, tiny: Recipe)
     built = ganfw.assemble(ganfw.resolve(tiny, registry))
     with pytest.raises(ganfw.PartError) as caught:
         evolve(built, schedules={"critic": registry.load("schedule", "linear")()})
-    assert str(caught.value) == "schedule 'critic' is of no optimizer; they are generator, discriminator"
+    assert (
+        str(caught.value)
+        == "schedule 'critic' is not named after an optimizer; optimizers are generator, discriminator"
+    )

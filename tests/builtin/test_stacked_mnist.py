@@ -50,7 +50,7 @@ def test_images_follow_from_seed_and_split_alone(registry: Registry) -> None:
     assert len({data.sha256() for data in (first, load(size=100, split="test"), load(size=100, seed=1))}) == 3
 
 
-def test_a_missing_copy_of_mnist_is_told(registry: Registry, tmp_path: object) -> None:
+def test_a_missing_copy_of_mnist_is_reported(registry: Registry, tmp_path: object) -> None:
     with pytest.raises(DataError) as caught:
         registry.load("data", "stacked_mnist")(root=str(tmp_path))
     name = "train-images-idx3-ubyte"
@@ -97,7 +97,7 @@ def test_other_images_are_refused(registry: Registry) -> None:
     with pytest.raises(InputError) as caught:
         registry.load("embedding", "stacked_mnist_classifier")((1, 28, 28), CPU)
     assert str(caught.value) == (
-        "stacked_mnist_classifier knows images of 3 x 28 x 28, and the samples are 1 x 28 x 28"
+        "stacked_mnist_classifier needs images of 3 x 28 x 28, but the samples are 1 x 28 x 28"
     )
 
 
