@@ -18,7 +18,7 @@ HEAD = """\
 Written by `python docs/generate_command_line.py` from the `--help` of every command.
 
 Results go to standard output, everything else to standard error. The exit status is 0 when all went well, 2 for an
-error that you can mend (told in a message), and 129, 130 or 143 when a terminal that closed (SIGHUP), Ctrl-C or
+error that you can fix (the error says how), and 129, 130 or 143 when a terminal that closed (SIGHUP), Ctrl-C or
 SIGTERM stopped a run. It is 1 where results could not be printed; those that go to files are written before.
 
 Two environment variables act on every command: `GANFW_PLUGINS`, a list with commas, names the only installed plugins
@@ -28,7 +28,7 @@ to load (empty: none but the built-in one); `GANFW_STRICT_PLUGINS=1` makes a plu
 
 def page() -> str:
     """Return the page as it should be."""
-    with mock.patch.dict(os.environ, GANFW_PLUGINS=""):  # whatever verbs installed plugins add
+    with mock.patch.dict(os.environ, GANFW_PLUGINS=""):  # without the verbs of installed plugins
         return _page()
 
 

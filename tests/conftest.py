@@ -1,14 +1,47 @@
 """Fixtures that many tests share."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from hypothesis import settings
 
 import ganfw
-from ganfw import Recipe, Registry
+from ganfw import InputError, Recipe, Registry
+from ganfw.engine.precision import require_precision
 from ganfw.recipe.tables import DEFAULT_TABLES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ALONE = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""What keeps a browser from asking anything of the network by itself."""
+
+
+settings.register_profile("without deadlines", settings(), deadline=None)  # a busy machine is not a fault
+settings.load_profile("without deadlines")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what computes in bfloat16 where the processor does not."""
+    try:
+        require_precision("bf16", torch.device("cpu"))
+    except InputError as error:
+        for item in items:
+            if item.get_closest_marker("bf16"):
+                item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -89,3 +122,20 @@ def judged_run(judged: Recipe, judging_registry: Registry, tmp_path: Path) -> Pa
     directory = ganfw.create_run_directory(tmp_path / "runs", experiment)
     ganfw.train(experiment, directory=directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Start the system's Chromium with an empty profile; without it tests are skipped, or fail where `CI` is true."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        program = None
+    if program is None:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("needs Chromium, and: pip install 'ganfw[browser]'")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ALONE)
+        yield browser
+        browser.close()

@@ -3,19 +3,24 @@
 import contextlib
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ganfw.cli.evaluation import evaluate
+from ganfw.cli.export import export
 from ganfw.cli.inspect import parts, plugins, recipes
 from ganfw.cli.new import new
+from ganfw.cli.play import play
 from ganfw.cli.recipe import check, show
 from ganfw.cli.report import report
-from ganfw.cli.sampling import interpolate, sample
+from ganfw.cli.runs import runs, table
+from ganfw.cli.sampling import interpolate, invert, sample
+from ganfw.cli.sweep import sweep
 from ganfw.cli.train_evaluator import train_evaluator
 from ganfw.cli.training import resume, run
-from ganfw.errors import GanfwError, PartFailure
+from ganfw.errors import GanfwError, PartFailure, RunError, size_problem
 from ganfw.plugins.discovery import add_commands
 from ganfw.terminal import say, surviving_streams
 
@@ -33,7 +38,7 @@ class _Refusal(click.ClickException):
 
 
 class _Group(click.Group):
-    """Tells errors that a user can mend in one message, with exit status 2; all others keep their traceback."""
+    """Prints an error that a user can fix as one message, with exit status 2; all others keep their traceback."""
 
     def main(self, *args: Any, **options: Any) -> Any:
         with surviving_streams():
@@ -41,6 +46,7 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _refusing():
+            _require_working_directory()
             try:
                 return super().invoke(ctx)
             except PartFailure as error:
@@ -75,6 +81,19 @@ def _refusing() -> Iterator[None]:
         yield
     except GanfwError as error:
         raise _Refusal(str(error)) from None
+    except Exception as error:
+        if reason := size_problem(error):
+            raise _Refusal(
+                f"this is more than the memory holds: {reason}; ask for less, or lower --batch-size"
+            ) from None
+        raise
+
+
+def _require_working_directory() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:  # libraries that torch loads would end the process without a word of why
+        raise RunError("the working directory does not exist any more; change to another one with cd") from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -84,13 +103,13 @@ def main() -> None:
 
     \b
     First steps:
-      ganfw run mnist_mlp --set run.epochs=2    train the classic MNIST GAN for two epochs
-      ganfw sample runs/mnist_mlp-1             look at what it makes
-      ganfw parts                               see what recipes can name
+      ganfw run mnist_mlp_dash            train a GAN on MNIST, in seconds
+      ganfw sample runs/mnist_mlp_dash-1  draw 25 digits with it
+      ganfw parts                         list what recipes can name
     """  # noqa: D301 - click reads the backspace character
 
 
-_MAKING = (run, resume, sample, interpolate, evaluate, report, train_evaluator)
-_LOOKING = (check, show, parts, plugins, recipes)
+_MAKING = (run, resume, sweep, sample, interpolate, invert, play, evaluate, report, export, train_evaluator)
+_LOOKING = (runs, table, check, show, parts, plugins, recipes)
 for command in (*_MAKING, *_LOOKING, new):
     main.add_command(command)

@@ -9,6 +9,7 @@ import click
 
 from ganfw.cli import options
 from ganfw.errors import InputError, RunError
+from ganfw.evaluation.table import metric_rows, number_text
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.resolution import resolve
 from ganfw.terminal import say, say_table
@@ -16,13 +17,11 @@ from ganfw.terminal import say, say_table
 if TYPE_CHECKING:
     from ganfw.evaluation.evaluator import Evaluator, Labels
 
-PLAIN_COUNT = 10_000
-BARS = "▁▂▃▄▅▆▇█"
 CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
 
 
-@click.command(short_help="Say how good the samples of a run are.")
-@click.option("-n", "--count", type=int, default=PLAIN_COUNT, show_default=True, help="How many samples to evaluate.")
+@click.command(short_help="Measure how good the samples of a run are.")
+@click.option("-n", "--count", type=int, default=10_000, show_default=True, help="How many samples to evaluate.")
 @click.option(
     "--labels",
     type=click.Choice(["data", "equal"]),
@@ -33,11 +32,13 @@ CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
 @click.option(
     "--truncations",
     metavar="T,T,…",
-    help="Evaluate samples of one noise at each of these thresholds and at none: the curve of fidelity and diversity.",
+    help="Evaluate the same noise at each of these thresholds and without one: the truncation curve.",
 )
-@click.option("--checkpoint", "step", type=int, metavar="STEP", help="The checkpoint of this step, not the newest.")
-@click.option("--all", "every", is_flag=True, help="Every checkpoint that the run has kept.")
-@options.set_option("the embedding or metrics: --set embedding.use=pixels")
+@click.option(
+    "--checkpoint", "step", type=int, metavar="STEP", help="Evaluate the checkpoint of this step instead of the newest."
+)
+@click.option("--all", "every", is_flag=True, help="Evaluate every checkpoint that the run has kept.")
+@options.set_option("the embedding, metrics or the sampler: --set embedding.use=pixels")
 @options.output_option("Write eval/ here, not in the run directory.", "DIR")
 @options.json_option
 @options.of_samples
@@ -51,26 +52,30 @@ def evaluate(
     step: int | None,
     every: bool,
     overrides: tuple[str, ...],
-    batch_size: int,
+    batch_size: int | None,
     device: str,
     output: Path | None,
     as_json: bool,
     registry: Registry,
 ) -> None:
-    """Say how good the samples of a RUN are, a run directory or one of its checkpoints.
+    """Measure how good the samples of a RUN are. RUN is a run directory or one of its checkpoints.
 
     Writes eval/step-….json with a picture of nearest neighbours into the run directory, and prints a table. Beside each
-    value stands that of real data: the same metric with real training images in the place of the samples.
+    value stands that of real data: the same metric with real training images instead of the samples.
     """
     thresholds = None if truncations is None else _parse_thresholds(truncations)
     if thresholds is not None and truncation is not None:
-        raise InputError("--truncation and --truncations exclude each other")
+        raise InputError("--truncation and --truncations cannot be used together")
     if count < 1:
         raise InputError(f"the number of samples must be >= 1, not {count}")
+    of_sampler = [override for override in overrides if _table(override) == "sampler"]
     for override in overrides:
-        if override.partition("=")[0].strip().partition(".")[0] not in ("embedding", "metrics"):
-            raise InputError(f"--set {override}: an evaluation may change the embedding and metrics, and nothing else")
+        if _table(override) not in ("embedding", "metrics", "sampler"):
+            raise InputError(
+                f"--set {override}: an evaluation may change the embedding, metrics and the sampler, and nothing else"
+            )
 
+    from ganfw.engine.sampling import draw_noise
     from ganfw.evaluation import record
     from ganfw.evaluation.assembly import TABLES, open_evaluator
     from ganfw.evaluation.evaluator import evaluate as evaluate_once
@@ -80,14 +85,24 @@ def evaluate(
     evaluator: Evaluator | None = None
     for path in _checkpoints(run_directory, step, every):
         checkpoint, (recipe, source) = options.read_run(
-            path, lambda checkpoint: (checkpoint.recipe(), checkpoint.source(registry, device))
+            path,
+            lambda checkpoint: (
+                checkpoint.recipe().with_overrides(overrides),
+                checkpoint.source(registry, device, of_sampler),
+            ),
         )
+        strictest = truncation if thresholds is None else thresholds[0]
+        if strictest is not None and source.noise is not None:
+            draw_noise(source.noise, 1, truncation=strictest)  # refused before anything is embedded
         folder = output or _run_of(checkpoint.path)
         if folder is not None:
-            options.require_place(folder / record.FOLDER / "-.json")
-        resolved = resolve(recipe.with_overrides(overrides), registry, only=TABLES)
+            options.require_place(folder / record.FOLDER / "-.json", called=folder)
+        resolved = resolve(recipe, registry, only=TABLES)
         evaluator = evaluator or open_evaluator(resolved, device=device, say=lambda line: say(line, err=True))
-        subject = record.Subject.of_checkpoint(checkpoint, resolved.settings.batch_size, evaluator.training_size)
+        sampler = recipe.tables.get("sampler", {}).get("use")
+        subject = record.Subject.of_checkpoint(
+            checkpoint, resolved.settings.batch_size, evaluator.training_size, sampler=sampler
+        )
         settings: Any = {
             "count": count,
             "seed": checkpoint.manifest.seed if seed is None else seed,
@@ -103,7 +118,7 @@ def evaluate(
             found = evaluate_truncations(source, evaluator, thresholds, **settings)
             describe, write = record.describe_curve, record.write_curve
         document = describe(subject, evaluator, found)
-        written = None if folder is None else write(folder, subject, evaluator, found, *_differences(count, overrides))
+        written = None if folder is None else write(folder, subject, evaluator, found, *_differences(overrides))
         documents.append(document)
         if not as_json:
             _show(document, evaluator.held_out)
@@ -111,6 +126,11 @@ def evaluate(
             say(f"wrote {written}", err=True)
     if as_json:
         say(json.dumps(documents if every else documents[0], indent=2))
+
+
+def _table(override: str) -> str:
+    """Return the table that a change is of."""
+    return override.partition("=")[0].strip().partition(".")[0]
 
 
 def _parse_thresholds(text: str) -> list[float | None]:
@@ -128,20 +148,18 @@ def _parse_thresholds(text: str) -> list[float | None]:
 
 def _checkpoints(path: Path, step: int | None, every: bool) -> list[Path]:
     """Return which checkpoints to evaluate, in the order of their steps."""
-    from ganfw.run.checkpoints import checkpoints_in
+    from ganfw.run.checkpoints import checkpoint_at, checkpoints_in
 
     if step is not None and every:
-        raise InputError("--checkpoint and --all exclude each other")
+        raise InputError("--checkpoint and --all cannot be used together")
     if step is None and not every:
         return [path]
-    kept = {int(each.name.removeprefix("step-")): each for each in checkpoints_in(path)}
+    if step is not None:
+        return [checkpoint_at(path, step)]
+    kept = checkpoints_in(path)
     if not kept:
-        raise RunError(f"{path}: no run directory with checkpoints in it")
-    if step is None:
-        return [kept[each] for each in sorted(kept)]
-    if step not in kept:
-        raise RunError(f"{path}: has no checkpoint of step {step}; it has kept: {', '.join(map(str, sorted(kept)))}")
-    return [kept[step]]
+        raise RunError(f"{path}: not a run directory with checkpoints")
+    return sorted(kept, key=lambda each: int(each.name.removeprefix("step-")))
 
 
 def _run_of(checkpoint: Path) -> Path | None:
@@ -155,12 +173,11 @@ def _run_of(checkpoint: Path) -> Path | None:
     return None
 
 
-def _differences(count: int, overrides: Sequence[str]) -> list[str]:
-    """Say in the words of a file's name what else is not plain: the number of samples, the embedding, the metrics."""
+def _differences(overrides: Sequence[str]) -> list[str]:
+    """Say in the words of a file's name what else is not plain: the embedding, the metrics."""
     import hashlib
 
-    words = [] if count == PLAIN_COUNT else [f"count-{count}"]
-    return words + ([f"set-{hashlib.sha256(chr(10).join(overrides).encode()).hexdigest()[:8]}"] if overrides else [])
+    return [f"set-{hashlib.sha256(chr(10).join(overrides).encode()).hexdigest()[:8]}"] if overrides else []
 
 
 def _show(document: Mapping[str, Any], held_out: bool) -> None:
@@ -169,14 +186,15 @@ def _show(document: Mapping[str, Any], held_out: bool) -> None:
     averaged = ", averaged weights" if document["averaged"] else ""
     truncation = f", truncated at {document['truncation']:g}" if document.get("truncation") is not None else ""
     labels = f", labels {document['labels']}" if document["labels"] else ""
+    sampler = f", by {document['sampler']}" if document["sampler"] else ""
     split = f", split {reference['split']}" if held_out else ", the training data itself: nothing is held out"
     name, _, digest = embedding["identity"].partition("sha256:")
     shown = f"{name}sha256:{digest[:12]}…" if digest else name
     say(f"{document['name']}, step {document['step']:,} (epoch {document['epoch']:,}){averaged}", bold=True)
-    say(f"  samples    {document['count']:,} of seed {document['seed']}{labels}{truncation}")
+    say(f"  samples    {document['count']:,} of seed {document['seed']}{labels}{truncation}{sampler}")
     say(f"  reference  {reference['count']:,} of {reference['data']}{split}")
     say(f"  embedding  {shown}, {embedding['dimensions']} dimensions\n")
-    say_table(_curve_rows(document["points"]) if "points" in document else _rows(document["metrics"]))
+    say_table(_curve_rows(document["points"]) if "points" in document else metric_rows(document["metrics"]))
     without: dict[str, dict[str, None]] = {}
     for point in document.get("points", [document]):
         for name, result in point["metrics"].items():
@@ -188,26 +206,9 @@ def _show(document: Mapping[str, Any], held_out: bool) -> None:
     say()
 
 
-def _rows(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[Sequence[str]]:
-    """Yield each result beside that of real data, and which way is better."""
-    yield "metric", "value", "real data", "better"
-    for name, result in metrics.items():
-        yield name, _number(result["value"]), _number(result.get("real_data")), result["better"]
-
-
 def _curve_rows(points: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[str]]:
     """Yield the results of a curve, a row for each threshold."""
     yield "truncation", *CURVE
     for point in points:
         threshold = "none" if point["truncation"] is None else f"{point['truncation']:g}"
-        yield threshold, *(_number(point["metrics"].get(name, {}).get("value")) for name in CURVE)
-
-
-def _number(value: Any) -> str:
-    """Write a number with four digits, a histogram as bars."""
-    if value is None:
-        return "-"
-    if isinstance(value, list | tuple):
-        top = max([*value, 1e-12])
-        return "".join(BARS[round(share / top * (len(BARS) - 1))] for share in value[:40])
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 10_000 else f"{value:.4g}"
+        yield threshold, *(number_text(point["metrics"].get(name, {}).get("value")) for name in CURVE)

@@ -36,7 +36,7 @@ def parts(kind: str | None, name: str | None, as_json: bool, registry: Registry)
         _list(registry, kind, as_json, with_kinds=True)
 
 
-@click.command(short_help="List plugins, and what is wrong with those that failed.")
+@click.command(short_help="List plugins, and the errors of those that failed.")
 @json_option
 @with_registry
 def plugins(as_json: bool, registry: Registry) -> None:

@@ -11,11 +11,16 @@ from ganfw.scaffold.recipe import write_recipe
 from ganfw.terminal import say
 
 path_option = click.option(
-    "--path", "folder", type=path_type, default=".", metavar="DIR", help="The folder to make it in, not this one."
+    "--path",
+    "folder",
+    type=path_type,
+    default=".",
+    metavar="DIR",
+    help="The folder to make it in, instead of this one.",
 )
 
 
-@click.group()
+@click.group(short_help="Write a new package with a part, or a new recipe.")
 def new() -> None:
     """Write a working starting point: a package with a part, or a recipe. Nothing is ever overwritten."""
 
@@ -23,14 +28,14 @@ def new() -> None:
 @new.command(short_help="Write a complete package with one part.")
 @click.argument("name")
 @click.option(
-    "--kind", type=click.Choice(KINDS), default="loss", show_default=True, metavar="KIND", help="What its part is."
+    "--kind", type=click.Choice(KINDS), default="loss", show_default=True, metavar="KIND", help="The kind of its part."
 )
 @path_option
 @with_registry
 def plugin(name: str, kind: str, folder: Path, registry: Registry) -> None:
     """Write a complete package called NAME, such as ganfw-soft-hinge, with one part, its tests and a CI file.
 
-    It can be installed and tested as it is: then make the part your own. KIND is one that `ganfw parts` lists.
+    You can install and test it at once, and then change the part. `ganfw parts` lists the kinds.
     """
     names = plugin_names(name, kind, registry)
     package = write_plugin(names, folder)
@@ -55,7 +60,7 @@ def plugin(name: str, kind: str, folder: Path, registry: Registry) -> None:
     default="mnist_mlp",
     show_default=True,
     metavar="RECIPE",
-    help="What it extends, a file or a name that `ganfw recipes` lists.",
+    help="The recipe that it extends: a file, or a name that `ganfw recipes` lists.",
 )
 @path_option
 @with_registry
@@ -64,7 +69,7 @@ def recipe(name: str, base: str, folder: Path, registry: Registry) -> None:
     path = write_recipe(name, base, folder, registry)
     say(path)
     say(
-        "\nIt says what the other says until you change a line. Next:\n\n"
+        "\nIt is the same experiment until you change a line. Next:\n\n"
         f"  ganfw check {path}\n"
         f"  ganfw show {path}\n"
         f"  ganfw run {path} --set run.max_steps=1000",

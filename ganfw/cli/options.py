@@ -2,13 +2,14 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganfw.errors import RunError
+from ganfw.errors import InputError, RunError
+from ganfw.files import is_folder, temporary_name
 from ganfw.plugins.discovery import discover
 from ganfw.terminal import prints_aside, say
 
@@ -25,20 +26,18 @@ device_option = click.option(
     "--device", default="auto", show_default=True, metavar="D", help="auto, cpu, cuda, cuda:1 or mps."
 )
 _seed = click.option(
-    "--seed", type=int, metavar="S", help="Which samples; by default the run's own seed, as in its sample grids."
+    "--seed", type=int, metavar="S", help="The seed of the samples; by default that of the run, as in its sample grids."
 )
 _truncation = click.option(
     "--truncation",
     type=float,
     metavar="T",
-    help="Keep every noise coordinate within [-T, T]: smaller is more faithful and less diverse.",
+    help="Keep every noise coordinate within [-T, T]. A smaller T is more faithful and less diverse.",
 )
 _batch_size = click.option(
     "--batch-size",
     type=int,
-    default=512,
-    show_default=True,
-    help="How many go through the generator at once: bounds the memory, changes no image.",
+    help="Samples at once; fewer need less memory and give the same images.  [default: as in training]",
 )
 
 
@@ -94,23 +93,57 @@ def read_run(path: Path, read: "Callable[[Checkpoint], _T]") -> "tuple[Checkpoin
                 raise
         else:
             for reason in checkpoint.skipped:
-                say(f"passed over a damaged checkpoint: {reason}", err=True)
+                say(f"skipped a damaged checkpoint: {reason}", err=True)
             return checkpoint, found
 
 
-def require_place(output: Path) -> None:
+def is_sweep(folders: Sequence[Path]) -> bool:
+    """Whether this is the folder of one sweep."""
+    return len(folders) == 1 and is_folder(folders[0]) and (folders[0] / "sweep.toml").is_file()
+
+
+def require_place(output: Path, called: Path | None = None) -> None:
     """Make sure, before the work, that a file can be written.
+
+    Args:
+        output: the file.
+        called: what an error calls it; by default the file itself.
 
     Raises:
         RunError: it is a folder, or the folder that it goes into can neither be written nor made.
     """
-    folder = output.parent if output.parent.exists() else output.parent.parent
-    if output.is_dir():
+    folder = output.parent if is_folder(output.parent) else output.parent.parent
+    if is_folder(output):
         reason = "it is a folder"
-    elif not folder.is_dir():
-        reason = f"there is no folder {folder}; make it first"
+    elif not is_folder(folder):
+        reason = f"the folder {folder} does not exist; make it first"
     elif not os.access(folder, os.W_OK | os.X_OK):
         reason = f"the folder {folder} may not be changed; choose another with -o"
-    else:
+    elif not (reason := _refusal(temporary_name(output))):
         return
-    raise RunError(f"{output}: cannot be written: {reason}")
+    raise RunError(f"{called or output}: cannot be written: {reason}")
+
+
+def require_free_folder(output: Path) -> None:
+    """Make sure, before the work, that a folder can be written: a new one, or one that is empty.
+
+    Raises:
+        InputError: it has something in it.
+        RunError: it can neither be written nor made.
+    """
+    require_place(output / "0", called=output)
+    if is_folder(output) and any(output.iterdir()):
+        raise InputError(f"-o {output}: the folder has something in it; choose another, or remove it")
+
+
+def _refusal(path: Path) -> str:
+    """Say why the system refuses a path, such as one that is too long, or `""`."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return ""
+    except NotADirectoryError:
+        return f"the folder {path.parent} does not exist; make it first"
+    except OSError as error:
+        return str(error.strerror)
+    return ""

@@ -11,10 +11,10 @@ from ganfw.recipe.resolved import ResolvedRecipe
 from ganfw.terminal import say
 
 
-@click.command(short_help="Check recipes and tell every problem.")
+@click.command(short_help="Check recipes and print every problem.")
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @overrides_option
-@click.option("--build", is_flag=True, help="Build every part, the data included, and try them on a small batch.")
+@click.option("--build", is_flag=True, help="Also build every part, including the data, and try them on a small batch.")
 @with_registry
 def check(recipes: tuple[str, ...], overrides: tuple[str, ...], build: bool, registry: Registry) -> None:
     """Check recipes, files or names, and report every problem. Only the parts they name are imported.
@@ -36,7 +36,7 @@ def check(recipes: tuple[str, ...], overrides: tuple[str, ...], build: bool, reg
     if failures:
         raise GanfwError("\n\n".join(failures))
     if not build:
-        say("not looked at: the data, and whether parts can be built and fit; for that: --build", err=True)
+        say("not checked: the data, and whether parts can be built and fit; use --build for this", err=True)
 
 
 def _try(resolved: ResolvedRecipe) -> None:
@@ -46,11 +46,11 @@ def _try(resolved: ResolvedRecipe) -> None:
     assemble(resolved)
 
 
-@click.command(short_help="Print a recipe with every default filled in.")
+@click.command(short_help="Print a recipe with every default.")
 @click.argument("recipe")
 @overrides_option
 @with_registry
 def show(recipe: str, overrides: tuple[str, ...], registry: Registry) -> None:
-    """Print a recipe with all it extends and every default filled in, and where each value comes from."""
+    """Print a recipe, merged with what it extends, with every default and the origin of each value."""
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry)
     say(resolved.to_toml().removesuffix("\n"))

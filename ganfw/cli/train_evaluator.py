@@ -1,4 +1,4 @@
-"""`ganfw train-evaluator`: a classifier that judges generators of one's own data."""
+"""`ganfw train-evaluator`: a classifier to evaluate generators of your own data."""
 
 import functools
 import shlex
@@ -14,11 +14,11 @@ from ganfw.recipe.resolution import resolve
 from ganfw.terminal import say
 
 
-@click.command("train-evaluator", short_help="Train a classifier of labelled data to judge generators by.")
+@click.command("train-evaluator", short_help="Train a classifier, to evaluate generators with its features.")
 @click.argument("recipe")
 @overrides_option
-@click.option("--epochs", type=int, default=10, show_default=True, help="How often every image is seen.")
-@click.option("--seed", type=int, default=0, show_default=True, metavar="S", help="What all randomness follows from.")
+@click.option("--epochs", type=int, default=10, show_default=True, help="How many passes over the data.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="S", help="The seed of all random numbers.")
 @device_option
 @output_option("Where to write it: a .safetensors file.")
 @with_registry
@@ -31,10 +31,10 @@ def train_evaluator(
     output: Path | None,
     registry: Registry,
 ) -> None:
-    """Train a classifier on the labelled images of a RECIPE's data, to be the embedding of evaluations.
+    """Train a classifier on the labelled images of a RECIPE's data, for the features of evaluations.
 
-    The accuracy is measured on the data's own test images, where it has such, or else on every tenth image, which is
-    left out. A recipe then names the file: embedding.use = "classifier", embedding.weights = FILE.
+    The accuracy is measured on the test images of the data. Without test images, every tenth image is kept for this. To
+    use the file, write embedding.use = "classifier" and embedding.weights = FILE into a recipe.
     """
     resolved = resolve(Recipe.load(recipe, registry).with_overrides(overrides), registry, only=["data"])
     output = output or Path(f"{resolved.parts['data'].part.name}-classifier.safetensors")

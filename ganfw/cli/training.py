@@ -1,4 +1,4 @@
-"""`ganfw run` and `ganfw resume`: train, and go on."""
+"""`ganfw run` and `ganfw resume`: train, and continue a run."""
 
 import contextlib
 import shlex
@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,6 @@ from ganfw.errors import PartFailure, RunError, TrainingError
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
 from ganfw.recipe.resolution import resolve
-from ganfw.recipe.tables import network_address
 from ganfw.terminal import say, say_table
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     "--from",
     "start",
     metavar="RUN[@STEP]",
-    help="Begin with the whole state of a checkpoint of another run, with the settings of this recipe.",
+    help="Start from the whole state of a checkpoint of another run, with the settings of this recipe.",
 )
 @click.option("--profile", is_flag=True, help="Record some steps; the same as --set callbacks.profile.use=profile.")
 @click.option(
@@ -54,8 +53,8 @@ def run(
 ) -> None:
     """Train the experiment of a RECIPE, a file or a name that `ganfw recipes` lists.
 
-    Leaves a new directory in the folder of runs and prints its path. Ctrl-C stops after the step under way; go on
-    with `ganfw resume`.
+    Leaves a new directory in the folder of runs and prints its path. Ctrl-C stops after the current step;
+    `ganfw resume` continues.
     """
     if device is not None:
         overrides = (*overrides, f"run.device={device}")
@@ -95,7 +94,7 @@ def _named(source: str, registry: Registry) -> Recipe:
     return Recipe(name=recorded_name(path.parent), extends=recipe)
 
 
-@click.command(short_help="Go on with a run as if it had never stopped.")
+@click.command(short_help="Continue a run as if it had never stopped.")
 @click.argument("run_directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--set",
@@ -107,9 +106,9 @@ def _named(source: str, registry: Registry) -> Recipe:
 @click.option("--accept-other-data", is_flag=True, help="Continue although the data is not that of the run.")
 @with_registry
 def resume(run_directory: Path, overrides: tuple[str, ...], accept_other_data: bool, registry: Registry) -> None:
-    """Go on with a RUN from its newest checkpoint, bit for bit as if it had never stopped.
+    """Continue a RUN from its newest checkpoint, bit for bit as if it had never stopped.
 
-    With --set run.epochs=N a finished run goes on for longer.
+    With --set run.epochs=N a finished run is trained for longer.
     """
     from ganfw.distributed.process_group import join_processes
     from ganfw.files import locked
@@ -123,29 +122,31 @@ def resume(run_directory: Path, overrides: tuple[str, ...], accept_other_data: b
         )
         if processes.is_main:
             for reason in skipped:
-                say(f"passed over a damaged checkpoint: {reason}", err=True)
+                say(f"skipped a damaged checkpoint: {reason}", err=True)
             command = ["ganfw", *sys.argv[1:]]
             record_resume(
                 run_directory, training.experiment, training.step, command, accept_other_data=accept_other_data
             )
-            say(f"going on from step {training.step}", err=True)
             if training.finished:
                 more = "for more: --set run.epochs=N, or run.max_steps"
                 say(f"all {training.total_steps} steps are done; {more}", err=True)
+            else:
+                say(f"continuing from step {training.step}", err=True)
         _train(training)
 
 
 def _train(training: "Training") -> None:
-    """Train until the end or a signal; print the run directory, and how to go on if there is more to do."""
-    from ganfw.cli.signals import stop_on_signals
+    """Train until the end or a signal; print the run directory, and how to continue if steps are left."""
+    from ganfw.training.signals import stop_on_signals
 
     directory = training.directory
-    if directory is None:  # another process leads, and speaks
+    if directory is None:  # another process is the main one, and prints
         with stop_on_signals(training) as received:
             training.run()
         _exit(received)
         return
     _show_summary(training)
+    was_finished = training.finished
     with stop_on_signals(training) as received:
         try:
             training.run()
@@ -155,7 +156,8 @@ def _train(training: "Training") -> None:
             raise type(error)(f"{error}\n{_last_good(directory)}") from error.__cause__
     say(directory)
     if training.finished:
-        say(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
+        if not was_finished:
+            say(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
         say(f"look at it: ganfw sample {shlex.quote(str(directory))}", err=True)
     else:
         left = training.total_steps - training.step
@@ -171,23 +173,23 @@ def _exit(received: Sequence[signal.Signals]) -> None:
 
 
 def _last_good(directory: Path) -> str:
-    """Say what there is to go on from, and how."""
+    """Name the checkpoint to continue from, and the command."""
     from ganfw.run.checkpoints import checkpoints_in
     from ganfw.run.load import open_checkpoint
 
     if not directory.is_dir():
-        return f"{directory} is gone; if it was moved, go on with: ganfw resume WHERE_IT_IS_NOW"
-    go_on = f"go on with: ganfw resume {shlex.quote(str(directory))}"
+        return f"{directory} is gone; if it was moved, continue with: ganfw resume WHERE_IT_IS_NOW"
+    advice = f"continue with: ganfw resume {shlex.quote(str(directory))}"
     if not checkpoints_in(directory):
-        return f"there is no checkpoint yet, so it begins again at step 0; {go_on}"
+        return f"the run has no checkpoint yet, so it starts again at step 0; {advice}"
     try:
-        return f"the last good checkpoint is {open_checkpoint(directory).path}; {go_on}"
+        return f"the last good checkpoint is {open_checkpoint(directory).path}; {advice}"
     except RunError as error:
         return str(error)
 
 
 def _other_settings(training: "Training", directory: Path) -> str:
-    """Say how a run that came to nothing starts again: from its last healthy step, with a lower rate."""
+    """Say how a run that diverged starts again: from its last healthy step, with a lower rate."""
     from ganfw.run.checkpoints import checkpoints_in
     from ganfw.run.load import open_checkpoint
 
@@ -197,33 +199,22 @@ def _other_settings(training: "Training", directory: Path) -> str:
     lower = [f"--set optimizer.{name}.lr={rate / 2:g}" for name, rate in rates.items() if isinstance(rate, float)]
     command = " ".join([f"ganfw run {shlex.quote(str(directory / 'recipe.toml'))}", *lower])
     if not checkpoints_in(directory):
-        return f"resumed, it would go the same way; there is no checkpoint: start again with other settings: {command}"
+        return f"a resume would end in the same way; it has no checkpoint, so start with other settings: {command}"
     step = open_checkpoint(directory).manifest.step
     command = command.replace("recipe.toml", f"recipe.toml --from {quoted}@{step}", 1)
-    return f"resumed, it would go the same way; start from step {step}, the last healthy one, with others: {command}"
+    return f"a resume would end in the same way; start from step {step}, the last healthy one, with others: {command}"
 
 
 def _show_summary(training: "Training") -> None:
     """Print in a few lines what is about to be trained."""
     experiment = training.experiment
     assert experiment.resolved is not None
-    batches = experiment.batches
-    details = {
-        "data": f"{batches.size:,} samples of {' x '.join(map(str, batches.sample_shape))}",
-        **({"noise": f"{experiment.noise.z_dim} dimensions"} if experiment.noise else {}),
-        **{network_address(name): f"{_count(network):,} parameters" for name, network in experiment.networks.items()},
-        "step": f"{training.total_steps:,} steps, {batches.per_epoch:,} an epoch, batch {batches.batch_size}",
-    }
-    rows = [
-        (address, part.part.name, details.get(address, ""))
-        for address, part in experiment.registered.items()
-        if address.partition(".")[0] not in ("callbacks", "embedding", "metrics")
-    ]
+    settings = experiment.settings
+    limit = ""
+    if settings.max_steps is not None and training.total_steps < settings.max_steps:
+        limit = f": run.epochs = {settings.epochs} ends before run.max_steps = {settings.max_steps:,}"
+    rows = [(*row[:2], row[2] + limit) if row[0] == "step" else row for row in experiment.summary()]
     head = f"{experiment.resolved.recipe.name} on {experiment.device}, seed {experiment.settings.seed}"
     say(f"{head} -> {training.directory}", err=True, bold=True)
     say_table(rows, err=True)
     say(err=True)
-
-
-def _count(network: Any) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -64,15 +64,15 @@ def plugin_names(distribution: str, kind: str, registry: Registry) -> PluginName
     """Derive all names of a package from the distribution's.
 
     Raises:
-        InputError: it is no name for a package, or what follows from it is taken.
+        InputError: it is not a name for a package, or what follows from it is taken.
     """
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", distribution):
         advice = "write letters, digits and '-', such as ganfw-soft-hinge"
-        raise InputError(f"{distribution!r} is no name for a package: {advice}")
+        raise InputError(f"{distribution!r} is not a name for a package: {advice}")
     module = canonicalize_name(distribution).replace("-", "_")
     if not module.isidentifier() or keyword.iskeyword(module):
         advice = f"write ganfw-{distribution}"
-        raise InputError(f"'{distribution}' would be imported as '{module}', which is no name in Python: {advice}")
+        raise InputError(f"'{distribution}' would be imported as '{module}', which is not a name in Python: {advice}")
     if module in sys.stdlib_module_names or importlib.util.find_spec(module):
         raise InputError(f"a module '{module}' is installed already: choose another name, or uninstall that one first")
     part = module.removeprefix("ganfw_")
@@ -100,7 +100,7 @@ def write_plugin(names: PluginNames, folder: Path) -> Path:
     """
     package = folder / names.distribution
     if package.exists() or package.is_symlink():
-        raise InputError(f"{package} is there already; nothing was written")
+        raise InputError(f"{package} exists already; nothing was written")
     temporary = folder / f".{names.distribution}.{getpid()}.tmp"
     try:
         temporary.mkdir()

@@ -43,14 +43,14 @@ def write_recipe(name: str, base: str, folder: Path, registry: Registry) -> Path
     """
     name = name.removesuffix(".toml")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise InputError(f"{name!r} is no name for a recipe: write letters, digits, '_' and '-', such as my_gan")
+        raise InputError(f"{name!r} is not a name for a recipe: write letters, digits, '_' and '-', such as my_gan")
     path = folder / f"{name}.toml"
     text = _text(Recipe.load(base, registry), path.name, base, folder)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise InputError(f"{path} is there already; nothing was written") from None
+        raise InputError(f"{path} exists already; nothing was written") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     return path

@@ -17,6 +17,7 @@ from ganfw.builtin.mnist_classifier import classifier
 from ganfw.cli import main
 
 Invoke = Any
+SAMPLER = Path(__file__).parent / "best_of_two.py"
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,7 @@ def test_head_of_the_file_says_of_what_it_is(judged_run: Path, invoke: Invoke) -
         "truncation": 0.5,
         "labels": None,
         "averaged": False,
+        "sampler": None,
         "reference": {"data": "mnist", "split": "test", "count": 10_000, "sha256": mnist(split="test").sha256()},
         "embedding": {"name": "pixels", "identity": "pixels side:2", "dimensions": 4},
         "device": "cpu",
@@ -175,7 +177,7 @@ def test_a_checkpoint_is_chosen_by_its_step_or_its_path(judged_run: Path, invoke
     assert by_step["metrics"] == by_path["metrics"]
 
 
-def test_checkpoint_that_stands_alone_writes_only_where_it_is_told(judged_run: Path, invoke: Invoke) -> None:
+def test_checkpoint_that_stands_alone_writes_only_where_it_is_reported(judged_run: Path, invoke: Invoke) -> None:
     shutil.move(judged_run / "checkpoints" / "step-000010", "alone")
     shutil.rmtree(judged_run)
 
@@ -192,6 +194,26 @@ def test_set_changes_embedding_and_metrics_and_the_name(judged_run: Path, invoke
     assert printed["embedding"] == {"name": "pixels", "identity": "pixels side:3", "dimensions": 9}
     (path,) = (judged_run / "eval").glob("*.json")
     assert path.name.startswith("step-000010-count-50-set-")
+
+
+def test_set_changes_the_sampler_which_has_any_network_of_the_checkpoint(judged_run: Path, invoke: Invoke) -> None:
+    own = ["-n", "20", "--plugin", str(SAMPLER)]
+    printed, plain = (
+        json.loads(invoke("evaluate", judged_run, *own, *more, "--json"))
+        for more in (["--set", "sampler.use=best_of_two"], [])
+    )
+
+    assert (printed["sampler"], plain["sampler"]) == ("best_of_two", None)
+    registry, means = ganfw.discover(scripts=[SAMPLER]), []
+    for overrides in (["sampler.use=best_of_two"], []):
+        source = ganfw.open_checkpoint(judged_run).source(registry, "cpu", overrides)
+        means.append(float(ganfw.to_uint8(source.sample(20)).float().mean() / 255))
+    found = [each["metrics"]["brightness"]["value"] for each in (printed, plain)]
+    assert means[0] != means[1]
+    assert found[0] - found[1] == pytest.approx(means[0] - means[1], abs=1e-6)
+    assert "  samples    20 of seed 0, by best_of_two\n" in invoke(
+        "evaluate", judged_run, *own, "--set", "sampler.use=best_of_two"
+    )
 
 
 def test_truncations_give_a_curve_of_one_noise(judged_run: Path, invoke: Invoke) -> None:
@@ -239,12 +261,15 @@ def test_a_place_that_takes_no_result_is_refused_before_the_work(judged_run: Pat
     Path("file").touch()
     Path("page.html").mkdir()
 
-    for place, reason in (("missing/there", "there is no folder missing/there"), ("file", "there is no folder file")):
+    for place, reason in (
+        ("missing/there", "the folder missing/there does not exist"),
+        ("file", "the folder file does not exist"),
+    ):
         told = invoke("evaluate", judged_run, "-n", "50", "-o", place, "--json", status=2)
-        assert told == f"{place}/eval/-.json: cannot be written: {reason}; make it first\n"
+        assert told == f"{place}: cannot be written: {reason}; make it first\n"
     assert not (judged_run / "eval").exists()
     refused = CliRunner().invoke(main, ["train-evaluator", "mnist_mlp", "-o", "a/b/own.safetensors"])
-    expected = "Error: a/b/own.safetensors: cannot be written: there is no folder a; make it first\n"
+    expected = "Error: a/b/own.safetensors: cannot be written: the folder a does not exist; make it first\n"
     assert (refused.exit_code, refused.stderr) == (2, expected)
     refused = CliRunner().invoke(main, ["report", str(judged_run), "-o", "page.html"])
     assert (refused.exit_code, refused.stderr) == (2, "Error: page.html: cannot be written: it is a folder\n")
@@ -265,17 +290,17 @@ def test_a_place_that_takes_no_result_is_refused_before_the_work(judged_run: Pat
             "--truncations nan: write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2",
         ),
         (["--truncations", ""], "--truncations : write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2"),
-        (["--truncations", "1", "--truncation", "1"], "--truncation and --truncations exclude each other"),
+        (["--truncations", "1", "--truncation", "1"], "--truncation and --truncations cannot be used together"),
         (
             ["--truncations", "1"],
             "a truncation curve needs one of the metrics frechet_distance, precision_recall, density_coverage",
         ),
         (["--checkpoint", "7"], "RUN: has no checkpoint of step 7; it has kept: 6, 10"),
-        (["--checkpoint", "6", "--all"], "--checkpoint and --all exclude each other"),
+        (["--checkpoint", "6", "--all"], "--checkpoint and --all cannot be used together"),
         (["--batch-size", "0"], "the batch size must be >= 1, not 0"),
         (
             ["--set", "noise.z_dim=3"],
-            "--set noise.z_dim=3: an evaluation may change the embedding and metrics, and nothing else",
+            "--set noise.z_dim=3: an evaluation may change the embedding, metrics and the sampler, and nothing else",
         ),
         (
             ["--set", "embedding.enabled=false"],
@@ -299,15 +324,17 @@ def test_noise_without_truncation_is_refused(judged: ganfw.Recipe, judging_regis
     ganfw.train(experiment, directory=run, steps=2)
 
     for words in (["--truncation", "1"], ["--truncations", "1", "--set", "metrics.frechet_distance.use=brightness"]):
-        assert invoke("evaluate", run, *words, status=2) == "noise of type Uniform has no truncation\n"
+        assert (
+            invoke("evaluate", run, *words, status=2) == "noise of type Uniform has no truncation; normal noise has\n"
+        )
 
 
 def test_runs_that_are_none_are_refused(invoke: Invoke) -> None:
     assert invoke("evaluate", "nowhere", status=2) == "nowhere: no such run directory or checkpoint\n"
-    assert invoke("evaluate", "nowhere", "--all", status=2) == "nowhere: no run directory with checkpoints in it\n"
+    assert invoke("evaluate", "nowhere", "--all", status=2) == "nowhere: not a run directory with checkpoints\n"
 
 
-def test_data_that_is_gone_is_told(judged_run: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_is_gone_is_reported(judged_run: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("ganfw.builtin.mnist").builtin.mnist.SHA256, "train-images-idx3-ubyte", "0")
 
     told = invoke("evaluate", judged_run, status=2)

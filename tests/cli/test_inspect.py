@@ -49,7 +49,7 @@ def test_one_part_is_described_with_context_arguments_and_keys() -> None:
         "Keys, set by a recipe\n"
         "  key        type        default\n"
         "  z_dim      int >= 1         64  length of a noise vector\n"
-        "  threshold  float >= 0      2.0  largest absolute value of a coordinate; 0 gives the mean alone\n"
+        "  threshold  float >= 0      2.0  largest absolute value of a coordinate; 0 gives only the mean\n"
     )
 
 

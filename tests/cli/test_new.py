@@ -68,7 +68,7 @@ def test_package_depends_on_the_versions_of_ganfw_that_it_was_made_for() -> None
 
 
 def test_there_is_a_template_for_every_kind_that_a_recipe_has_a_table_of() -> None:
-    assert sorted([*KINDS, "network", "recipe"]) == sorted(ganfw.plugins.part.KINDS)
+    assert sorted([*KINDS, "launcher", "network", "recipe"]) == sorted(ganfw.plugins.part.KINDS)
     assert len(KINDS) == 15
     for kind in KINDS:
         assert new("plugin", f"ganfw-my-{kind}", "--kind", kind).exit_code == 0
@@ -83,12 +83,12 @@ def refusal(*arguments: str) -> str:
 
 def test_names_that_are_none_are_refused() -> None:
     assert refusal("plugin", "soft hinge") == (
-        "'soft hinge' is no name for a package: write letters, digits and '-', such as ganfw-soft-hinge"
+        "'soft hinge' is not a name for a package: write letters, digits and '-', such as ganfw-soft-hinge"
     )
     assert refusal("plugin", "../x") == (
-        "'../x' is no name for a package: write letters, digits and '-', such as ganfw-soft-hinge"
+        "'../x' is not a name for a package: write letters, digits and '-', such as ganfw-soft-hinge"
     )
-    assert refusal("plugin", "3d") == ("'3d' would be imported as '3d', which is no name in Python: write ganfw-3d")
+    assert refusal("plugin", "3d") == ("'3d' would be imported as '3d', which is not a name in Python: write ganfw-3d")
     assert refusal("plugin", "torch") == (
         "a module 'torch' is installed already: choose another name, or uninstall that one first"
     )
@@ -100,7 +100,7 @@ def test_names_that_are_none_are_refused() -> None:
         "choose another, such as ganfw-my-bce"
     )
     assert refusal("recipe", "my gan") == (
-        "'my gan' is no name for a recipe: write letters, digits, '_' and '-', such as my_gan"
+        "'my gan' is not a name for a recipe: write letters, digits, '_' and '-', such as my_gan"
     )
     assert list(Path().iterdir()) == []
 
@@ -115,13 +115,13 @@ def test_nothing_is_overwritten() -> None:
     Path("ganfw-x").mkdir()
     Path("mine.toml").write_text("# mine\n")
 
-    assert refusal("plugin", "ganfw-x") == "ganfw-x is there already; nothing was written"
-    assert refusal("recipe", "mine") == "mine.toml is there already; nothing was written"
+    assert refusal("plugin", "ganfw-x") == "ganfw-x exists already; nothing was written"
+    assert refusal("recipe", "mine") == "mine.toml exists already; nothing was written"
     assert list(Path("ganfw-x").iterdir()) == []
     assert Path("mine.toml").read_text() == "# mine\n"
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_left() -> None:
+def test_a_folder_that_cannot_be_written_is_reported_and_nothing_is_left() -> None:
     Path("file").touch()
 
     assert refusal("plugin", "ganfw-x", "--path", "nowhere") == (
@@ -142,7 +142,7 @@ def test_recipe_extends_the_other_and_means_the_same_until_a_line_is_changed(reg
     assert (result.exit_code, result.stdout) == (0, "my_gan.toml\n")
     assert result.stderr == (
         "\n"
-        "It says what the other says until you change a line. Next:\n"
+        "It is the same experiment until you change a line. Next:\n"
         "\n"
         "  ganfw check my_gan.toml\n"
         "  ganfw show my_gan.toml\n"

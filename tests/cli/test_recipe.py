@@ -28,12 +28,12 @@ def test_check_says_which_recipes_are_right_and_tells_all_that_is_wrong() -> Non
         "  did you mean 'bce'?\n"
         "  see: ganfw parts loss\n"
         "\n"
-        "two.toml:1: no valid TOML: invalid value\n"
+        "two.toml:1: not valid TOML: invalid value\n"
         "    format =\n"
     )
 
 
-NOT_LOOKED_AT = "not looked at: the data, and whether parts can be built and fit; for that: --build\n"
+NOT_LOOKED_AT = "not checked: the data, and whether parts can be built and fit; use --build for this\n"
 
 
 def test_check_says_what_it_did_not_look_at() -> None:
@@ -93,6 +93,20 @@ def test_help_lists_the_commands_in_the_order_of_work() -> None:
     assert result.exit_code == 0
     commands = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines()]
     assert commands == [
-        *("run", "resume", "sample", "interpolate", "evaluate", "report", "train-evaluator"),
+        *(
+            "run",
+            "resume",
+            "sweep",
+            "sample",
+            "interpolate",
+            "invert",
+            "play",
+            "evaluate",
+            "report",
+            "export",
+            "train-evaluator",
+            "runs",
+            "table",
+        ),
         *("check", "show", "parts", "plugins", "recipes", "new"),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -72,13 +73,13 @@ def test_sample_while_the_run_trains_and_removes_checkpoints(tmp_path: Path) -> 
 def test_numbers_are_what_the_python_api_gives(trained: Path, registry: Registry) -> None:
     invoke("sample", trained, "-n", "70", "--seed", "7", "--truncation", "0.5", "-o", "a.npy")
     invoke("sample", trained, "-n", "70", "--seed", "7", "--truncation", "0.5", "-o", "b.npy", "--batch-size", "3")
+    np.testing.assert_allclose(np.load("a.npy"), np.load("b.npy"), rtol=0, atol=1e-6)
     samples = ganfw.open_checkpoint(trained).source(registry, "cpu").sample(70, seed=7, truncation=0.5)
 
     array = np.load("a.npy", allow_pickle=False)
 
     assert (array.shape, array.dtype) == ((70, 1, 28, 28), np.float32)
     assert np.array_equal(array, samples.numpy())
-    assert np.array_equal(array, np.load("b.npy"))
 
 
 def test_interpolate_draws_a_line_and_an_arc_for_each_pair(trained: Path) -> None:
@@ -93,6 +94,138 @@ def test_interpolate_draws_a_line_and_an_arc_for_each_pair(trained: Path) -> Non
     assert np.abs(array[:, 0, 2] - array[:, 1, 2]).max() > 1e-5
 
 
+def test_a_folder_gets_a_picture_of_each_sample(trained: Path) -> None:
+    Path("empty").mkdir()
+    assert invoke("sample", trained, "-n", "12", "--seed", "7", "-o", "digits") == "digits\n"
+    invoke("sample", trained, "-n", "12", "--seed", "7", "-o", "empty")
+    invoke("sample", trained, "-n", "12", "--seed", "7", "-o", "numbers.npy")
+
+    names = [f"{number:02d}.png" for number in range(12)]
+    assert sorted(path.name for path in Path("digits").iterdir()) == names
+    for name, numbers in zip(names, np.load("numbers.npy"), strict=True):
+        with Image.open(Path("digits", name)) as picture:
+            assert np.array_equal(np.array(picture), np.rint(numbers[0] * 255))
+        assert Path("digits", name).read_bytes() == Path("empty", name).read_bytes()
+    full = invoke("sample", trained, "-o", "digits", status=2)
+    assert full == "Error: -o digits: the folder has something in it; choose another, or remove it\n"
+    assert [path.name for path in Path().iterdir() if path.name.startswith(".")] == []
+
+
+def test_each_seed_gives_its_first_sample(trained: Path) -> None:
+    assert invoke("sample", trained, "--seeds", "2-3,10", "-o", "a.npy") == "a.npy\n"
+    for seed in (2, 3, 10):
+        invoke("sample", trained, "-n", "1", "--seed", str(seed), "-o", f"{seed}.npy")
+    assert np.array_equal(np.load("a.npy"), np.concatenate([np.load(f"{seed}.npy") for seed in (2, 3, 10)]))
+
+    invoke("sample", trained, "--seeds", "2-3,10", "-o", "each")
+    assert sorted(path.name for path in Path("each").iterdir()) == ["seed-02.png", "seed-03.png", "seed-10.png"]
+    assert invoke("sample", trained, "--seeds", "2-3,10") == "tiny-step-000010-seeds-2-3,10.png\n"
+    captions = ["seed 2", "seed 3", "seed 10"]
+    shown = ganfw.show(torch.from_numpy(np.load("a.npy")), captions=captions)
+    assert Path("tiny-step-000010-seeds-2-3,10.png").read_bytes() == shown.png
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_a_walk_moves_along_the_arcs_and_back_for_ever(trained: Path, ending: str) -> None:
+    invoke("interpolate", trained, "--pairs", "4", "--steps", "5", "-o", f"walk.{ending}", "--fps", "10")
+    invoke("interpolate", trained, "--pairs", "4", "--steps", "5", "-o", "walk.npy")
+
+    arcs = torch.from_numpy(np.load("walk.npy")[:, 1])
+    with Image.open(f"walk.{ending}") as walk:
+        assert (walk.n_frames, walk.info["loop"]) == (8, 0)
+        for frame, step in enumerate([0, 1, 2, 3, 4, 3, 2, 1]):
+            walk.seek(frame)
+            walk.load()
+            assert walk.info.get("duration", 100) == 100
+            expected = ganfw.image_grid(arcs[:, step])[0].numpy().astype(int)
+            assert np.abs(np.array(walk.convert("L")).astype(int) - expected).max() <= 1
+
+
+def test_a_walk_is_a_video(trained: Path) -> None:
+    video = pytest.importorskip("imageio.v3")
+    pytest.importorskip("av")
+    invoke("interpolate", trained, "--pairs", "1", "--steps", "4", "-o", "walk.mp4")
+
+    frames = video.imread("walk.mp4", plugin="pyav")
+    assert frames.shape == (6, 84, 84, 3)
+    assert video.immeta("walk.mp4", plugin="pyav")["fps"] == 15
+
+
+def test_a_video_needs_an_encoder(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imageio.v3", None)
+
+    told = invoke("interpolate", trained, "-o", "walk.mp4", status=2)
+
+    assert told == "Error: walk.mp4: an .mp4 needs an encoder: pip install 'ganfw[video]'\n"
+    assert not Path("walk.mp4").exists()
+
+
+def test_samples_are_turned_back_into_noise(trained: Path, registry: Registry) -> None:
+    invoke("sample", trained, "-n", "3", "--seed", "5", "-o", "given")
+    stdout = invoke("invert", trained, "given", "given/0.png", "--steps", "20")
+    invoke("invert", trained, "given", "--steps", "20", "-o", "z.npy")
+
+    assert stdout.splitlines()[:2] == ["tiny-step-000010-seed-0-inversion.png", "  image  difference"]
+    assert len(stdout.splitlines()) == 6
+    assert picture_size("tiny-step-000010-seed-0-inversion.png") == (4 * 88 + 4, 2 * 88 + 4)
+    z = torch.from_numpy(np.load("z.npy"))
+    source = ganfw.open_checkpoint(trained).source(registry, "cpu")
+    assert source.noise
+    again, _ = ganfw.invert(source.networks["generator"], source.noise, ganfw_images("given"), steps=20)
+    assert torch.equal(z, again)
+
+
+def ganfw_images(folder: str) -> torch.Tensor:
+    pictures = []
+    for path in sorted(Path(folder).iterdir()):
+        with Image.open(path) as picture:
+            pictures.append(torch.from_numpy(np.array(picture)).float().div(255)[None])
+    return torch.stack(pictures)
+
+
+NEGATIVE = """
+from ganfw import Part, hookimpl
+from torch import nn
+
+@hookimpl
+def ganfw_parts():
+    yield Part(kind="network", name="negative", target="negative:Negative")
+
+class Negative(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sign = nn.Parameter(torch.ones(1))
+
+    def forward(self, samples):
+        return 1 - self.sign * samples
+""".replace("from torch import nn", "import torch\nfrom torch import nn")
+
+
+def test_a_translation_is_drawn_below_what_it_is_of(trained: Path, tiny: ganfw.Recipe) -> None:
+    Path("negative.py").write_text(NEGATIVE)
+    negative = {"negative": {"use": "negative", "frozen": True}}
+    sampler = {"use": "translation", "network": "negative"}
+    recipe = ganfw.Recipe(name="negative", extends=tiny, networks=negative, sampler=sampler)
+    experiment = ganfw.assemble(ganfw.resolve(recipe, ganfw.discover(scripts=["negative.py"])))
+    run = ganfw.create_run_directory(Path("runs"), experiment)
+    ganfw.train(experiment, directory=run)
+    invoke("sample", trained, "-n", "12", "-o", "given")
+    translate = ("sample", run, "--input", "given", "--plugin", "negative.py")
+
+    assert invoke(*translate) == "negative-step-000010-seed-0.png\n"
+    invoke(*translate, "-o", "made.npy")
+
+    assert picture_size("negative-step-000010-seed-0.png") == (10 * 88 + 4, 4 * 88 + 4)
+    given, made = ganfw_images("given"), torch.from_numpy(np.load("made.npy"))
+    torch.testing.assert_close(made, 1 - given)
+    with Image.open("negative-step-000010-seed-0.png") as picture:
+        pixels = torch.from_numpy(np.array(picture))
+    assert torch.equal(pixels[4 : 4 + 84, 4 : 4 + 84], ganfw.image_grid(given[:1], padding=0)[0])
+    assert torch.equal(pixels[92 : 92 + 84, 4 : 4 + 84], ganfw.image_grid(made[:1], padding=0)[0])
+    both = invoke(*translate, "--seeds", "1-2", status=2)
+    assert both == "Error: --seeds and --input cannot be used together: each input gives one sample\n"
+
+
 def test_name_tells_the_truncation(trained: Path) -> None:
     assert invoke("sample", trained, "--truncation", "0.5") == "tiny-step-000010-seed-0-truncation-0.5.png\n"
 
@@ -104,8 +237,35 @@ def test_name_tells_the_truncation(trained: Path) -> None:
         ("sample", ["--truncation", "-1"], "the truncation threshold must be >= 0, not -1.0"),
         ("sample", ["--truncation", "nan"], "the truncation threshold must be >= 0, not nan"),
         ("sample", ["--batch-size", "0"], "the batch size must be >= 1, not 0"),
-        ("sample", ["-o", "a.jpg"], "-o a.jpg: the name must end in .png, for a picture, or .npy, for numbers"),
-        ("sample", ["--device", "gpu"], "device 'gpu' is none that torch knows; use auto, cpu, cuda, cuda:1 or mps"),
+        (
+            "sample",
+            ["-o", "a.jpg"],
+            "-o a.jpg: the name must end in .png or .npy, or be that of a folder, without an ending",
+        ),
+        ("interpolate", ["-o", "a"], "-o a: the name must end in .png, .npy, .gif, .webp or .mp4"),
+        ("interpolate", ["--fps", "9"], "--fps 9: it is for a .gif, .webp or .mp4, and at most 60"),
+        ("interpolate", ["--fps", "0", "-o", "a.gif"], "--fps 0: it is for a .gif, .webp or .mp4, and at most 60"),
+        ("sample", ["--seeds", "1", "--seed", "1"], "--seeds and --seed cannot be used together"),
+        ("sample", ["--seeds", "3-"], "--seeds 3-: write numbers with commas between them, or ranges: 0-9,12"),
+        ("sample", ["--seeds", "5-3"], "--seeds 5-3: write numbers with commas between them, or ranges: 0-9,12"),
+        (
+            "sample",
+            ["--classes", "9" * 19],
+            f"--classes {'9' * 19}: write numbers with commas between them, or ranges: 0-9,12",
+        ),
+        ("sample", ["--seeds", f"0-{'9' * 18}"], f"--seeds 0-{'9' * 18}: more than 100,000 numbers"),
+        ("sample", ["--classes", "a"], "--classes a: write numbers with commas between them, or ranges: 0-9,12"),
+        (
+            "sample",
+            ["-o", "missing/there"],
+            "missing/there: cannot be written: the folder missing does not exist; make it first",
+        ),
+        (
+            "sample",
+            ["-o", "img-%04d.png"],
+            "-o img-%04d.png: all samples go into one file; for a file each, give a folder: -o img",
+        ),
+        ("sample", ["--device", "gpu"], "device 'gpu' is unknown to torch; use auto, cpu, cuda, cuda:1 or mps"),
         ("interpolate", ["--pairs", "0"], "the number of pairs must be >= 1, not 0"),
         ("interpolate", ["--steps", "1"], "the number of steps must be >= 2, not 1"),
     ],
@@ -115,13 +275,22 @@ def test_bad_options_get_one_message(trained: Path, command: str, options: list[
     assert not list(Path().glob("*.npy"))
 
 
-def test_an_output_that_cannot_be_written_is_told(trained: Path) -> None:
+def test_an_output_that_cannot_be_written_is_reported(trained: Path) -> None:
     Path("file").write_text("")
 
     message = invoke("sample", trained, "-o", "file/a.png", status=2)
 
-    assert message == "Error: file/a.png: cannot be written: there is no folder file; make it first\n"
+    assert message == "Error: file/a.png: cannot be written: the folder file does not exist; make it first\n"
 
 
-def test_a_folder_that_is_no_run_is_told() -> None:
+def test_a_folder_that_is_no_run_is_reported() -> None:
     assert invoke("sample", "gone", status=2) == "Error: gone: no such run directory or checkpoint\n"
+
+
+@pytest.mark.parametrize("count", [10**12, 10**24])
+def test_more_samples_than_there_is_room_for(trained: Path, count: int) -> None:
+    told = invoke("sample", trained, "-n", str(count), status=2)
+
+    assert told.startswith("Error: this is more than the memory holds: ")
+    assert told.endswith("; ask for less, or lower --batch-size\n")
+    assert "Traceback" not in told
