@@ -1,6 +1,6 @@
 """Train every loss on the grid of 25 Gaussians and write docs/toys.md: `python docs/generate_toys.py`.
 
-`python docs/generate_toys.py hinge "bce + r1"` trains those of these names alone and keeps what is known of the others.
+`python docs/generate_toys.py hinge "bce + r1"` trains only those of these names and keeps the results of the others.
 """
 
 import json
@@ -112,7 +112,7 @@ same networks, learning rates and number of steps, from one seed: what it does a
 Of {COUNT:,} samples. *Modes*: how many Gaussians have a sample within 3 sigma of their centre; a single one is enough,
 so read the divergence beside it. *High quality*: the share of samples within 3 sigma of a centre. *KL*: the divergence
 of the shares of the modes among these from equal shares, in nats; 0 is best. `ganfw parts metric grid_modes` says more.
-*Seconds*: of CPU time, training alone, on one thread of {numbers["real points"]["machine"]}; it is more where other
+*Seconds*: of CPU time for training only, on one thread of {numbers["real points"]["machine"]}; it is more where other
 work shares the cores, as it did here. The Wasserstein losses have five discriminator steps a batch, the others one.
 
 Real points in grey, 2,000 samples in blue:
