@@ -230,10 +230,23 @@ def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
 
-    exec(blocks(section("recipes.md", "In Python"), "python")[0], names)
+    for block in blocks(section("recipes.md", "In Python"), "python"):
+        exec(block, names)
 
     assert names["training"].step == 20
     assert (tmp_path / "runs" / "narrow-1" / "checkpoints" / "step-000020").is_dir()
+
+
+def test_the_parts_that_the_recipes_page_composes_train(capsys: pytest.CaptureFixture[str]) -> None:
+    (text,) = blocks(section("recipes.md", "Composing parts by hand"), "python")
+    names: dict[str, Any] = {}
+
+    exec(compile(text, "recipes.md", "exec"), names)
+
+    images = names["images"]
+    assert images.shape == (25, 1, 28, 28)
+    assert images.std(0).mean() > 0.01
+    assert re.fullmatch(r"\{'loss/discriminator': 0\.\d+, 'loss/generator': \d\.\d+\}\n", capsys.readouterr().out)
 
 
 # losses.md
@@ -313,7 +326,7 @@ def test_the_table_on_the_page_is_one_of_a_recipe(registry: ganfw.Registry, tiny
 
 
 def test_the_metric_on_the_page_measures() -> None:
-    (text,) = blocks(section("metrics.md", "A metric of one's own"), "python")
+    (text,) = blocks(section("metrics.md", "Your own metric"), "python")
     names: dict[str, Any] = {}
     exec(compile(text, "metrics.md", "exec"), names)
     zeros, ones = (ganfw.SampleSet(rows, rows) for rows in (torch.zeros(3, 4), torch.ones(2, 4)))
@@ -370,6 +383,26 @@ def test_the_page_of_toys_shows_every_loss_as_its_script_found_it(registry: ganf
     assert sum(numbers[name]["modes_found"] == 25 for name in methods) >= 2
     for name in methods:
         ganfw.resolve(methods[name].recipe(registry, "toy"), registry)
+
+
+def test_parts_composed_by_hand_go_on_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "by_hand").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (text,) = blocks(section("run-directory.md", "Parts composed by hand"), "python")
+    names: dict[str, Any] = {}
+
+    torch.manual_seed(0)
+    exec(text, names)
+
+    torch.manual_seed(0)
+    whole = ganfw.train(names["compose"](), steps=10)
+    for left, right in zip(*(weights(training) for training in (whole, names["training"])), strict=True):
+        assert torch.equal(left, right)
+    assert names["images"].shape == (25, 1, 28, 28)
+
+
+def weights(training: ganfw.Training) -> list[torch.Tensor]:
+    return [weight for network in training.experiment.networks.values() for weight in network.parameters()]
 
 
 def test_weights_can_be_read_as_the_page_says(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,6 +487,7 @@ def test_the_loss_on_the_page_is_at_most_ten_lines_beyond_the_scaffold(
     assert 0 < len(added) <= 10
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clean_modules")
 def test_the_tests_of_the_package_on_the_page_pass(
     package: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -545,14 +579,14 @@ def test_the_tables_of_context_arguments_and_kinds_are_those_of_the_code() -> No
 @pytest.mark.usefixtures("clean_modules")
 @pytest.mark.parametrize(
     ("name", "title"),
-    [("writing-a-plugin.md", "An algorithm of your own"), ("recipes.md", "Networks and what trains them")],
+    [("writing-a-plugin.md", "Your own algorithm"), ("recipes.md", "Networks and what trains them")],
 )
 def test_the_algorithm_on_the_page_trains_and_is_sampled(
     name: str, title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFW_PLUGINS", "")
-    script = files(section("writing-a-plugin.md", "An algorithm of your own"))["my_bigan.py"]
+    script = files(section("writing-a-plugin.md", "Your own algorithm"))["my_bigan.py"]
     Path("my_bigan.py").write_text(script)
     Path("bigan.toml").write_text(blocks(section(name, title), "toml")[0])
     (command,) = (words for _, words in commands() if words[:2] == ["run", "bigan.toml"])

@@ -1,9 +1,10 @@
 import inspect
 
 import pytest
+import torch
 
 from ganfw import errors
-from ganfw.errors import GanfwError, InputError, did_you_mean
+from ganfw.errors import GanfwError, InputError, did_you_mean, size_problem
 
 ERRORS = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, GanfwError)]
 
@@ -45,3 +46,19 @@ def test_an_input_error_is_a_value_error_to_python_code() -> None:
 )
 def test_at_most_three_near_words_are_suggested_each_once(word: str, options: list[str], expected: str) -> None:
     assert did_you_mean(word, options) == expected
+
+
+def test_errors_of_size_are_recognised() -> None:
+    with pytest.raises(RuntimeError) as allocated:
+        torch.empty(1 << 50)
+    with pytest.raises(RuntimeError) as computed:
+        torch.empty(1 << 62, 1 << 62)
+    with pytest.raises(TypeError) as converted:
+        torch.empty(1 << 80)
+    with pytest.raises(RuntimeError) as other:
+        torch.zeros(2) @ torch.zeros(3)
+
+    told = [size_problem(each.value) for each in (allocated, computed, converted)]
+    assert all(reason and "\n" not in reason for reason in told), told
+    assert size_problem(other.value) is None
+    assert size_problem(MemoryError()) == "MemoryError: "

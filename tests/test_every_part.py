@@ -35,7 +35,7 @@ BASES = {
 
 LEFT_OUT = {
     f"embedding inception: {check}": "its weights are downloaded, by a package that is an extra"
-    for check in ("builds with its defaults", "gives features", "embeds each sample alone")
+    for check in ("builds with its defaults", "gives features", "embeds each sample independently")
 }
 
 
@@ -62,6 +62,7 @@ def test_every_kind_is_visited() -> None:
         "callback": 8,
         "embedding": 5,
         "metric": 10,
+        "launcher": 1,
         "recipe": 15,
     }
 
@@ -70,14 +71,21 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     visited = {check.subject for check in CHECKS}
 
     assert {f"{offer.part.kind} {offer.part.name}" for offer in OFFERS} == visited - {"plugin ganfw"}
-    assert len(OFFERS) == 68
+    assert len(OFFERS) == 69
     assert len(CHECKS) == len(OF_PLUGINS) - len(LEFT_OUT) + sum(
         len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS
     )
 
 
-SLOW = ("trains", "repeats itself", "resumes exactly", "leaves training alone")
-"""The checks that train, some of them several times: a second or more each."""
+SLOW = (
+    "trains",
+    "trains compiled",
+    "trains in two processes",
+    "repeats itself",
+    "resumes exactly",
+    "does not change training",
+)
+"""The checks that train, some of them several times, or compile: a second or more each."""
 
 
 def in_turn(checks: list[Check]) -> list[ParameterSet]:
