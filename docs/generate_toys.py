@@ -1,4 +1,4 @@
-"""Train every loss on the grid of 25 Gaussians and write docs/toys.md: `python docs/generate_toys.py`.
+"""Train every loss on the grid of 25 Gaussians and write docs/explanation/toys.md: `python docs/generate_toys.py`.
 
 `python docs/generate_toys.py hinge "bce + r1"` trains only those of these names and keeps the results of the others.
 """
@@ -19,7 +19,7 @@ from ganfw import MetricInputs, Recipe, SampleSet
 from ganfw.builtin.sample_pictures import scatter_png
 
 DOCS = Path(__file__).parent
-PAGE = DOCS / "toys.md"
+PAGE = DOCS / "explanation" / "toys.md"
 PICTURES = DOCS / "images" / "toys"
 COUNT = 10_000
 
@@ -93,7 +93,7 @@ def page(numbers: dict[str, dict[str, Any]]) -> str:
     """Return the page as it should be."""
     rows = "\n".join(_row(name, numbers[name]) for name in METHODS)
     real_data = _row("real points", numbers["real points"])
-    cells = [f"![{name}](images/toys/{slug(name)}.png)<br>{name}" for name in METHODS]
+    cells = [f"![{name}](../images/toys/{slug(name)}.png)<br>{name}" for name in METHODS]
     pictures = "\n".join(f"| {' | '.join(cells[start : start + 3])} |" for start in range(0, len(cells), 3))
     return f"""\
 # Losses on a toy

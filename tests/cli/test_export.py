@@ -43,7 +43,7 @@ def test_onnx_is_used_as_its_card_and_the_docs_say(trained: Path) -> None:
     with Image.open("samples.png") as picture:
         assert (picture.size, picture.mode) == ((25 * 28, 28), "L")
         assert np.array_equal(np.array(picture)[:, 28:56], np.rint(names["samples"][1, 0] * 255))
-    of_docs = code_of(ROOT / "docs" / "export.md")
+    of_docs = code_of(ROOT / "docs" / "how-to" / "export.md")
     assert of_docs.replace("mnist_mlp-step-093800", "tiny-step-000010") == code
     invoke("sample", trained, "-o", "expected.npy")
     session = onnxruntime.InferenceSession("tiny-step-000010.onnx")

@@ -1,4 +1,4 @@
-"""docs/sweeps.md is true: its commands run, and print what it shows."""
+"""docs/how-to/sweep.md is true: its commands run, and print what it shows."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ from ganfw.testing.subject import Subject
 
 Ganfw = Callable[..., tuple[int, str]]
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "sweeps.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "how-to" / "sweep.md").read_text(encoding="utf-8")
 SHORT = """
 run.epochs = 1
 run.max_steps = 4
