@@ -54,7 +54,7 @@ class Picture:
         from IPython import display
 
         if instead_of is None:
-            return display.display(self, display_id=True)  # type: ignore[no-untyped-call]
+            return display.display(self, display_id=True)
         instead_of.update(self)
         return instead_of
 
