@@ -4,10 +4,10 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
+from pages import blocks, page
 
 import ganfw
 from ganfw import Part
@@ -17,8 +17,7 @@ from ganfw.testing import launchers, small_recipe
 from ganfw.testing.subject import Subject
 
 Ganfw = Callable[..., tuple[int, str]]
-DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "how-to" / "sweep.md").read_text(encoding="utf-8")
+PAGE = page("how-to/sweep.md")
 SHORT = """
 run.epochs = 1
 run.max_steps = 4
@@ -36,10 +35,6 @@ metrics.classifier_score.enabled = false
 
 
 @pytest.mark.slow
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
 def test_every_command_of_the_page_succeeds(
     run_ganfw: Ganfw, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,13 +83,12 @@ def test_the_variants_on_the_page_are_a_sweep(registry: ganfw.Registry, tmp_path
 
 
 @pytest.mark.parametrize("check", [launchers.runs_the_command, launchers.stops_when_asked, launchers.kills])
-def test_the_launcher_on_the_page_of_plugins_does_what_launchers_must(
+def test_the_launcher_on_the_page_of_kinds_does_what_launchers_must(
     check: Callable[[Subject], None], registry: ganfw.Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (DOCS / "writing-a-plugin.md").read_text(encoding="utf-8")
-    names: dict[str, Any] = {"PIPE": PIPE, "Popen": Popen}
-    (code,) = blocks(text.partition("\n### launcher\n")[2].partition("\n### recipe\n")[0], "python")
-    exec(code, names)
+    text = page("reference/kinds/launchers-and-recipes.md")
+    names: dict[str, Any] = {}
+    exec("\n".join(blocks(text, "python")), names)
     monkeypatch.setattr(RegisteredPart, "load", lambda _: names["OneByOne"])
     part = Part(kind="launcher", name="one_by_one", target="page:OneByOne", help="one at a time")
 
