@@ -10,7 +10,8 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -190,10 +191,22 @@ def _summary(value: object) -> str:
 
 
 def plugin_pages() -> Iterator[tuple[str, str]]:
-    """Yield the READMEs of the packages in plugins/."""
+    """Yield the READMEs of the packages in plugins/, and the list of them."""
+    rows = ""
     for readme in sorted((ROOT / "plugins").glob("*/README.md")):
         path = f"plugins/{readme.parent.name}.md"
         yield path, moved(readme, path)
+        project = tomllib.loads(readme.with_name("pyproject.toml").read_text(encoding="utf-8"))["project"]
+        rows += f"| [{project['name']}]({readme.parent.name}.md) | {_cell(project['description'])} |\n"
+    yield "plugins/index.md", f"{PLUGINS}\n| package | what |\n|---|---|\n{rows}"
+
+
+PLUGINS = """\
+# Plugins
+
+These packages are in the folder `plugins/` of the repository. In the clone, `pip install plugins/ganfw-conv` installs one. Its
+parts can then be named by recipes, without an import.
+"""
 
 
 def moved(source: Path, to: str) -> str:

@@ -281,7 +281,7 @@ def test_a_package_that_ganfw_writes_installs_passes_its_tests_and_shows_up(envi
     assert told.stdout == "ganfw-x\n"
     try:
         environment.pip("install", "--no-deps", environment.folder / "ganfw-x")
-        assert ["x", "an example, to be made one's own", "ganfw-x", "0.1.0"] in rows(
+        assert ["x", "an example, to be made your own", "ganfw-x", "0.1.0"] in rows(
             environment.run("ganfw", "parts", "loss").stdout
         )
         done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", environment.folder / "ganfw-x")
