@@ -132,7 +132,9 @@ def _part(part: RegisteredPart) -> str:
     text = f"## {part.part.name}\n\n*{part.part.help}* — from `{part.plugin.distribution}`\n\n"
     text += f"{_prose(inspect.getdoc(part.load()) or '')}\n\n"
     if signature.context:
-        given = (f"`{name}`" if name in CONTEXT else f"the network `[{network_address(name)}]`" for name in signature.context)
+        given = (
+            f"`{name}`" if name in CONTEXT else f"the network `[{network_address(name)}]`" for name in signature.context
+        )
         text += f"Given by ganfw: {', '.join(given)}.\n\n"
     if signature.keys:
         text += "| key | type | default | what |\n|---|---|---|---|\n"
@@ -171,12 +173,16 @@ def python_pages() -> Iterator[tuple[str, str]]:
             by_room[node.module.partition(".")[0]].extend(alias.name for alias in node.names)
     index = "# Python API\n\nAll public names are in `ganfw` itself: `from ganfw import Recipe`.\n"
     for room, names in by_room.items():
-        listing = "\n".join(f"| [`{name}`]({room}.md#ganfw.{name}) | {_summary(getattr(ganfw, name))} |" for name in names)
+        listing = "\n".join(
+            f"| [`{name}`]({room}.md#ganfw.{name}) | {_summary(getattr(ganfw, name))} |" for name in names
+        )
         index += f"\n## [{ROOMS[room]}]({room}.md)\n\n| name | what |\n|---|---|\n{listing}\n"
         entries = "\n\n".join(f"::: ganfw.{name}" for name in names)
         yield f"reference/python/{room}.md", f"# {ROOMS[room]}\n\n{entries}\n"
     names = ganfw.testing.__all__
-    listing = "\n".join(f"| [`{name}`](testing.md#ganfw.testing.{name}) | {_summary(getattr(ganfw.testing, name))} |" for name in names)
+    listing = "\n".join(
+        f"| [`{name}`](testing.md#ganfw.testing.{name}) | {_summary(getattr(ganfw.testing, name))} |" for name in names
+    )
     index += f"\n## [Checks for authors of parts](testing.md)\n\nIn `ganfw.testing`.\n\n| name | what |\n|---|---|\n{listing}\n"
     entries = "\n\n".join(f"::: ganfw.testing.{name}" for name in names)
     yield "reference/python/testing.md", f"# Checks for authors of parts\n\n{entries}\n"
