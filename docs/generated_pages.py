@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import posixpath
+import pydoc
 import re
 import tomllib
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ import ganfw.testing
 from ganfw.cli import main
 from ganfw.plugins.context import CONTEXT
 from ganfw.plugins.part import KINDS
-from ganfw.plugins.registry import RegisteredPart, Registry
+from ganfw.plugins.registry import RegisteredPart
 from ganfw.recipe.tables import network_address
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ ROOMS = {
     "terminal": "The terminal",
     "files": "Files",
     "errors": "Errors",
+    "testing": "Checks for authors of parts",
 }
 """The title of the page about the public names of each room or module, in the order of the list."""
 
@@ -90,13 +92,13 @@ Results go to standard output, everything else to standard error. The exit statu
 - 1 if results could not be printed. Those that go to files are written before.
 
 Two environment variables act on every command. `GANFW_PLUGINS` is a list, separated by commas, of the only installed
-plugins to load. If it is empty, only the built-in one is loaded. `GANFW_STRICT_PLUGINS=1` makes a plugin that fails to load an
-error.
+plugins to load. If it is empty, only the built-in one is loaded. With `GANFW_STRICT_PLUGINS=1`, a plugin that fails to
+load is an error.
 """
 
 
 def _help(context: click.Context) -> str:
-    """Return the usage, the text and the options of a command; what `\\b` keeps from being wrapped is preformatted."""
+    """Return the usage, the text and the options of a command."""
     paragraphs = inspect.cleandoc(context.command.help or "").partition("\f")[0].split("\n\n")
     text = [f"```text\n{context.command.get_usage(context)}\n```"]
     text += [f"```text\n{part[2:]}\n```" if part.startswith("\b\n") else part for part in paragraphs]
@@ -167,30 +169,28 @@ def recipe_pages() -> Iterator[tuple[str, str]]:
 
 def python_pages() -> Iterator[tuple[str, str]]:
     """Yield a page for each room that has public names, and the list of all of them."""
-    by_room: dict[str, list[str]] = {room: [] for room in ROOMS}
+    names: dict[str, list[str]] = {room: [] for room in ROOMS}
     for node in ast.parse((ROOT / "ganfw" / "__init__.pyi").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module:
-            by_room[node.module.partition(".")[0]].extend(alias.name for alias in node.names)
-    index = "# Python API\n\nAll public names are in `ganfw` itself: `from ganfw import Recipe`.\n"
-    for room, names in by_room.items():
-        listing = "\n".join(
-            f"| [`{name}`]({room}.md#ganfw.{name}) | {_summary(getattr(ganfw, name))} |" for name in names
-        )
-        index += f"\n## [{ROOMS[room]}]({room}.md)\n\n| name | what |\n|---|---|\n{listing}\n"
-        entries = "\n\n".join(f"::: ganfw.{name}" for name in names)
-        yield f"reference/python/{room}.md", f"# {ROOMS[room]}\n\n{entries}\n"
-    names = ganfw.testing.__all__
-    listing = "\n".join(
-        f"| [`{name}`](testing.md#ganfw.testing.{name}) | {_summary(getattr(ganfw.testing, name))} |" for name in names
-    )
-    index += f"\n## [Checks for authors of parts](testing.md)\n\nIn `ganfw.testing`.\n\n| name | what |\n|---|---|\n{listing}\n"
-    entries = "\n\n".join(f"::: ganfw.testing.{name}" for name in names)
-    yield "reference/python/testing.md", f"# Checks for authors of parts\n\n{entries}\n"
+            names[node.module.partition(".")[0]].extend(f"ganfw.{alias.name}" for alias in node.names)
+    names["testing"] = [f"ganfw.testing.{name}" for name in ganfw.testing.__all__]
+    index = PYTHON
+    for room, title in ROOMS.items():
+        rows = "".join(f"| [`{name}`]({room}.md#{name}) | {_summary(name)} |\n" for name in names[room])
+        index += f"\n## [{title}]({room}.md)\n\n| name | what |\n|---|---|\n{rows}"
+        yield f"reference/python/{room}.md", "\n\n".join([f"# {title}", *(f"::: {name}" for name in names[room])])
     yield "reference/python/index.md", index
 
 
-def _summary(value: object) -> str:
-    return _cell((inspect.getdoc(value) or "").partition("\n\n")[0].replace("\n", " "))
+PYTHON = """\
+# Python API
+
+All public names are in `ganfw` itself, `from ganfw import Recipe`, and in `ganfw.testing`.
+"""
+
+
+def _summary(name: str) -> str:
+    return _cell((inspect.getdoc(pydoc.locate(name)) or "").partition("\n\n")[0].replace("\n", " "))
 
 
 # Files from outside docs/
@@ -210,8 +210,8 @@ def plugin_pages() -> Iterator[tuple[str, str]]:
 PLUGINS = """\
 # Plugins
 
-These packages are in the folder `plugins/` of the repository. In the clone, `pip install plugins/ganfw-conv` installs one. Its
-parts can then be named by recipes, without an import.
+These packages are in the folder `plugins/` of the repository. In the clone, `pip install plugins/ganfw-conv` installs
+one. Recipes can then name its parts, without an import.
 """
 
 
