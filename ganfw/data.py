@@ -89,7 +89,7 @@ class TensorData:
         return f"TensorData({len(self):,} samples of {' x '.join(map(str, self.sample_shape))})"
 
     def entries(self) -> dict[str, Tensor]:
-        """Return everything that a row has, by name: `samples`, `labels` where there are any, and further entries."""
+        """Return all that a row has, `(size, ...)` each, in its dtype: `samples`, `labels` if any, further entries."""
         labels = {} if self.labels is None else {"labels": self.labels}
         return {"samples": self.samples, **labels, **self.more}
 
@@ -214,7 +214,7 @@ class RowRandom:
         return self.draw("integers", shape, high)
 
     def draw(self, distribution: str, shape: tuple[int, ...], high: int = 0) -> Tensor:
-        """Return what the method of this name does."""
+        """Return `(rows, *shape)` of what the method of this name draws: float32, and int64 for `"integers"`."""
         size, random, device = (self.total, *shape), self.random, self.random.device
         match distribution:
             case "uniform":

@@ -21,7 +21,7 @@ CAPTION_HEIGHT = 18
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Round images in [0, 1] to uint8 in [0, 255], as real images are stored."""
+    """Round images `(n, channels, height, width)` in [0, 1] to uint8 in [0, 255], as real images are stored."""
     return images.mul(255).round_().clamp_(0, 255).to(torch.uint8)
 
 

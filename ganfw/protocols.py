@@ -51,14 +51,15 @@ class Loss(Protocol):
     """Computes numbers from logits. It samples nothing, steps nothing and holds no network."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return what the discriminator minimises, a scalar; logits are `(batch, 1, ...)`."""
+        """Return what the discriminator minimises, a float32 scalar; logits are `(batch, 1, ...)` float32."""
         ...
 
     @property
     def generator(self) -> Callable[..., Tensor]:
-        """A method that returns what the generator minimises, a scalar, from `fake_logits`, `(batch, 1, ...)`.
+        """A method that returns what the generator minimises, a scalar, from logits, all of them float32.
 
-        A relativistic loss has `real_logits`, `(batch, 1, ...)` without gradient, as a second parameter.
+        Its parameter is `fake_logits`, `(batch, 1, ...)`. A relativistic loss has `real_logits`, `(batch, 1, ...)`
+        without gradient, as a second one.
         """
         ...
 
@@ -70,14 +71,14 @@ class UpdateContext:
     Attributes:
         real: `(batch, *sample_shape)` float32, the real samples as the discriminator saw them, augmented.
         fake: `(batch, *sample_shape)` float32, the fakes as it saw them.
-        real_outputs: what the discriminator gave for the real samples, by name; None in the generator's update,
-            unless its loss is relativistic.
-        fake_outputs: what it gave for the fakes.
+        real_outputs: what the discriminator gave for the real samples, `(batch, ...)` each, by name, with `logits`
+            `(batch, 1, ...)` float32; None in the generator's update, unless its loss is relativistic.
+        fake_outputs: what it gave for the fakes, `(batch, ...)` each, with `logits` `(batch, 1, ...)` float32.
         z: `(batch, z_dim)` float32, the noise of the fakes, or None where they were not made from noise.
-        labels: `(batch, ...)`, or None where the data has none.
-        discriminate: the discriminator as a function of samples only, `(n, *sample_shape)` to logits, n as in the
-            batch; it is given the batch's labels if it asks for them.
-        generate: the generator as a function of noise only, `(n, z_dim)` to samples.
+        labels: `(batch, ...)` int64 or float32, or None where the data has none.
+        discriminate: the discriminator as a function of samples only, `(n, *sample_shape)` to logits, both float32, n
+            as in the batch; it is given the batch's labels if it asks for them.
+        generate: the generator as a function of noise only, `(n, z_dim)` to samples, both float32.
         networks: all networks, by name.
         random: random numbers for the rows of the batch.
         step: `()` int64 on the device, how many batches of the run came before; a tensor, so that a compiled loss
@@ -118,7 +119,7 @@ class Penalty(Protocol):
     """
 
     def discriminator(self, context: UpdateContext) -> Tensor:
-        """Return a scalar to add to the discriminator's loss, weight included."""
+        """Return a float32 scalar to add to the discriminator's loss, weight included."""
         ...
 
 
@@ -180,7 +181,7 @@ class SampleRequest:
         count: how many.
         seed: the samples are a function of this.
         truncation: every noise coordinate is conditioned on [-truncation, truncation]; None for no truncation.
-        labels: `(count, ...)`, the classes or conditions of the samples; None for each class in turn.
+        labels: `(count, ...)`, int64 classes or float32 conditions of the samples; None for each class in turn.
         inputs: real samples to start from, for a sampler that translates; None where there are none.
         batch_size: how many go through a network at once, which bounds memory and changes at most last digits.
     """

@@ -31,6 +31,9 @@ class Evaluate(Callback):
 
     What it finds is written as `ganfw evaluate` writes it. The best checkpoint is the folder `best` of the run
     directory: a checkpoint like any other, but no removal of old ones touches it, and no resume begins there.
+
+    Raises:
+        InputError: patience without a result to be patient about.
     """
 
     needs_directory = True
@@ -62,7 +65,11 @@ class Evaluate(Callback):
         self._improved = False
 
     def on_start(self, training: Training) -> None:
-        """Embed the real samples or find them in the cache, so that a mistake is found before training."""
+        """Embed the real samples or find them in the cache, so that a mistake is found before training.
+
+        Raises:
+            RunError: the training has no recipe, which says how to evaluate.
+        """
         resolved = training.experiment.resolved
         if resolved is None:
             raise RunError("callback 'evaluate' needs a recipe; without one, call ganfw.evaluate")

@@ -28,7 +28,7 @@ class R1:
         self.every_steps = every_steps
 
     def discriminator(self, context: UpdateContext) -> Tensor:
-        """Return the penalty at the real samples, a scalar."""
+        """Return the penalty at the real samples, a float32 scalar."""
         return self.weight / 2 * _gradients(context, context.real).square().sum(1).mean()
 
 
@@ -44,7 +44,7 @@ class R2:
         self.every_steps = every_steps
 
     def discriminator(self, context: UpdateContext) -> Tensor:
-        """Return the penalty at the fakes, a scalar."""
+        """Return the penalty at the fakes, a float32 scalar."""
         return self.weight / 2 * _gradients(context, context.fake).square().sum(1).mean()
 
 
@@ -63,7 +63,7 @@ class GradientPenalty:
         self.every_steps = every_steps
 
     def discriminator(self, context: UpdateContext) -> Tensor:
-        """Return the penalty, a scalar."""
+        """Return the penalty, a float32 scalar."""
         t = context.random.uniform(*[1] * (context.real.ndim - 1))
         norms = _norms(context, t * context.real + (1 - t) * context.fake)
         return self.weight * (norms - self.target).square().mean()
@@ -91,7 +91,7 @@ class Dragan:
         self.every_steps = every_steps
 
     def discriminator(self, context: UpdateContext) -> Tensor:
-        """Return the penalty, a scalar."""
+        """Return the penalty, a float32 scalar."""
         norms = _norms(context, context.real + self.noise_std * context.random.normal(*context.real.shape[1:]))
         return self.weight * (norms - self.target).square().mean()
 

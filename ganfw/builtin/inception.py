@@ -17,6 +17,10 @@ class Inception:
     Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", 2017. It is torch-fidelity's port of the TensorFlow
     network, which scales images to 299 x 299 as TensorFlow did. Grey images are given to it as three equal channels.
     Its weights (91 MB) are downloaded when it is first used, and kept by torch.
+
+    Raises:
+        InputError: the samples are not images of 1 or 3 channels, or the weights cannot be downloaded.
+        PartError: torch-fidelity is not installed.
     """
 
     def __init__(self, sample_shape: tuple[int, ...], device: torch.device, /) -> None:
@@ -39,7 +43,7 @@ class Inception:
 
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features `(n, 2048)` and probabilities `(n, 1008)` of `(n, 1 or 3, height, width)` uint8 images."""
+        """Return features `(n, 2048)` and probabilities `(n, 1008)`, float32, of `(n, 1 or 3, …)` uint8 images."""
         features, probabilities = [], []
         for chunk in samples.split(BATCH):
             coloured = chunk.expand(-1, 3, -1, -1).to(self.device)

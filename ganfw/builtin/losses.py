@@ -1,4 +1,4 @@
-"""The losses: numbers from the discriminator's logits of real samples and of fakes, `(n, 1)` each."""
+"""The losses: numbers from the discriminator's logits of real samples and of fakes, `(n, 1)` float32 each."""
 
 import torch
 from torch import Tensor
@@ -13,13 +13,13 @@ class BCE:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return the mean of the cross-entropies of fakes against 0 and of reals against 1, a scalar."""
+        """Return the mean of the cross-entropies of fakes against 0 and of reals against 1, a float32 scalar."""
         fake = binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
         real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
         return (fake + real) / 2
 
     def generator(self, fake_logits: Tensor) -> Tensor:
-        """Return the cross-entropy of fakes against 1, a scalar."""
+        """Return the cross-entropy of fakes against 1, a float32 scalar."""
         return binary_cross_entropy_with_logits(fake_logits, torch.ones_like(fake_logits))
 
 
@@ -31,11 +31,11 @@ class Minimax:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return half of -E[log D(x)] - E[log(1 - D(G(z)))], a scalar; the half as in `bce`."""
+        """Return half of -E[log D(x)] - E[log(1 - D(G(z)))], a float32 scalar; the half as in `bce`."""
         return -(logsigmoid(real_logits).mean() + logsigmoid(-fake_logits).mean()) / 2
 
     def generator(self, fake_logits: Tensor) -> Tensor:
-        """Return E[log(1 - D(G(z)))], a scalar, at most 0."""
+        """Return E[log(1 - D(G(z)))], a float32 scalar, at most 0."""
         return logsigmoid(-fake_logits).mean()
 
 
@@ -51,11 +51,11 @@ class LSGAN:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return half the mean squared distances of reals from 1 and of fakes from 0, a scalar."""
+        """Return half the mean squared distances of reals from 1 and of fakes from 0, a float32 scalar."""
         return ((real_logits - 1).square().mean() + fake_logits.square().mean()) / 2
 
     def generator(self, fake_logits: Tensor) -> Tensor:
-        """Return half the mean squared distance of fakes from 1, a scalar."""
+        """Return half the mean squared distance of fakes from 1, a float32 scalar."""
         return (fake_logits - 1).square().mean() / 2
 
 
@@ -70,11 +70,11 @@ class Hinge:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return by how much reals fall short of 1 and fakes exceed -1, a scalar, at least 0."""
+        """Return by how much reals fall short of 1 and fakes exceed -1, a float32 scalar, at least 0."""
         return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
     def generator(self, fake_logits: Tensor) -> Tensor:
-        """Return minus the mean logit of fakes, a scalar without bounds."""
+        """Return minus the mean logit of fakes, a float32 scalar without bounds."""
         return -fake_logits.mean()
 
 
@@ -90,11 +90,11 @@ class Wasserstein:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return the mean logit of fakes minus that of reals, a scalar without bounds."""
+        """Return the mean logit of fakes minus that of reals, a float32 scalar without bounds."""
         return fake_logits.mean() - real_logits.mean()
 
     def generator(self, fake_logits: Tensor) -> Tensor:
-        """Return minus the mean logit of fakes, a scalar without bounds."""
+        """Return minus the mean logit of fakes, a float32 scalar without bounds."""
         return -fake_logits.mean()
 
 
@@ -110,11 +110,11 @@ class Logistic:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return the sum of the mean negative log-likelihoods of fakes and of reals, a scalar, at least 0."""
+        """Return the sum of the mean negative log-likelihoods of fakes and of reals, a float32 scalar, at least 0."""
         return softplus(fake_logits).mean() + softplus(-real_logits).mean()
 
     def generator(self, fake_logits: Tensor) -> Tensor:
-        """Return the mean negative log-likelihood of fakes being real, a scalar, at least 0."""
+        """Return the mean negative log-likelihood of fakes being real, a float32 scalar, at least 0."""
         return softplus(-fake_logits).mean()
 
 
@@ -130,9 +130,9 @@ class Relativistic:
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return the mean negative log-likelihood that reals are judged above their fakes, a scalar, at least 0."""
+        """Return the mean negative log-likelihood of reals being judged above their fakes, a float32 scalar >= 0."""
         return softplus(fake_logits - real_logits).mean()
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-        """Return the mean negative log-likelihood that fakes are judged above their reals, a scalar, at least 0."""
+        """Return the mean negative log-likelihood of fakes being judged above their reals, a float32 scalar >= 0."""
         return softplus(real_logits - fake_logits).mean()

@@ -21,7 +21,11 @@ class Metrics(Callback):
         self._bytes = 0  # of lines that a resume keeps: all but that of a window the end cut short
 
     def on_start(self, training: Training) -> None:
-        """Drop lines after the point where training continues."""
+        """Drop lines after the point where training continues.
+
+        Raises:
+            RunError: the file cannot be written, or lines of it are lost.
+        """
         path = training.require_directory("metrics") / "metrics.jsonl"
         try:
             with path.open("ab") as file:
@@ -32,7 +36,11 @@ class Metrics(Callback):
             raise RunError(f"{path}: cannot be written: {error.strerror}") from error
 
     def on_log(self, training: Training) -> None:
-        """Append a line."""
+        """Append a line.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         line = {
             "step": training.step,
             "epoch": training.epoch,

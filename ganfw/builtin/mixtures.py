@@ -125,12 +125,20 @@ class MixtureModes:
 
 
 def ring_modes(*, modes: Modes = 8, radius: Radius = 1.0, sigma: PositiveSigma = 0.01) -> MixtureModes:
-    """Count the modes of the data part `ring`; the keys are those of the data."""
+    """Count the modes of the data part `ring`; the keys are those of the data.
+
+    Source: Srivastava et al., "VEEGAN: Reducing Mode Collapse in GANs using Implicit Variational Learning", 2017,
+    section 5.1.
+    """
     return MixtureModes(ring_centres(modes, radius), sigma)
 
 
 def grid_modes(*, side: Side = 5, spacing: Spacing = 2.0, sigma: PositiveSigma = 0.05) -> MixtureModes:
-    """Count the modes of the data part `grid`; the keys are those of the data."""
+    """Count the modes of the data part `grid`; the keys are those of the data.
+
+    Source: Srivastava et al., "VEEGAN: Reducing Mode Collapse in GANs using Implicit Variational Learning", 2017,
+    section 5.1.
+    """
     return MixtureModes(grid_centres(side, spacing), sigma)
 
 

@@ -77,7 +77,10 @@ def sgd(
     weight_decay: Decay = 0.0,
     nesterov: Annotated[bool, "Nesterov's momentum"] = False,
 ) -> optim.SGD:
-    """Stochastic gradient descent: Robbins and Monro, 1951; with momentum: Sutskever et al., 2013, section 2.
+    """Stochastic gradient descent, with momentum if wished.
+
+    Source: Robbins and Monro, "A Stochastic Approximation Method", 1951; momentum: Sutskever et al., "On the Importance
+    of Initialization and Momentum in Deep Learning", 2013, section 2.
 
     Raises:
         InputError: Nesterov's momentum without momentum, or with dampening.

@@ -35,7 +35,7 @@ def call_network(network: nn.Module, first: Tensor, /, **named: Tensor | None) -
 
     Args:
         network: any module.
-        first: `(n, ...)`, what its first parameter takes: noise, samples, features.
+        first: `(n, ...)` float32, what its first parameter takes: noise, samples, features.
         **named: what there is besides, rows of n each; None where there is none.
 
     Returns:
@@ -56,7 +56,7 @@ def call_network(network: nn.Module, first: Tensor, /, **named: Tensor | None) -
 
 
 def outputs_of(returned: Any) -> Mapping[str, Tensor]:
-    """Return what a discriminator gave, by name; a single tensor is its `logits`."""
+    """Return what a discriminator gave, by name; a single tensor is its `logits`, `(n, 1, ...)` float32."""
     return returned if isinstance(returned, Mapping) else {"logits": returned}
 
 

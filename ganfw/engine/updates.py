@@ -20,10 +20,10 @@ class Update:
 
     Attributes:
         optimizer: the name of the optimizer.
-        loss: `loss(batch, random, *drawn)` returns what is minimised, a scalar; or a pair of it and a mapping of what
-            else it computed, by name. It is the same function in each step, for `run.compile` compiles it together
-            with its gradients; random numbers for rows come from `random`, a `RowRandom`. What it is logged as:
-            `loss/OPTIMIZER`.
+        loss: `loss(batch, random, *drawn)` returns what is minimised, a float32 scalar; or a pair of it and a mapping
+            of what else it computed, by name. It is the same function in each step, for `run.compile` compiles it
+            together with its gradients; random numbers for rows come from `random`, a `RowRandom`. What it is logged
+            as: `loss/OPTIMIZER`.
         draw: `draw(batch, random)` returns what the loss is given besides: tensors with a row for each row of the
             batch, such as noise from `random`, a `torch.Generator`; scalar tensors; and constants, each set of which
             is compiled apart. It is called outside what is compiled. A tensor may carry a graph: the gradient goes
@@ -32,7 +32,7 @@ class Update:
         every_steps: the update is made in the first step and then in each n-th.
         after: called after the optimizer's step, for instance to clip weights.
         observe: given what the loss computed besides, after each pass; returns the statistics to log, detached
-            scalars by name. Without it, what the loss computed is what is logged.
+            floating point scalars by name. Without it, what the loss computed is what is logged.
     """
 
     optimizer: str

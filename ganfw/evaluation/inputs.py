@@ -37,8 +37,8 @@ class SampleSet:
         samples: `(n, channels, height, width)` uint8 images, or `(n, *sample_shape)` float32, on the CPU.
         features: `(n, d)` float64.
         probabilities: `(n, num_classes)` float64, or None where the embedding knows no classes.
-        labels: `(n, ...)` on the CPU: of real samples their own, of generated ones those that the generator was given;
-            None where there are none.
+        labels: `(n, ...)` int64 or float32 on the CPU: of real samples their own, of generated ones those that the
+            generator was given; None where there are none.
     """
 
     samples: Tensor = field(repr=form)
@@ -50,7 +50,7 @@ class SampleSet:
         return len(self.samples)
 
     def select(self, rows: Tensor | slice) -> "SampleSet":
-        """Return some of the samples with their features."""
+        """Return some of the samples with their features; `rows` is a slice, or `(m,)` int64 indices."""
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         labels = None if self.labels is None else self.labels[rows]
         return SampleSet(self.samples[rows], self.features[rows], probabilities, labels)

@@ -138,7 +138,11 @@ class Registry:
         return tuple(dict.fromkeys([*KINDS, *(each.part.kind for each in self.parts())]))
 
     def check_kind(self, kind: str) -> str:
-        """Return the kind, or raise a PartError if there is none such."""
+        """Return the kind.
+
+        Raises:
+            PartError: there is none such.
+        """
         if kind in self.kinds():
             return kind
         hint = did_you_mean(kind, self.kinds())

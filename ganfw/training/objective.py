@@ -68,7 +68,7 @@ class Objective:
         return names, torch.full((), batch.step, dtype=torch.int64, device=batch.samples.device)
 
     def generate(self, batch: Batch, z: Tensor) -> Tensor:
-        """Return fakes for a batch, with its labels where the generator asks for them."""
+        """Return fakes `(batch, *sample_shape)` float32 of `(batch, z_dim)` noise, and of labels if it takes them."""
         fakes: Tensor = call_network(self._generator, z, labels=batch.labels, **batch.more)
         return fakes
 
@@ -81,15 +81,15 @@ class Objective:
         z: Tensor | None = None,
         fake: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what the discriminator minimises, and what else was computed.
+        """Return what the discriminator minimises, a float32 scalar, and what else was computed, by name.
 
         Args:
             batch: real samples.
             random: what augmentations and penalties draw from.
             due: the penalties that are added.
             step: `()` int64.
-            z: `(batch, z_dim)`, the noise of the fakes.
-            fake: as many fakes; by default, they are made from z.
+            z: `(batch, z_dim)` float32, the noise of the fakes.
+            fake: as many fakes, `(batch, *sample_shape)` float32; by default, they are made from z.
         """
         with torch.no_grad():
             fake = self.generate(batch, _given(z)) if fake is None else fake.detach()
@@ -111,7 +111,7 @@ class Objective:
         z: Tensor | None = None,
         fake: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return what the generator minimises, and the terms of penalties; the arguments are as above."""
+        """Return what the generator minimises and the terms of penalties, float32 scalars; arguments are as above."""
         fake = self._augment(self.generate(batch, _given(z)) if fake is None else fake, random)
         fake_outputs = self._discriminate(batch, fake, z)
         real, real_outputs, reals = batch.samples, None, {}
@@ -125,7 +125,11 @@ class Objective:
         return self._with_terms("generator", loss, due, context)
 
     def observe(self, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Let adaptive augmentations observe the logits of real samples; return the statistics to log."""
+        """Let adaptive augmentations observe the `(batch, 1, ...)` logits of real samples.
+
+        Returns:
+            The statistics to log, float32 scalars by name.
+        """
         statistics = {name: value for name, value in seen.items() if name != "real_logits"}
         for name, augmentation in self._augmentations.items():
             if hasattr(augmentation, "observe") and "real_logits" in seen:
