@@ -151,8 +151,8 @@ def test_what_is_not_there_is_refused(runs: Path) -> None:
         == "Error: no run has the key 'loss.slope'; did you mean 'loss.use'?\n"
     )
     assert (
-        refusal("table", "many", "--metric", "recal")
-        == "Error: no run has the metric 'recal'; did you mean 'recall'?\n"
+        refusal("table", "many", "--metric", "recll")
+        == "Error: no run has the metric 'recll'; did you mean 'recall'?\n"
     )
     assert refusal("table", "many", "--by", "los") == "Error: no run has the setting 'los'; did you mean 'loss'?\n"
     assert refusal("table", "many", "--where", "step=1") == "Error: no runs are there\n"

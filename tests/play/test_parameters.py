@@ -37,7 +37,7 @@ def test_each_view_is_read() -> None:
         ("&".join(["a=1"] * 17), "the request must be at most 16 pairs name=value"),
         ("view=grid&run=0&count=9&seed=%FF", "the request must be at most 16 pairs name=value"),
         (f"{GRID}&seed=4", "the request has a parameter twice"),
-        (f"{GRID}&trunaction=1", "unknown parameter 'trunaction'; did you mean 'truncation'?"),
+        (f"{GRID}&truncaton=1", "unknown parameter 'truncaton'; did you mean 'truncation'?"),
         (
             "view=map&run=0&seed=1&count=4",
             "unknown parameter 'count'; there are view, run, step, truncation, class, seed",

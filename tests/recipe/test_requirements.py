@@ -173,8 +173,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "  leave it out of the optimizer's networks, or remove the key frozen",
     ),
     "a schedule without an optimizer": (
-        {"schedule": {"generatr": {"use": "some"}}},
-        "Python: [schedule.generatr] has no optimizer to follow: the recipe has no [optimizer.generatr]\n"
+        {"schedule": {"generatorr": {"use": "some"}}},
+        "Python: [schedule.generatorr] has no optimizer to follow: the recipe has no [optimizer.generatorr]\n"
         "  did you mean 'generator'?",
     ),
     "a network of its own table among the others": (

@@ -371,8 +371,8 @@ class TestProblems:
             ),
             (
                 "width = 4",
-                "widht = 4",
-                "toy.toml:15: unknown key 'widht' of generator 'net'\n    widht = 4\n  did you mean 'width'?\n"
+                "widthh = 4",
+                "toy.toml:15: unknown key 'widthh' of generator 'net'\n    widthh = 4\n  did you mean 'width'?\n"
                 "  see: ganfw parts generator net",
             ),
             (
@@ -461,10 +461,10 @@ class TestProblems:
             ),
             (
                 '[optimizer.discriminator]',
-                '[optimizer.dicriminator]\nuse = "adam"\n[optimizer.discriminator]',
-                "toy.toml:30: [optimizer.dicriminator] is for the network 'dicriminator', which the recipe does not "
-                "have\n    [optimizer.dicriminator]\n  did you mean 'discriminator'?\n"
-                '  [optimizer.dicriminator] may say: networks = ["…"]',
+                '[optimizer.discrimnator]\nuse = "adam"\n[optimizer.discriminator]',
+                "toy.toml:30: [optimizer.discrimnator] is for the network 'discrimnator', which the recipe does not "
+                "have\n    [optimizer.discrimnator]\n  did you mean 'discriminator'?\n"
+                '  [optimizer.discrimnator] may say: networks = ["…"]',
             ),
             (
                 '[callbacks.samples]\nuse = "samples"',
@@ -510,7 +510,7 @@ class TestProblems:
         base = tmp_path / "base.toml"
         base.write_text(TEXT.replace("count = 100", "count = 0"))
         child = tmp_path / "child.toml"
-        child.write_text('extends = "base.toml"\n\n[generator]\nwidht = 1\nbias = "no"\n')
+        child.write_text('extends = "base.toml"\n\n[generator]\nwidthh = 1\nbias = "no"\n')
         recipe = Recipe.load(child).with_overrides(["loss.use=bcee", "run.seed=-1"])
         assert refusal(recipe) == (
             "5 problems in recipe 'child'\n"
@@ -522,8 +522,8 @@ class TestProblems:
             "    count = 0\n"
             "  see: ganfw parts data points\n"
             "\n"
-            f"{child}:4: unknown key 'widht' of generator 'net'\n"
-            "    widht = 1\n"
+            f"{child}:4: unknown key 'widthh' of generator 'net'\n"
+            "    widthh = 1\n"
             "  did you mean 'width'?\n"
             "  see: ganfw parts generator net\n"
             "\n"

@@ -67,14 +67,14 @@ def result_of(job: Any) -> tuple[int, str]:
 
 
 def test_keys_are_checked(write_sweep: Write) -> None:
-    sweep = write_sweep('use = "ray"\nadress = "auto"\njobs = 0\ncpus = 0.5\ngpus = 2')
+    sweep = write_sweep('use = "ray"\naaddress = "auto"\njobs = 0\ncpus = 0.5\ngpus = 2')
 
     status, output = sweep.run()
 
     assert status == 2
     assert output == (
-        "Error: s/sweep.toml:17: unknown key 'adress' of launcher 'ray'\n"
-        '    adress = "auto"\n'
+        "Error: s/sweep.toml:17: unknown key 'aaddress' of launcher 'ray'\n"
+        '    aaddress = "auto"\n'
         "  did you mean 'address'?\n"
         "\n"
         "s/sweep.toml:18: launcher.jobs must be >= 1, not 0\n"
