@@ -72,7 +72,7 @@ class TensorData:
             if entry.dtype not in (torch.uint8, torch.int64, torch.float32):
                 raise DataError(f"entry '{name}' must be torch.uint8, torch.int64 or torch.float32, not {entry.dtype}")
             if name in ("samples", "labels", "z"):
-                raise DataError(f"a further entry cannot be called '{name}'")
+                raise DataError(f"a further entry cannot be called '{name}'; rename it")
             if entry.shape[:1] != self.samples.shape[:1]:
                 raise DataError(f"entry '{name}' must have {len(self.samples)} rows, not {tuple(entry.shape)}")
         check_values(self.samples, self.labels, self.value_range, self.num_classes)
@@ -154,7 +154,7 @@ def check_values(
         low, high = (int(bound) for bound in labels.aminmax())
         if low < -1 or high >= num_classes:
             known = (labels >= -1) & (labels < num_classes)
-            needed = f"the {num_classes} classes are 0 to {num_classes - 1}, and -1 stands for none"
+            needed = f"labels must be classes from 0 to {num_classes - 1}, or -1 for none"
             raise DataError(_wrong_value(labels, known, indices, "has the label", needed))
 
 

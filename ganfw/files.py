@@ -183,7 +183,7 @@ def locked(folder: Path, held: str = "another process is training this run", *, 
         RunError: another process holds it, or the folder does not exist or cannot be written.
     """
     if not is_folder(folder):
-        raise RunError(f"{folder}: no such run directory")
+        raise RunError(f"{folder}: no such run directory; see: ganfw runs")
     lock = FileLock(folder / LOCK, is_singleton=True)
     try:
         lock.acquire(timeout=seconds)

@@ -107,13 +107,13 @@ def read_images(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
         if tuple(values.shape[1:]) != sample_shape:
             raise InputError(f"{file}: holds samples of {tuple(values.shape[1:])}; {sample_shape} is needed")
         if not torch.isfinite(values).all():
-            raise InputError(f"{file}: holds values that are not finite")
+            raise InputError(f"{file}: holds values that are not finite; all must be finite")
         if values.ndim == 4 and values.numel() and not (values.min() >= 0 and values.max() <= 1):
             low, high = float(values.min()), float(values.max())
-            raise InputError(f"{file}: holds values from {low:.3g} to {high:.3g}; images are in [0, 1], or uint8")
+            raise InputError(f"{file}: holds values from {low:.3g} to {high:.3g}; images must be in [0, 1], or uint8")
         samples.append(values)
     if not samples:
-        raise InputError(f"{path}: no images in it")
+        raise InputError(f"{path}: no images in it; put some there, or name another folder")
     return torch.cat(samples)
 
 

@@ -87,12 +87,12 @@ def late(shape: tuple[int, ...], value: float) -> Tensor:
         (
             late((2,), 0),
             late((), 10).long(),
-            "has the label 10: the 10 classes are 0 to 9, and -1 stands for none",
+            "has the label 10: labels must be classes from 0 to 9, or -1 for none",
         ),
         (
             late((2,), 0),
             late((), -2).long(),
-            "has the label -2: the 10 classes are 0 to 9, and -1 stands for none",
+            "has the label -2: labels must be classes from 0 to 9, or -1 for none",
         ),
         (late((2,), 0), late((3,), math.nan), "has the label nan: labels must be finite"),
     ],
@@ -135,7 +135,7 @@ def test_hash_sees_further_entries_and_their_names() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"labels": torch.zeros(3)}, "a further entry cannot be called 'labels'"),
+        ({"labels": torch.zeros(3)}, "a further entry cannot be called 'labels'; rename it"),
         ({"mask": torch.zeros(2)}, "entry 'mask' must have 3 rows, not (2,)"),
         (
             {"mask": torch.zeros(3, dtype=torch.float64)},

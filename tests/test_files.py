@@ -129,7 +129,7 @@ def test_a_lock_is_let_go_after_an_error(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught, locked(tmp_path / "gone"):
         pass
-    assert str(caught.value) == f"{tmp_path / 'gone'}: no such run directory"
+    assert str(caught.value) == f"{tmp_path / 'gone'}: no such run directory; see: ganfw runs"
     assert not (tmp_path / "gone").exists()
 
 

@@ -152,7 +152,7 @@ def save_huge(path: Path) -> None:
         (save_huge, "cannot be read as images: Image size (10000000000 pixels) exceeds limit of "),
         (
             lambda path: np.save(path, np.full((1, 1, 2, 2), 255.0)),
-            "holds values from 255 to 255; images are in [0, 1]",
+            "holds values from 255 to 255; images must be in [0, 1]",
         ),
         (lambda path: np.save(path, np.full((1, 1, 2, 2), np.nan)), "holds values that are not finite"),
         (

@@ -125,7 +125,8 @@ class Evaluate(Callback):
         names = [name for name, value in results.items() if value.better]
         if self.best and self.best not in names:
             raise InputError(
-                f"callback 'evaluate': best = \"{self.best}\" is not a result that can be compared: {', '.join(names)}"
+                f"callback 'evaluate': best = \"{self.best}\" is not a result that can be compared; "
+                f"choose one of {', '.join(names)}"
             )
 
     def on_step_end(self, training: Training) -> None:

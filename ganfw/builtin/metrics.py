@@ -30,7 +30,9 @@ class Metrics(Callback):
         try:
             with path.open("ab") as file:
                 if file.tell() < self._bytes:
-                    raise RunError(f"{path}: shorter than the checkpoint says; lines of metrics are lost")
+                    raise RunError(
+                        f"{path}: shorter than the checkpoint says, so lines of metrics are lost; restore it"
+                    )
                 file.truncate(self._bytes)
         except OSError as error:
             raise RunError(f"{path}: cannot be written: {error.strerror}") from error

@@ -62,5 +62,5 @@ def _read(name: str, root: str | None, *, header_bytes: int) -> Tensor:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
-        raise DataError(f"{path}: damaged, or not MNIST: its SHA-256 is not {SHA256[name]}")
+        raise DataError(f"{path}: damaged, or not MNIST: its SHA-256 is not {SHA256[name]}; replace it by the original")
     return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header_bytes).copy())

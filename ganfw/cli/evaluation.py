@@ -65,7 +65,7 @@ def evaluate(
     """
     thresholds = None if truncations is None else _parse_thresholds(truncations)
     if thresholds is not None and truncation is not None:
-        raise InputError("--truncation and --truncations cannot be used together")
+        raise InputError("--truncation and --truncations cannot be used together; leave one out")
     if count < 1:
         raise InputError(f"the number of samples must be >= 1, not {count}")
     of_sampler = [override for override in overrides if _table(override) == "sampler"]
@@ -151,14 +151,14 @@ def _checkpoints(path: Path, step: int | None, every: bool) -> list[Path]:
     from ganfw.run.checkpoints import checkpoint_at, checkpoints_in
 
     if step is not None and every:
-        raise InputError("--checkpoint and --all cannot be used together")
+        raise InputError("--checkpoint and --all cannot be used together; leave one out")
     if step is None and not every:
         return [path]
     if step is not None:
         return [checkpoint_at(path, step)]
     kept = checkpoints_in(path)
     if not kept:
-        raise RunError(f"{path}: not a run directory with checkpoints")
+        raise RunError(f"{path}: not a run directory with checkpoints; see: ganfw runs")
     return sorted(kept, key=lambda each: int(each.name.removeprefix("step-")))
 
 

@@ -24,14 +24,14 @@ def report(folders: tuple[Path, ...], metric: str | None, output: Path) -> None:
     the best.
     """
     if output.suffix not in (".html", ".htm"):
-        raise InputError(f"{output}: a report is an .html file")
+        raise InputError(f"-o {output}: the name must end in .html")
     require_place(output)
     if is_sweep(folders):
         from ganfw.sweep.page import render_sweep
 
         page = render_sweep(folders[0], metric)
     elif metric is not None:
-        raise InputError(f"--metric {metric}: it is for the folder of one sweep")
+        raise InputError(f"--metric {metric}: it is for the folder of one sweep; leave it out")
     else:
         from ganfw.report.page import render_page
         from ganfw.report.run import read_runs

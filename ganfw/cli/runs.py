@@ -121,7 +121,11 @@ def table(
     finished = type(found)(run for run in found if run.state == "finished")
     left_out = len(found) - len(finished)
     if not finished:
-        raise InputError(f"no finished runs: {left_out} are not finished" if left_out else "no runs are there")
+        raise InputError(
+            f"no finished runs: {left_out} are not finished; see: ganfw runs"
+            if left_out
+            else "no runs are there; name a folder that holds some, or change --where"
+        )
     say_results(finished, metrics, by=by, sort=sort, against=against, form=form)
     if left_out:
         say(f"left out, because they are not finished: {left_out}", err=True)
@@ -168,7 +172,7 @@ def say_results(
         _require_one_a_seed(groups)
         rest = [group for group in groups if group is not base[0]]
         if not rest:
-            raise InputError(f"--against {against}: the runs have no other setting to compare it with")
+            raise InputError(f"--against {against}: the runs have no other setting to compare it with; add some")
         say()
         _print(_comparison_rows(keys, compare(base[0], rest, values), full=form == "csv"), form)
 
@@ -179,7 +183,7 @@ def _select(folders: Sequence[Path], where: Sequence[str], sort: str | None) -> 
 
     found = load_runs(*folders)
     if not found:
-        raise InputError(f"{', '.join(map(str, folders)) or 'runs'}: no runs in it")
+        raise InputError(f"{', '.join(map(str, folders)) or 'runs'}: no runs in it; name a folder that holds some")
     found = select(found, where)
     return sort_by(found, sort) if sort else found
 

@@ -72,7 +72,7 @@ def sample(
     words += [f"class-{classes}"] if classes is not None else []
     checkpoint, source = options.read_run(run_directory, lambda each: each.source(registry, device, overrides))
     if seeds is not None and seed is not None:
-        raise InputError("--seeds and --seed cannot be used together")
+        raise InputError("--seeds and --seed cannot be used together; leave one out")
     drawn = [checkpoint.manifest.seed if seed is None else seed] if seeds is None else _numbers("--seeds", seeds)
     named = f"seed-{drawn[0]}" if seeds is None else f"seeds-{seeds}"
     output = _place(checkpoint.manifest, output, (*PICTURES, ".npy", ""), named, *words)
@@ -84,7 +84,9 @@ def sample(
 
     given = None if inputs is None else Batch(read_images(inputs, checkpoint.manifest.sample_shape))
     if given is not None and seeds is not None:
-        raise InputError("--seeds and --input cannot be used together: each input gives one sample")
+        raise InputError(
+            "--seeds and --input cannot be used together, because each input gives one sample; leave one out"
+        )
     each = count if given is None else len(given)
     each = each if seeds is None else 1
     labels = _labels(classes, each * len(drawn))
@@ -153,10 +155,10 @@ def interpolate(
     output = _place(checkpoint.manifest, output, (*PICTURES, ".npy", *ANIMATIONS), f"seed-{seed}", "interpolation")
     moves = output.suffix in ANIMATIONS
     if fps is not None and not (moves and 0 < fps <= 60):
-        raise InputError(f"--fps {fps:g}: it is for a .gif, .webp or .mp4, and at most 60")
+        raise InputError(f"--fps {fps:g}: it is for a .gif, .webp or .mp4, and must be at most 60")
     steps = steps if steps is not None else 30 if moves else 9
     if source.noise is None or "generator" not in source.networks:
-        raise InputError(f"{run_directory}: its recipe has no generator with noise to walk through")
+        raise InputError(f"{run_directory}: its recipe has no generator with noise to walk through; choose another run")
     generator = source.networks["generator"]
     ends = draw_noise(source.noise, 2 * pairs, seed=seed, truncation=truncation)
     ways = [interpolate(ends[:pairs], ends[pairs:], steps, method) for method in ("linear", "spherical")]
@@ -212,7 +214,7 @@ def invert(
     seed = checkpoint.manifest.seed if seed is None else seed
     output = _place(checkpoint.manifest, output, (*PICTURES, ".npy"), f"seed-{seed}", "inversion")
     if source.noise is None or "generator" not in source.networks:
-        raise InputError(f"{run_directory}: its recipe has no generator with noise to find")
+        raise InputError(f"{run_directory}: its recipe has no generator with noise to find; choose another run")
     generator = source.networks["generator"]
     given = torch.cat([read_images(path, checkpoint.manifest.sample_shape) for path in images])
     labels = _labels(classes, len(given))
@@ -243,7 +245,9 @@ def _place(manifest: "Manifest", output: Path | None, endings: Sequence[str], *w
         raise InputError(f"-o {output}: the name must end in {', '.join(known[:-1])} or {known[-1]}{folder}")
     if re.search(r"%\d*d", output.name):
         hint = f"; for a file each, give a folder: -o {output.stem.partition('%')[0].rstrip('-_') or 'samples'}"
-        raise InputError(f"-o {output}: all samples go into one file{hint if '' in endings else ''}")
+        raise InputError(
+            f"-o {output}: all samples go into one file, so leave the number out{hint if '' in endings else ''}"
+        )
     if output.suffix:
         options.require_place(output)
         return output
@@ -260,7 +264,7 @@ def _numbers(option: str, text: str) -> list[int]:
         if not all(each.isdecimal() and len(each) <= MOST_DIGITS for each in (first, last)) or int(first) > int(last):
             raise InputError(f"{option} {text}: write numbers with commas between them, or ranges: 0-9,12")
         if len(found) + int(last) - int(first) >= MOST_NUMBERS:
-            raise InputError(f"{option} {text}: more than {MOST_NUMBERS:,} numbers")
+            raise InputError(f"{option} {text}: more than {MOST_NUMBERS:,} numbers; give fewer")
         found += range(int(first), int(last) + 1)
     return list(dict.fromkeys(found))
 

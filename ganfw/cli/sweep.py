@@ -120,7 +120,7 @@ def _search(
 
     assert described.search is not None
     if retry:
-        raise InputError("--retry: a search does not repeat settings that failed; it chooses others")
+        raise InputError("--retry: a search chooses other settings instead of those that failed; leave the option out")
     if not dry_run:
         require_optuna()
     check_search(described, registry)
@@ -167,11 +167,11 @@ def _read(path: Path, registry: Registry, options: list[str]) -> "tuple[Sweep | 
 
     file = path / FILE if is_folder(path) else path
     if is_folder(path) and not file.is_file():
-        raise InputError(f"{path}: not the folder of a sweep: it has no {FILE}")
+        raise InputError(f"{path}: not the folder of a sweep: it has no {FILE}; name one that has")
     if not _says_recipe(file):
         return None, None
     if options:
-        raise InputError(f"{', '.join(options)}: what a sweep varies is written in its file, {file}")
+        raise InputError(f"{', '.join(options)}: what a sweep varies is written in its file; change {file}")
     return read_sweep(file, registry), file.parent if file.name == FILE else SWEEPS / file.stem
 
 

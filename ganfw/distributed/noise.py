@@ -37,6 +37,8 @@ class SharedNoise:
         processes = self._processes
         times, rest = divmod(count, processes.count)
         if rest:
-            raise RunError(f"in several processes a step can draw noise for its batch only, not for {count} samples")
+            raise RunError(
+                f"in several processes a step can draw noise for its batch only, not for {count} samples; train in one"
+            )
         z = self._noise(times * processes.total, random)
         return z.reshape(times, processes.total, -1)[:, processes.rows].flatten(0, 1)

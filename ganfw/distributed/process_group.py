@@ -141,7 +141,9 @@ def join_processes() -> Iterator[ProcessGroup]:
     try:
         torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if has_cuda else "gloo", timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
-        raise RunError(f"the processes of this run cannot find each other: {error}") from error
+        raise RunError(
+            f"the processes of this run cannot find each other; check MASTER_ADDR and MASTER_PORT: {error}"
+        ) from error
     try:
         yield ProcessGroup(torch.distributed.get_rank(), size)
     finally:
@@ -157,4 +159,6 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise RunError("another process of this run has ended; this one cannot continue without it") from error
+        raise RunError(
+            "another process of this run has ended; this one cannot continue without it; see the error of that one"
+        ) from error

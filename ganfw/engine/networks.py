@@ -51,7 +51,10 @@ def call_network(network: nn.Module, first: Tensor, /, **named: Tensor | None) -
             given[name] = value
         elif required:
             there = ", ".join(name for name, value in named.items() if value is not None) or "nothing else"
-            raise PartError(f"network {type(network).__name__} asks for '{name}'; here it is given {there}")
+            raise PartError(
+                f"network {type(network).__name__} asks for '{name}', but here it is given {there}; "
+                "give the parameter a default"
+            )
     return network(first, **given)
 
 

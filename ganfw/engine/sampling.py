@@ -112,7 +112,9 @@ def draw_noise(noise: Noise, count: int, *, seed: int = 0, truncation: float | N
     """
     if truncation is not None:
         if not isinstance(noise, TruncatableNoise):
-            raise InputError(f"noise of type {type(noise).__name__} has no truncation; normal noise has")
+            raise InputError(
+                f"noise of type {type(noise).__name__} has no truncation; choose normal noise, or leave truncation out"
+            )
         noise = noise.truncated(truncation)
     return noise(count, seeded_generator(noise.device, seed, "sample"))
 
@@ -149,7 +151,7 @@ def _labels_for(generator: nn.Module, count: int, labels: Tensor | None) -> Tens
     """Return `(count, ...)` labels for a generator: those that were asked for, or each class in turn."""
     if "labels" not in inputs_of(generator):
         if labels is not None:
-            raise InputError("this generator is not conditional: it takes no labels")
+            raise InputError("this generator is not conditional and takes no labels; leave them out")
         return torch.zeros(count, dtype=torch.int64)
     num_classes = getattr(generator, "num_classes", None)
     if labels is None:

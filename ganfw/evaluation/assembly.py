@@ -113,7 +113,7 @@ def open_labelled(resolved: ResolvedRecipe) -> tuple[TensorData, TensorData]:
     def build(**changed: Any) -> TensorData:
         whole = gather(builder.build("data", **changed), MAX_TRAINING)
         if whole.labels is None or whole.num_classes is None:
-            raise DataError(f"{resolved.parts['data']} has no labels to learn from")
+            raise DataError(f"{resolved.parts['data']} has no labels to learn from; choose data with labels")
         return whole
 
     training = build()

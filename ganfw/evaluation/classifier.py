@@ -146,16 +146,16 @@ class TrainedClassifier:
         content = read_bounded(expanded(path).resolve(), MAX_BYTES)
         digest = hashlib.sha256(content).hexdigest()
         if sha256 is not None and digest != sha256:
-            raise DataError(f"{path}: damaged: its SHA-256 is not {sha256}")
+            raise DataError(f"{path}: damaged: its SHA-256 is not {sha256}; replace it by the original")
         try:
             shape, num_classes, about = _claims(content)
             network = Classifier(shape[0], num_classes)
             network.load_state_dict(load(content))
         except Exception as error:  # safetensors and torch refuse in ways of their own what a file may claim
             reason = " ".join(str(error).split())[:200]
-            raise DataError(f"{path}: not a classifier of ganfw train-evaluator: {reason}") from None
+            raise DataError(f"{path}: not a classifier; train one with ganfw train-evaluator: {reason}") from None
         if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-            raise DataError(f"{path}: holds a weight that is not finite")
+            raise DataError(f"{path}: holds a weight that is not finite; train it again: ganfw train-evaluator")
         if sample_shape is not None and sample_shape != shape:
             raise InputError(f"{path} {_mismatch(shape, sample_shape)}")
         network.to(device).eval().requires_grad_(False)

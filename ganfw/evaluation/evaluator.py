@@ -274,7 +274,9 @@ def as_stored(samples: Tensor, real: Tensor) -> Tensor:
     if not torch.isfinite(samples).all():
         raise TrainingError("the generator gives values that are not finite; there is nothing to evaluate")
     if samples.shape[1:] != real.shape[1:]:
-        raise InputError(f"samples are {tuple(samples.shape[1:])}, and real ones {tuple(real.shape[1:])}")
+        raise InputError(
+            f"samples are {tuple(samples.shape[1:])}; they must be {tuple(real.shape[1:])} as real ones are"
+        )
     return to_uint8(samples) if real.dtype == torch.uint8 and samples.ndim == 4 else samples
 
 

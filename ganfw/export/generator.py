@@ -108,7 +108,7 @@ def open_generator(checkpoint: Checkpoint, registry: Registry) -> TrainedGenerat
     source = checkpoint.source(registry, "cpu", [WITHOUT_SAMPLER] if sampler else [])
     where = f"{checkpoint.path}: cannot be exported"
     if source.noise is None or "generator" not in source.networks:
-        raise InputError(f"{where}: its recipe has no generator with noise")
+        raise InputError(f"{where}: its recipe has no generator with noise to export; choose another run")
     network = source.networks["generator"]
     takes = inputs_of(network)
     num_classes = getattr(network, "num_classes", None) if "labels" in takes else None
@@ -116,7 +116,9 @@ def open_generator(checkpoint: Checkpoint, registry: Registry) -> TrainedGenerat
     more = [name for name, required in takes.items() if required and (name != "labels" or num_classes is None)]
     if more:
         asked = " and ".join(f"'{name}'" for name in more)
-        raise InputError(f"{where}: its generator asks for {asked} besides noise; noise and classes can be exported")
+        raise InputError(
+            f"{where}: its generator asks for {asked} besides noise; it must ask for nothing but classes to be exported"
+        )
     averages = (resolved.networks_of(f"averaging.{name}") for name in resolved.names_in("averaging"))
     trained = TrainedGenerator(
         checkpoint,
@@ -143,9 +145,9 @@ def _require_repeatable(trained: TrainedGenerator, where: str) -> None:
             samples.append(trained(*inputs))
     expected = (COUNT, *trained.manifest.sample_shape)
     if tuple(samples[0].shape) != expected:
-        raise InputError(f"{where}: its generator gives {form(samples[0])}, not {expected}")
+        raise InputError(f"{where}: its generator gives {form(samples[0])}; it must give {expected}")
     if not torch.equal(*samples):
         raise InputError(
-            f"{where}: its generator draws random numbers itself, so that the same noise gives other samples each "
-            "time, and an export could not be compared with it"
+            f"{where}: its generator draws random numbers itself; it must give the same samples for the same noise, "
+            "so that its export can be compared with it"
         )

@@ -43,7 +43,7 @@ def to_onnx(trained: TrainedGenerator) -> bytes:
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise InputError(f"an ONNX file needs {', '.join(missing)}: pip install 'ganfw[export]'")
     if sum(tensor.nbytes for tensor in trained.network.state_dict().values() if isinstance(tensor, Tensor)) > LARGEST:
-        raise InputError(f"{trained.part}: its weights are larger than an ONNX file can be, 2 GiB")
+        raise InputError(f"{trained.part}: its weights are larger than an ONNX file can be, 2 GiB; use --format torch")
     content = _converted(trained)
     _check(content, trained)
     return content
@@ -65,7 +65,7 @@ def _converted(trained: TrainedGenerator) -> bytes:
             )
     except Exception as error:  # torch has a dozen ways of saying that it cannot
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise InputError(f"{trained.part} cannot be written as ONNX: {reason}") from error
+        raise InputError(f"{trained.part} cannot be written as ONNX: {reason}; use --format torch") from error
     assert program is not None
     model = program.model_proto
     for node in [model.graph, *model.graph.node]:
@@ -108,5 +108,5 @@ def _check(content: bytes, trained: TrainedGenerator) -> None:
         if not difference <= limit:
             raise InputError(
                 f"{trained.part}: samples of the ONNX file differ from ganfw's by {difference:.3g}, more than "
-                f"{limit:.3g}; nothing is written"
+                f"{limit:.3g}; nothing is written; use --format torch"
             )

@@ -167,7 +167,7 @@ def load_runs(*folders: str | os.PathLike[str]) -> Runs:
     for folder in folders or ("runs",):
         path = Path(folder)
         if not is_folder(path):
-            raise RunError(f"{path}: no such folder")
+            raise RunError(f"{path}: no such folder; name one that holds runs")
         if (path / "environment.json").is_file():
             records.append(read_run(path, path.name))
         else:

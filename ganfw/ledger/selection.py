@@ -46,11 +46,10 @@ def find_key(runs: Sequence[RunRecord], word: str, *, only: str = "") -> str:
         return found[0]  # such as the same rate of both optimizers
     kind = {"metrics": "metric", "settings": "setting"}.get(only, "key")
     if found:
-        raise InputError(f"'{word}' is the end of several keys: {', '.join(found)}")
+        raise InputError(f"'{word}' is the end of several keys; name one: {', '.join(found)}")
     hint = did_you_mean(word, [*keys, *short_names(keys).values()])
-    if only == "metrics":
-        hint = hint or f"they have {', '.join(keys) or 'none'}"
-    raise InputError(f"no run has the {kind} '{word}'" + (f"; {hint}" if hint else ""))
+    rest = f"they have {', '.join(keys) or 'none'}" if only == "metrics" else "see: ganfw runs"
+    raise InputError(f"no run has the {kind} '{word}'; {hint or rest}")
 
 
 def select(runs: Runs, conditions: Sequence[str]) -> Runs:

@@ -19,7 +19,7 @@ class Parameters:
 
     def __init__(self, query: bytes) -> None:
         if len(query) > MAX_QUERY_BYTES:
-            raise InputError(f"the request is longer than {MAX_QUERY_BYTES} bytes")
+            raise InputError(f"the request must be at most {MAX_QUERY_BYTES} bytes long")
         try:
             pairs = parse_qsl(
                 query.decode("ascii"),
@@ -33,7 +33,7 @@ class Parameters:
         self._left = dict(pairs)
         self._taken: list[str] = []
         if len(self._left) < len(pairs):
-            raise InputError("the request has a parameter twice")
+            raise InputError("the request must name each parameter once")
 
     def text(self, name: str, default: str = "") -> str:
         """Return a parameter as it is written."""

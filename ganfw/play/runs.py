@@ -154,7 +154,7 @@ class PlayedRun:
                 if path is None or path.exists():
                     raise
                 continue  # its training has removed it and saved newer ones
-            raise RunError(f"{self.path}: no checkpoint can be loaded")
+            raise RunError(f"{self.path}: no checkpoint can be loaded; try again later")
 
     @functools.cached_property
     def about(self) -> dict[str, Any]:
@@ -221,9 +221,9 @@ class PlayedRun:
         if kept := self.models.get(key):
             return kept
         if key in self._damaged:
-            raise RunError(f"{path}: damaged")
+            raise RunError(f"{path}: damaged; choose another checkpoint")
         if sampler and sampler not in [each["name"] for each in self.about["samplers"]]:
-            raise InputError("this run has no such sampler")
+            raise InputError("this run has no such sampler; load the page again")
         try:
             checkpoint = open_checkpoint(path)
             source = checkpoint.source(self.registry, self.device, [f'sampler.use="{sampler}"'] if sampler else ())

@@ -229,7 +229,7 @@ class Coordinates:
         z = z.repeat(2, 1)
         for index, value in self.changes.items():
             if index >= z.shape[1]:
-                raise InputError(f"coordinate {index} does not exist: the noise of this run has {z.shape[1]}, from 0")
+                raise InputError(f"coordinate {index} does not exist: it must be from 0 to {z.shape[1] - 1}")
             z[1, index] = value
         return Shown(_generate(model, z, self.label), {"z": drawn})
 
@@ -261,7 +261,7 @@ class Nearest:
     def show(self, model: Model) -> Shown:
         """Return the samples."""
         if model.takes_inputs:
-            raise InputError("these samples are made from inputs; only those that are made from noise have neighbours")
+            raise InputError("these samples are made from inputs; choose a run whose samples are made from noise")
         chosen = self.grid.show(model).samples[self.number]
         training = model.run.training_data(model).samples
         is_uint8 = training.dtype == torch.uint8
@@ -292,7 +292,7 @@ class Nearest:
 def _noise(model: Model) -> Noise:
     noise = model.source.noise
     if noise is None or "generator" not in model.source.networks:
-        raise InputError("this run has no generator with noise to walk through")
+        raise InputError("this run has no generator with noise to walk through; choose another run")
     return noise
 
 

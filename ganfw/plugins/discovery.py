@@ -90,7 +90,7 @@ def _new_commands(hook: Callable[..., Any], group: click.Group) -> Mapping[str, 
     own = click.Group()
     hook(own)
     if taken := sorted(own.commands.keys() & group.commands.keys()):
-        raise PluginError(f"there is a verb '{taken[0]}' already")
+        raise PluginError(f"there is a verb '{taken[0]}' already; rename it")
     return own.commands
 
 
@@ -108,7 +108,7 @@ def _load_installed(
     names = {plugin.distribution for plugin, _ in found}
     refused = {_known(name, names, "--no-plugin") for name in blocked}
     if CORE in refused:
-        raise PluginError(f"--no-plugin {CORE}: the built-in parts cannot be blocked")
+        raise PluginError(f"--no-plugin {CORE}: the built-in parts cannot be blocked; leave it out")
     if allowed is not None:
         refused |= names - {_known(name, names, "GANFW_PLUGINS") for name in allowed} - {CORE}
     loaded: list[tuple[Plugin, Hooks]] = []
@@ -205,9 +205,9 @@ def _load(plugin: Plugin, load: Callable[[], Any], loaded: Sequence[tuple[Plugin
         callers = manager.get_hookcallers(module) or ()
         hooks = {caller.name: caller.get_hookimpls()[0].function for caller in callers}
         if not hooks:
-            raise PluginError("it implements no hook 'ganfw_parts' or 'ganfw_commands'")
+            raise PluginError("it must implement a hook, 'ganfw_parts' or 'ganfw_commands'")
         for other in (other for other, theirs in loaded if theirs == hooks):
-            raise PluginError(f"it is the same module as plugin '{other.distribution} {other.source}'")
+            raise PluginError(f"it is the same module as plugin '{other.distribution} {other.source}'; remove one")
         others = [other for other, _ in loaded if other.distribution == plugin.distribution]
         parts = hooks["ganfw_parts"]() if "ganfw_parts" in hooks else ()
         return evolve(plugin, parts=_checked(parts, others)), hooks
@@ -225,14 +225,14 @@ def _refusal(error: BaseException) -> PluginError:
 
 def _checked(parts: Any, others: Iterable[Plugin]) -> tuple[Part, ...]:
     if not isinstance(parts, Iterable):
-        raise PluginError(f"ganfw_parts returned {type(parts).__name__}, not parts")
+        raise PluginError(f"ganfw_parts returned {type(parts).__name__}; it must return parts")
     offered = {(part.kind, part.name) for other in others for part in other.parts}
     checked = []
     for part in parts:
         if not isinstance(part, Part):
-            raise PluginError(f"ganfw_parts gave {type(part).__name__}, not a Part")
+            raise PluginError(f"ganfw_parts gave {type(part).__name__}; it must give a Part each time")
         if (part.kind, part.name) in offered:
-            raise PluginError(f"it offers {part.kind} '{part.name}' twice")
+            raise PluginError(f"it offers {part.kind} '{part.name}' twice; rename one")
         offered.add((part.kind, part.name))
         checked.append(part)
     return tuple(checked)
@@ -263,7 +263,7 @@ def import_script(name: str, path: Path, source: bytes) -> ModuleType:
     """Run the very source that was hashed: no bytecode of an earlier version is used, and none is written."""
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError("it is not a Python file")
+        raise PluginError("it must be a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -83,7 +83,7 @@ class RegisteredPart:
         """
         target = self.load()
         if not callable(target):
-            raise PartError(f"{self}: its target '{self.part.target}' is not a class or function")
+            raise PartError(f"{self}: its target '{self.part.target}' must be a class or function")
         signature = read_signature(target, str(self))
         given = CONTEXT_OF.get(self.part.kind, ())
         for name in signature.context:
@@ -110,7 +110,7 @@ class RegisteredPart:
         positional = []
         for name in signature.context:
             if name not in context and name not in signature.optional_context:
-                raise PartError(f"{self} asks for '{name}', which is not there")
+                raise PartError(f"{self} asks for '{name}', which is not there; give the parameter a default")
             positional.append(context[name] if name in context else signature.optional_context[name])
         converted = {name: convert(signature.keys[name].annotation, value) for name, value in parameters.items()}
         builder: Callable[..., Any] = self.load()

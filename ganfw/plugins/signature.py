@@ -121,9 +121,9 @@ def _mended(parameters: list[inspect.Parameter]) -> str:
 
 def _read_key(name: str, annotation: Any, default: Any, label: str) -> Key:
     if name in RESERVED_KEYS:
-        raise PartError(f"{label}: parameter '{name}' takes a word that every recipe table uses itself")
+        raise PartError(f"{label}: parameter '{name}' takes a word that every recipe table uses itself; rename it")
     if annotation is _REQUIRED:
-        raise PartError(f"{label}: parameter '{name}' has no type")
+        raise PartError(f"{label}: parameter '{name}' has no type; give it one")
     try:
         describe(annotation)
     except TypeError as error:

@@ -91,7 +91,7 @@ def read_recipe(
             content = resource.read_bytes()
         path, file, distribution = Path(str(resource)), found.qualified_name, found.plugin.distribution
     if file in below:
-        raise RecipeError(f"recipes extend each other in a circle: {' -> '.join([*below, file])}")
+        raise RecipeError(f"recipes extend each other in a circle; remove one extends: {' -> '.join([*below, file])}")
     layers = parse_recipe(content, file, registry, path.parent, (*below, file), alone=alone)
     for at, origin in layers.origins.items() if distribution else ():
         if origin.label.startswith(f"{file}:"):
@@ -104,7 +104,7 @@ def parse_recipe(
 ) -> Layers:
     """Read a recipe from TOML that came from `file`, and all it extends, which is nothing with `alone`."""
     if len(toml) > MAX_BYTES:
-        raise RecipeError(f"{file}: larger than {MAX_BYTES} bytes, which is too large for a recipe")
+        raise RecipeError(f"{file}: too large for a recipe, which must be at most {MAX_BYTES} bytes")
     try:
         text = toml.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -114,7 +114,7 @@ def parse_recipe(
     if "extends" in tables:
         extends, at = tables.pop("extends"), locate(("extends",))
         if alone:
-            raise RecipeError(at.complaint("extends is not allowed here"))
+            raise RecipeError(at.complaint("extends is not allowed here; write the whole recipe"))
         if not isinstance(extends, str):
             raise RecipeError(at.complaint("extends must be a string, a path or a recipe's name"))
         try:
@@ -168,7 +168,7 @@ def _read_file(path: Path, *, special: bool) -> bytes:
     """Read a file, which may be a pipe or the like if it is `special`: one would wait for what comes out of it."""
     try:
         if not special and not stat.S_ISREG(path.stat().st_mode):
-            raise RecipeError(f"{path}: not an ordinary file")
+            raise RecipeError(f"{path}: not an ordinary file; name a .toml file")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:

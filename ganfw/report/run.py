@@ -113,9 +113,9 @@ def read_runs(directories: Sequence[Path]) -> list[Run]:
     """
     for directory in directories:
         if not is_folder(directory):
-            raise RunError(f"{directory}: no such run directory")
+            raise RunError(f"{directory}: no such run directory; see: ganfw runs")
         if not any((directory / name).is_file() for name in _OF_A_RUN):
-            raise RunError(f"{directory}: not a run directory: it has none of {', '.join(_OF_A_RUN)}")
+            raise RunError(f"{directory}: not a run directory: it has none of {', '.join(_OF_A_RUN)}; see: ganfw runs")
     return [_read_run(*pair) for pair in zip(directories, _labels(directories), strict=True)]
 
 

@@ -92,13 +92,16 @@ def read_weights(source: str, address: str) -> tuple[Mapping[str, Any], str]:
         file = checkpoint.manifest.files.get(f"{address}.safetensors")
         is_network = isinstance(state, Mapping) and any(isinstance(value, Tensor) for value in state.values())
         if file is None or not is_network:
-            raise RunError(f"{checkpoint.path}: '{address}' is not a network there: its state is not weights by name")
+            raise RunError(
+                f"{checkpoint.path}: '{address}' is not a network there, because its state is not weights by name; "
+                "name a network"
+            )
         return state, file.sha256
     content = read_bounded(path, MAX_FILE_BYTES)
     try:
         return load(content), sha256(content)
     except Exception as error:  # safetensors and torch refuse in ways of their own
-        raise RunError(f"{path}: not a safetensors file: {error}") from error
+        raise RunError(f"{path}: not a safetensors file, which it must be: {error}") from error
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Any], label: str, *, partial: bool = False) -> None:
@@ -121,11 +124,14 @@ def load_weights(network: nn.Module, weights: Mapping[str, Any], label: str, *, 
     wrong = [name for name in [*shapes, *found] if shapes.get(name) != found.get(name)]
     fitting = {name: value for name, value in weights.items() if name in own and name not in wrong}
     if not fitting.keys() & shapes.keys():
-        raise PartError(f"{label} does not fit: no tensor there has the name and the shape of one of the network's")
+        raise PartError(
+            f"{label} does not fit: no tensor there has the name and the shape of one of the network's; "
+            "choose other weights"
+        )
     if wrong and not partial:
         name = wrong[0]
         raise PartError(
             f"{label} does not fit: '{name}' is {found.get(name, 'missing')}, not {shapes.get(name, 'there at all')}; "
-            "init_partial = true takes what fits"
+            "set init_partial = true to take what fits"
         )
     network.load_state_dict({**own, **fitting})

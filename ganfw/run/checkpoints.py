@@ -39,10 +39,10 @@ def checkpoint_at(run: Path, step: int) -> Path:
         RunError: it is not a run directory with checkpoints, or has kept none of that step.
     """
     if not is_folder(run):
-        raise RunError(f"{run}: no such run directory or checkpoint")
+        raise RunError(f"{run}: no such run directory or checkpoint; see: ganfw runs")
     kept = {_step(path): path for path in checkpoints_in(run)}
     if not kept:
-        raise RunError(f"{run}: not a run directory with checkpoints")
+        raise RunError(f"{run}: not a run directory with checkpoints; see: ganfw runs")
     if step not in kept:
         raise RunError(f"{run}: has no checkpoint of step {step}; it has kept: {', '.join(map(str, sorted(kept)))}")
     return kept[step]

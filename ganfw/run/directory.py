@@ -95,12 +95,14 @@ def check_run_directory(directory: Path) -> None:
         RunError: it is not.
     """
     if not is_folder(directory):
-        raise RunError(f"{directory}: no such run directory")
+        raise RunError(f"{directory}: no such run directory; see: ganfw runs")
     if not (directory / "environment.json").is_file():
         raise RunError(f"{directory}: not a run directory: it has no environment.json; name the run, not a checkpoint")
     for path in [*directory.glob("*"), *directory.glob("*/*")]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise RunError(f"{path}: neither a file nor a folder; a run would be written through it to elsewhere")
+            raise RunError(
+                f"{path}: neither a file nor a folder, so a run would be written through it to elsewhere; remove it"
+            )
 
 
 def recorded_name(directory: Path) -> str:

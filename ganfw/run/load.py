@@ -298,7 +298,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     if not is_folder(path):
-        raise RunError(f"{path}: no such run directory or checkpoint")
+        raise RunError(f"{path}: no such run directory or checkpoint; see: ganfw runs")
     if (path / FILE_NAME).exists():
         return _open(path)
     skipped: list[str] = []
@@ -313,7 +313,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
             return Checkpoint(each, checkpoint.manifest, tuple(skipped))
     if skipped:
         raise RunError("; ".join([f"{path}: no checkpoint is left undamaged", *skipped]))
-    raise RunError(f"{path}: neither a checkpoint nor a run directory with one in it")
+    raise RunError(f"{path}: neither a checkpoint nor a run directory with one in it; see: ganfw runs")
 
 
 def _open(path: Path) -> Checkpoint:

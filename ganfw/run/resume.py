@@ -194,7 +194,7 @@ def _begin_anew(random: dict[str, Any], device: torch.device, seed: int, step: i
 def _check_shape(checkpoint: Checkpoint, training: Training) -> None:
     saved, own = checkpoint.manifest.sample_shape, training.experiment.batches.sample_shape
     if saved != own:
-        raise RunError(f"it was saved with samples of shape {saved}; the data has {own}")
+        raise RunError(f"it was saved with samples of shape {saved}; the data has {own}, which must be the same")
 
 
 def _check_data(run: Path, saved: str | None, training: Training, accept: bool) -> None:

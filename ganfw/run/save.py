@@ -99,7 +99,9 @@ def check_space(training: Training) -> None:
         finally:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"{run}: not enough space for a checkpoint of {size / 1e6:.0f} MB: {error.strerror}") from error
+        raise RunError(
+            f"{run}: not enough space for a checkpoint of {size / 1e6:.0f} MB; free some: {error.strerror}"
+        ) from error
 
 
 def _serialise(training: Training) -> dict[str, bytes]:

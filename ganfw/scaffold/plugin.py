@@ -100,7 +100,7 @@ def write_plugin(names: PluginNames, folder: Path) -> Path:
     """
     package = folder / names.distribution
     if package.exists() or package.is_symlink():
-        raise InputError(f"{package} exists already; nothing was written")
+        raise InputError(f"{package} exists already, so nothing was written; choose another name")
     temporary = folder / f".{names.distribution}.{getpid()}.tmp"
     try:
         temporary.mkdir()

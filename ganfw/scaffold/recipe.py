@@ -50,7 +50,7 @@ def write_recipe(name: str, base: str, folder: Path, registry: Registry) -> Path
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise InputError(f"{path} exists already; nothing was written") from None
+        raise InputError(f"{path} exists already, so nothing was written; choose another name") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     return path

@@ -170,7 +170,9 @@ def checks_of(
     names = {str(check) for check in checks}
     for name in leaving_out or {}:
         if name not in names:
-            raise PluginError(f"the check '{name}', which should be left out, does not exist")
+            raise PluginError(
+                f"the check '{name}', which should be left out, does not exist; see the names of all: checks_of(…)"
+            )
     return [check for check in checks if str(check) not in (leaving_out or {})]
 
 

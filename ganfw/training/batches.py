@@ -69,7 +69,10 @@ class Batches:
         default = (0.0, 1.0) if len(self.sample_shape) == 3 else self.value_range
         self.value_range = getattr(self.data, "value_range", default)
         if self.shortest_batch < self.processes.size:
-            raise DataError(f"a batch of the run has fewer samples than there are processes, {self.processes.size}")
+            raise DataError(
+                f"a batch of the run has fewer samples than there are processes, {self.processes.size}; "
+                "raise run.batch_size, or start fewer processes"
+            )
 
     @property
     def size(self) -> int:
@@ -151,7 +154,7 @@ class Batches:
         """Return loaded entries on the device, their values checked."""
         shape = tuple(entries["samples"].shape[1:])
         if self.sample_shape and shape != self.sample_shape:
-            raise DataError(f"item {int(indices[0])} of the data has the shape {shape}, not {self.sample_shape}")
+            raise DataError(f"item {int(indices[0])} of the data has the shape {shape}; it must be {self.sample_shape}")
         check_values(entries["samples"], entries.get("labels"), self.value_range, self.num_classes, indices)
         return {name: _as_float(entry.to(self.device, non_blocking=True)) for name, entry in entries.items()}
 

@@ -197,7 +197,9 @@ class Builder:
             with own_randomness(derive_seed(self.seed, "build", address), self.device), evaluation_mode(network):
                 call_network(network, torch.zeros(1, *shape, device=self.device), **named)
         except Exception as error:
-            raise PartError(f"{label} fails on zeros, on which its lazy layers find their sizes: {error}") from error
+            raise PartError(
+                f"{label} fails on zeros, on which its lazy layers find their sizes; give them their sizes: {error}"
+            ) from error
 
     def _require_labels(self, address: str) -> None:
         """Make sure that the data has labels if a network asks for them, before it fails for want of classes."""
@@ -205,7 +207,9 @@ class Builder:
         network = part.load()
         is_class = isinstance(network, type) and issubclass(network, nn.Module) and "sample_shape" not in self._known
         if is_class and inputs_of(network).get("labels") and self.batches.first(1).labels is None:
-            raise PartError(f"{part} is conditional on labels, which {self.resolved.parts['data']} does not have")
+            raise PartError(
+                f"{part} is conditional on labels, which {self.resolved.parts['data']} does not have; choose other data"
+            )
 
     def _require_held(self, address: str, optimizer: Any) -> None:
         """Make sure that an optimizer holds the parameters that its table says, and no others."""
@@ -213,7 +217,8 @@ class Builder:
         if held != {id(each) for each in self._parameters(address)}:
             networks = ", ".join(self.resolved.networks_of(address))
             raise PartError(
-                f"{self.resolved.parts[address]} holds other parameters than those of {networks}, which it was given"
+                f"{self.resolved.parts[address]} holds other parameters than those of {networks}; "
+                "it must hold those it was given"
             )
 
 

@@ -120,12 +120,14 @@ def stack_items(items: Sequence[tuple[int, Any]]) -> Entries:
     first_index, first = rows[0]
     for index, row in rows:
         if row.keys() != first.keys():
-            raise DataError(f"item {index} of the data has {_listed(row)}; item {first_index} has {_listed(first)}")
+            raise DataError(
+                f"item {index} of the data has {_listed(row)}; it must have {_listed(first)}, as item {first_index} has"
+            )
         for name, value in row.items():
             if form(value) != form(first[name]):
                 raise DataError(
-                    f"item {index} of the data: '{name}' is {form(value)}; that of item {first_index} is "
-                    f"{form(first[name])}"
+                    f"item {index} of the data: '{name}' is {form(value)}; it must be "
+                    f"{form(first[name])}, as item {first_index} has"
                 )
     return {name: torch.stack([row[name] for _, row in rows]) for name in first}
 
@@ -148,7 +150,7 @@ def _entries(index: int, item: Any) -> Entries:
         item = dict(zip(("samples", "labels"), item, strict=False))
     found = item if isinstance(item, Mapping) else {"samples": item}
     if "samples" not in found:
-        raise DataError(f"item {index} of the data has no 'samples', but {_listed(found)}")
+        raise DataError(f"item {index} of the data has {_listed(found)}; it must have 'samples'")
     return {name: _entry(index, name, value) for name, value in found.items()}
 
 

@@ -342,7 +342,9 @@ class Training:
         parts = self.experiment.stateful_parts()
         for name in sorted(state["parts"].keys() ^ parts.keys()):
             if not name.startswith("callbacks."):
-                raise RunError(f"the checkpoint is of an experiment with another part {show(name)}")
+                raise RunError(
+                    f"the checkpoint is of an experiment with another part {show(name)}; make the same experiment"
+                )
         for name in parts.keys() & state["parts"].keys():
             if isinstance(parts[name], Optimizer):
                 check_optimizer_state(name, parts[name], state["parts"][name])

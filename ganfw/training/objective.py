@@ -45,7 +45,9 @@ class Objective:
         """
         for kind, named in (("a regularizer", regularizers), ("an augmentation", augmentations)):
             if "loss" in (named or {}):
-                raise InputError(f"{kind} cannot be named 'loss', for what it logs stands beside loss/discriminator")
+                raise InputError(
+                    f"{kind} cannot be named 'loss', because what it logs stands beside loss/discriminator; rename it"
+                )
         self._generator = generator
         self._discriminator = discriminator
         self._networks = networks or {"generator": generator, "discriminator": discriminator}

@@ -174,7 +174,9 @@ class _Trial:
         if noise is None:
             return None
         if noise.device.type != self.batches.device.type:
-            raise PartError(f"{self.label('noise')} is on {noise.device}; the run is on {self.batches.device}")
+            raise PartError(
+                f"{self.label('noise')} is on {noise.device}; it must be on the run's {self.batches.device}"
+            )
         return self._check("noise", self._call("noise", COUNT, self._random()), (COUNT, noise.z_dim))
 
     def _check_device(self, name: str, network: nn.Module) -> None:
@@ -200,7 +202,9 @@ class _Trial:
         returned = self._call_network("discriminator", batch.samples, batch, z=z)
         logits = outputs_of(returned).get("logits")
         if logits is None:
-            raise PartError(f"{self.label('discriminator')} gives no 'logits', but {', '.join(returned) or 'nothing'}")
+            raise PartError(
+                f"{self.label('discriminator')} gives {', '.join(returned) or 'nothing'}; it must give 'logits'"
+            )
         shape = (COUNT, 1, *logits.shape[2:])
         self._check("discriminator", logits, shape)
         self._try_one_row("discriminator", batch.samples, batch, z=z)
@@ -254,7 +258,7 @@ class _Trial:
             gradient is not None for gradient in torch.autograd.grad(loss, weights, allow_unused=True)
         )
         if not reached:
-            raise PartError(f"{what} has a loss that depends on no weight of its optimizer")
+            raise PartError(f"{what} has a loss that depends on no weight of its optimizer; name another optimizer")
 
     def _call_network(self, name: str, first: Tensor, batch: Batch, **named: Tensor | None) -> Any:
         return self._guarded(
@@ -288,15 +292,15 @@ class _Trial:
         self, label: str, value: object, shape: tuple[int, ...], bounds: tuple[float, float] | None = None
     ) -> Tensor:
         if not isinstance(value, Tensor):
-            raise PartError(f"{label} gives {type(value).__name__}, not a tensor")
+            raise PartError(f"{label} gives {type(value).__name__}; it must give a tensor")
         if tuple(value.shape) != shape:
             raise PartError(f"{label} gives shape {tuple(value.shape)}; {shape} is needed")
         if value.dtype != torch.float32:
             raise PartError(f"{label} gives {value.dtype}; torch.float32 is needed")
         if value.device.type != self.batches.device.type:
-            raise PartError(f"{label} gives a tensor on {value.device}; the run is on {self.batches.device}")
+            raise PartError(f"{label} gives a tensor on {value.device}; it must be on the run's {self.batches.device}")
         if not torch.isfinite(value).all():
-            raise PartError(f"{label} gives values that are not finite")
+            raise PartError(f"{label} gives values that are not finite; all must be finite")
         low, high = (float(value.min()), float(value.max())) if bounds else (0.0, 0.0)
         if bounds and not (bounds[0] <= low and high <= bounds[1]):
             least, most = (f"{bound:g}" for bound in bounds)

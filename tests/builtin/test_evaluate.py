@@ -149,7 +149,8 @@ def test_result_that_nothing_can_be_kept_by_is_refused_before_training(
         with pytest.raises(GanfwError) as caught:
             run(with_evaluation(judged, best=best), judging_registry, tmp_path)
         assert str(caught.value) == (
-            f"callback 'evaluate': best = \"{best}\" is not a result that can be compared: brightness_error"
+            f"callback 'evaluate': best = \"{best}\" is not a result that can be compared; "
+            "choose one of brightness_error"
         )
     assert not list(tmp_path.glob("*/eval"))
 

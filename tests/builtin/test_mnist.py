@@ -98,7 +98,9 @@ def test_damaged_file_is_reported(registry: Registry, own_copy: Path, damage: st
     with pytest.raises(DataError) as caught:
         registry.load("data", "mnist")(split="test", root=str(own_copy))
     digest = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-    assert str(caught.value) == f"{path}: damaged, or not MNIST: its SHA-256 is not {digest}"
+    assert (
+        str(caught.value) == f"{path}: damaged, or not MNIST: its SHA-256 is not {digest}; replace it by the original"
+    )
 
 
 @pytest.mark.parametrize("content", [b"no gzip file", gzip.compress(b"x" * 1000)[:-10]], ids=["no_gzip", "cut_short"])

@@ -290,13 +290,16 @@ def test_a_place_that_takes_no_result_is_refused_before_the_work(judged_run: Pat
             "--truncations nan: write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2",
         ),
         (["--truncations", ""], "--truncations : write thresholds >= 0 with commas between them: 0.1,0.25,0.5,1,2"),
-        (["--truncations", "1", "--truncation", "1"], "--truncation and --truncations cannot be used together"),
+        (
+            ["--truncations", "1", "--truncation", "1"],
+            "--truncation and --truncations cannot be used together; leave one out",
+        ),
         (
             ["--truncations", "1"],
             "a truncation curve needs one of the metrics frechet_distance, precision_recall, density_coverage",
         ),
         (["--checkpoint", "7"], "RUN: has no checkpoint of step 7; it has kept: 6, 10"),
-        (["--checkpoint", "6", "--all"], "--checkpoint and --all cannot be used together"),
+        (["--checkpoint", "6", "--all"], "--checkpoint and --all cannot be used together; leave one out"),
         (["--batch-size", "0"], "the batch size must be >= 1, not 0"),
         (
             ["--set", "noise.z_dim=3"],
@@ -325,13 +328,17 @@ def test_noise_without_truncation_is_refused(judged: ganfw.Recipe, judging_regis
 
     for words in (["--truncation", "1"], ["--truncations", "1", "--set", "metrics.frechet_distance.use=brightness"]):
         assert (
-            invoke("evaluate", run, *words, status=2) == "noise of type Uniform has no truncation; normal noise has\n"
+            invoke("evaluate", run, *words, status=2)
+            == "noise of type Uniform has no truncation; choose normal noise, or leave truncation out\n"
         )
 
 
 def test_runs_that_are_none_are_refused(invoke: Invoke) -> None:
-    assert invoke("evaluate", "nowhere", status=2) == "nowhere: no such run directory or checkpoint\n"
-    assert invoke("evaluate", "nowhere", "--all", status=2) == "nowhere: not a run directory with checkpoints\n"
+    assert invoke("evaluate", "nowhere", status=2) == "nowhere: no such run directory or checkpoint; see: ganfw runs\n"
+    assert (
+        invoke("evaluate", "nowhere", "--all", status=2)
+        == "nowhere: not a run directory with checkpoints; see: ganfw runs\n"
+    )
 
 
 def test_data_that_is_gone_is_reported(judged_run: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +346,9 @@ def test_data_that_is_gone_is_reported(judged_run: Path, invoke: Invoke, monkeyp
 
     told = invoke("evaluate", judged_run, status=2)
 
-    assert told.endswith("train-images-idx3-ubyte.gz: damaged, or not MNIST: its SHA-256 is not 0\n")
+    assert told.endswith(
+        "train-images-idx3-ubyte.gz: damaged, or not MNIST: its SHA-256 is not 0; replace it by the original\n"
+    )
 
 
 def test_classifier_is_trained_by_one_command_and_read_by_a_part(judging_script: Path) -> None:

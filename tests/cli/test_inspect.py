@@ -109,7 +109,7 @@ def test_recipes_lists_what_can_be_run_by_name() -> None:
         (["parts", "recipe", "mnist_mlp"], "a recipe has no keys; see: ganfw show mnist_mlp"),
         (["--no-plugin-at-all"], None),
         (["parts", "--no-plugin", "x"], "--no-plugin: no plugin 'x' is installed; see: ganfw plugins"),
-        (["parts", "--no-plugin", "ganfw"], "--no-plugin ganfw: the built-in parts cannot be blocked"),
+        (["parts", "--no-plugin", "ganfw"], "--no-plugin ganfw: the built-in parts cannot be blocked; leave it out"),
     ],
 )
 def test_bad_words_get_one_message_and_status_2(arguments: list[str], message: str | None) -> None:

@@ -115,8 +115,8 @@ def test_nothing_is_overwritten() -> None:
     Path("ganfw-x").mkdir()
     Path("mine.toml").write_text("# mine\n")
 
-    assert refusal("plugin", "ganfw-x") == "ganfw-x exists already; nothing was written"
-    assert refusal("recipe", "mine") == "mine.toml exists already; nothing was written"
+    assert refusal("plugin", "ganfw-x") == "ganfw-x exists already, so nothing was written; choose another name"
+    assert refusal("recipe", "mine") == "mine.toml exists already, so nothing was written; choose another name"
     assert list(Path("ganfw-x").iterdir()) == []
     assert Path("mine.toml").read_text() == "# mine\n"
 

@@ -40,17 +40,17 @@ def test_a_working_directory_that_is_gone_is_reported(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("verb", ["sample", "interpolate", "evaluate"])
 def test_a_path_too_long_for_a_checkpoint(verb: str) -> None:
-    assert refusal(verb, LONG) == f"Error: {LONG}: no such run directory or checkpoint\n"
+    assert refusal(verb, LONG) == f"Error: {LONG}: no such run directory or checkpoint; see: ganfw runs\n"
 
 
 @pytest.mark.parametrize("verb", ["resume", "report"])
 def test_a_path_too_long_for_a_run(verb: str) -> None:
-    assert refusal(verb, LONG) == f"Error: {LONG}: no such run directory\n"
+    assert refusal(verb, LONG) == f"Error: {LONG}: no such run directory; see: ganfw runs\n"
 
 
 @pytest.mark.parametrize("verb", ["runs", "table"])
 def test_a_path_too_long_for_a_folder_of_runs(verb: str) -> None:
-    assert refusal(verb, LONG) == f"Error: {LONG}: no such folder\n"
+    assert refusal(verb, LONG) == f"Error: {LONG}: no such folder; name one that holds runs\n"
 
 
 def test_a_path_too_long_for_a_sweep() -> None:
@@ -60,7 +60,9 @@ def test_a_path_too_long_for_a_sweep() -> None:
 
 @pytest.mark.parametrize("start", [LONG, f"{LONG}@5", "runs@" + "9" * 5000])
 def test_a_start_that_can_be_no_path(start: str) -> None:
-    assert refusal("run", "mnist_mlp", "--from", start).endswith(": no such run directory or checkpoint\n")
+    assert refusal("run", "mnist_mlp", "--from", start).endswith(
+        ": no such run directory or checkpoint; see: ganfw runs\n"
+    )
 
 
 @pytest.mark.parametrize("name", [f"{LONG}.png", f"{'a' * 245}.png"])

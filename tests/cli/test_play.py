@@ -24,10 +24,13 @@ def refused(*arguments: str | Path) -> str:
 def test_play_refuses_what_is_no_run_and_more_than_two(trained: Path, tmp_path: Path) -> None:
     none = tmp_path / "none"
 
-    assert refused(none) == f"Error: {none}: no such run directory or checkpoint\n"
+    assert refused(none) == f"Error: {none}: no such run directory or checkpoint; see: ganfw runs\n"
     assert refused(trained, trained, trained) == "Error: 3 runs: the page shows at most 2 side by side\n"
     assert "Invalid value for '--port': 65536 is not in the range 0<=x<=65535." in refused(trained, "--port", "65536")
-    assert refused(tmp_path) == f"Error: {tmp_path}: neither a checkpoint nor a run directory with one in it\n"
+    assert (
+        refused(tmp_path)
+        == f"Error: {tmp_path}: neither a checkpoint nor a run directory with one in it; see: ganfw runs\n"
+    )
 
 
 def test_play_says_what_to_install(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ def test_report_writes_one_page_and_prints_its_path(trained: Path, tmp_path: Pat
 
 def test_report_refuses_what_is_no_run_or_no_page(trained: Path, tmp_path: Path) -> None:
     for arguments, message in (
-        ([str(trained), "-o", "page.pdf"], "page.pdf: a report is an .html file"),
-        ([str(tmp_path / "none")], f"{tmp_path / 'none'}: no such run directory"),
+        ([str(trained), "-o", "page.pdf"], "-o page.pdf: the name must end in .html"),
+        ([str(tmp_path / "none")], f"{tmp_path / 'none'}: no such run directory; see: ganfw runs"),
     ):
         result = CliRunner().invoke(main, ["report", *arguments])
         assert result.exit_code == 2

@@ -143,9 +143,9 @@ def test_unfinished_runs_are_left_out_of_the_table(runs: Path) -> None:
 
 
 def test_what_is_not_there_is_refused(runs: Path) -> None:
-    assert refusal("runs", "nowhere") == "Error: nowhere: no such folder\n"
+    assert refusal("runs", "nowhere") == "Error: nowhere: no such folder; name one that holds runs\n"
     Path("empty").mkdir()
-    assert refusal("runs", "empty") == "Error: empty: no runs in it\n"
+    assert refusal("runs", "empty") == "Error: empty: no runs in it; name a folder that holds some\n"
     assert (
         refusal("runs", "many", "--where", "loss.slope=1")
         == "Error: no run has the key 'loss.slope'; did you mean 'loss.use'?\n"
@@ -155,7 +155,9 @@ def test_what_is_not_there_is_refused(runs: Path) -> None:
         == "Error: no run has the metric 'recll'; did you mean 'recall'?\n"
     )
     assert refusal("table", "many", "--by", "los") == "Error: no run has the setting 'los'; did you mean 'loss'?\n"
-    assert refusal("table", "many", "--where", "step=1") == "Error: no runs are there\n"
+    assert refusal("table", "many", "--where", "step=1") == (
+        "Error: no runs are there; name a folder that holds some, or change --where\n"
+    )
 
 
 def test_comparisons_that_say_nothing_are_refused(runs: Path) -> None:
@@ -166,7 +168,7 @@ def test_comparisons_that_say_nothing_are_refused(runs: Path) -> None:
 
     assert of("--against", "seed=0") == "Error: --against seed=0: it matches 2 settings; it must match exactly one"
     only = ("--where", "loss=bce", "--against", "loss=bce")
-    assert of(*only) == "Error: --against loss=bce: the runs have no other setting to compare it with"
+    assert of(*only) == "Error: --against loss=bce: the runs have no other setting to compare it with; add some"
     shutil.copytree(runs / "bce-0", runs / "bce-9")
     assert of("--against", "loss=bce") == (
         "Error: --against needs one run for each seed: bce-0 and bce-9 are of seed 0"

@@ -223,7 +223,10 @@ def test_a_translation_is_drawn_below_what_it_is_of(trained: Path, tiny: ganfw.R
     assert torch.equal(pixels[4 : 4 + 84, 4 : 4 + 84], ganfw.image_grid(given[:1], padding=0)[0])
     assert torch.equal(pixels[92 : 92 + 84, 4 : 4 + 84], ganfw.image_grid(made[:1], padding=0)[0])
     both = invoke(*translate, "--seeds", "1-2", status=2)
-    assert both == "Error: --seeds and --input cannot be used together: each input gives one sample\n"
+    assert (
+        both
+        == "Error: --seeds and --input cannot be used together, because each input gives one sample; leave one out\n"
+    )
 
 
 def test_name_tells_the_truncation(trained: Path) -> None:
@@ -243,9 +246,13 @@ def test_name_tells_the_truncation(trained: Path) -> None:
             "-o a.jpg: the name must end in .png or .npy, or be that of a folder, without an ending",
         ),
         ("interpolate", ["-o", "a"], "-o a: the name must end in .png, .npy, .gif, .webp or .mp4"),
-        ("interpolate", ["--fps", "9"], "--fps 9: it is for a .gif, .webp or .mp4, and at most 60"),
-        ("interpolate", ["--fps", "0", "-o", "a.gif"], "--fps 0: it is for a .gif, .webp or .mp4, and at most 60"),
-        ("sample", ["--seeds", "1", "--seed", "1"], "--seeds and --seed cannot be used together"),
+        ("interpolate", ["--fps", "9"], "--fps 9: it is for a .gif, .webp or .mp4, and must be at most 60"),
+        (
+            "interpolate",
+            ["--fps", "0", "-o", "a.gif"],
+            "--fps 0: it is for a .gif, .webp or .mp4, and must be at most 60",
+        ),
+        ("sample", ["--seeds", "1", "--seed", "1"], "--seeds and --seed cannot be used together; leave one out"),
         ("sample", ["--seeds", "3-"], "--seeds 3-: write numbers with commas between them, or ranges: 0-9,12"),
         ("sample", ["--seeds", "5-3"], "--seeds 5-3: write numbers with commas between them, or ranges: 0-9,12"),
         (
@@ -253,7 +260,7 @@ def test_name_tells_the_truncation(trained: Path) -> None:
             ["--classes", "9" * 19],
             f"--classes {'9' * 19}: write numbers with commas between them, or ranges: 0-9,12",
         ),
-        ("sample", ["--seeds", f"0-{'9' * 18}"], f"--seeds 0-{'9' * 18}: more than 100,000 numbers"),
+        ("sample", ["--seeds", f"0-{'9' * 18}"], f"--seeds 0-{'9' * 18}: more than 100,000 numbers; give fewer"),
         ("sample", ["--classes", "a"], "--classes a: write numbers with commas between them, or ranges: 0-9,12"),
         (
             "sample",
@@ -263,7 +270,8 @@ def test_name_tells_the_truncation(trained: Path) -> None:
         (
             "sample",
             ["-o", "img-%04d.png"],
-            "-o img-%04d.png: all samples go into one file; for a file each, give a folder: -o img",
+            "-o img-%04d.png: all samples go into one file, so leave the number out; for a file each, give a folder: "
+            "-o img",
         ),
         ("sample", ["--device", "gpu"], "device 'gpu' is unknown to torch; use auto, cpu, cuda, cuda:1 or mps"),
         ("interpolate", ["--pairs", "0"], "the number of pairs must be >= 1, not 0"),
@@ -284,7 +292,7 @@ def test_an_output_that_cannot_be_written_is_reported(trained: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_reported() -> None:
-    assert invoke("sample", "gone", status=2) == "Error: gone: no such run directory or checkpoint\n"
+    assert invoke("sample", "gone", status=2) == "Error: gone: no such run directory or checkpoint; see: ganfw runs\n"
 
 
 @pytest.mark.parametrize("count", [10**12, 10**24])

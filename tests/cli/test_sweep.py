@@ -52,9 +52,9 @@ def test_bad_sweeps_are_refused() -> None:
     Path("empty").mkdir()
     Path("losses.toml").write_text('format = 1\nrecipe = "mnist_mlp"\n')
 
-    assert refusal("empty") == "Error: empty: not the folder of a sweep: it has no sweep.toml\n"
+    assert refusal("empty") == "Error: empty: not the folder of a sweep: it has no sweep.toml; name one that has\n"
     assert refusal("losses.toml", "--seeds", "2", "--grid", "loss.use=bce") == (
-        "Error: --grid, --seeds: what a sweep varies is written in its file, losses.toml\n"
+        "Error: --grid, --seeds: what a sweep varies is written in its file; change losses.toml\n"
     )
     assert refusal("mnist_mlp", "--jobs", "0") == "Error: --jobs 0: launcher.jobs must be >= 1, not 0\n"
     assert refusal("nothing.toml") == "Error: nothing.toml: no such recipe; see: ganfw recipes\n"

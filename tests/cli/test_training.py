@@ -168,7 +168,7 @@ def test_a_run_of_a_script_records_its_hash_and_needs_it_to_resume(tmp_path: Pat
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("gone", "gone: no such run directory"),
+        ("gone", "gone: no such run directory; see: ganfw runs"),
         (
             "runs/mnist_mlp-1/checkpoints/step-000001",
             "runs/mnist_mlp-1/checkpoints/step-000001: not a run directory: it has no environment.json; name the run, "

@@ -51,7 +51,10 @@ def test_processes_serve_each_batch_together_without_overlap(size: int) -> None:
 def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         Batches(TensorData(torch.zeros(9, 1)), 4, 0, CPU, None, ProcessGroup(0, 2))
-    assert str(caught.value) == "a batch of the run has fewer samples than there are processes, 2"
+    assert str(caught.value) == (
+        "a batch of the run has fewer samples than there are processes, 2; "
+        "raise run.batch_size, or start fewer processes"
+    )
 
 
 def test_a_number_of_processes_that_is_none_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +112,10 @@ def test_processes_share_one_draw_of_noise() -> None:
         assert isinstance(copy.deepcopy(noise), SharedNoise)
     with pytest.raises(RunError) as caught:
         noise(4, random)
-    assert str(caught.value) == "in several processes a step can draw noise for its batch only, not for 4 samples"
+    assert (
+        str(caught.value)
+        == "in several processes a step can draw noise for its batch only, not for 4 samples; train in one"
+    )
 
 
 @pytest.mark.parametrize("device", ["mps", "cuda:1"])
@@ -379,8 +385,12 @@ def test_a_killed_process_ends_the_others_in_seconds(launch: Launcher, rank: int
 
     assert time.monotonic() - started < 30
     assert process.returncode != 0
-    assert "Error: another process of this run has ended; this one cannot continue without it\n" in errors or (
-        "Signal 15" in errors  # torchrun was faster
+    assert (
+        "Error: another process of this run has ended; this one cannot continue without it; see the error of that one\n"
+        in errors
+        or (
+            "Signal 15" in errors  # torchrun was faster
+        )
     )
     assert "ganfw/training/loop.py" not in errors, "a traceback"
 

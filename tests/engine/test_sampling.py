@@ -153,7 +153,7 @@ def test_uniform_noise_has_no_truncation(registry: Registry) -> None:
 
     with pytest.raises(InputError) as caught:
         draw_noise(uniform, 3, truncation=0.5)
-    assert str(caught.value) == "noise of type Uniform has no truncation; normal noise has"
+    assert str(caught.value) == "noise of type Uniform has no truncation; choose normal noise, or leave truncation out"
 
 
 @pytest.mark.parametrize(

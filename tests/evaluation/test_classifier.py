@@ -71,7 +71,7 @@ def test_file_holds_all_and_has_the_same_bytes_again(tmp_path: Path) -> None:
 
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
-    not_written = f"{path}: not a classifier of ganfw train-evaluator: "
+    not_written = f"{path}: not a classifier; train one with ganfw train-evaluator: "
     good = {"sample_shape": [1, 28, 28], "num_classes": 10}
 
     assert refusal(path) == f"{path}: cannot be read: No such file or directory"
@@ -91,7 +91,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     path.write_bytes(with_claims({**good, "num_classes": 11}))
     assert "size mismatch for logits.weight" in refusal(path)
     path.write_bytes(with_claims(good, **{"logits.bias": torch.full((10,), torch.nan)}))
-    assert refusal(path) == f"{path}: holds a weight that is not finite"
+    assert refusal(path) == f"{path}: holds a weight that is not finite; train it again: ganfw train-evaluator"
     path.write_bytes(bytes((16 << 20) + 1))
     assert refusal(path) == f"{path}: larger than 16777216 bytes"
 
@@ -129,7 +129,7 @@ def test_damage_of_the_shipped_file_is_found(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(GanfwError) as caught:
         mnist_classifier((1, 28, 28), CPU)
 
-    assert str(caught.value) == f"{copy}: damaged: its SHA-256 is not {SHA256}"
+    assert str(caught.value) == f"{copy}: damaged: its SHA-256 is not {SHA256}; replace it by the original"
 
 
 def test_shipped_classifier_knows_the_test_images() -> None:

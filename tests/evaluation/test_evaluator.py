@@ -333,9 +333,12 @@ def test_refusals() -> None:
     assert refusal(of(broken, noise()), evaluator, count=4) == (
         "the generator gives values that are not finite; there is nothing to evaluate"
     )
-    assert refusal(of(nn.Linear(2, 3), noise()), evaluator, count=4) == "samples are (3,), and real ones (2,)"
+    assert (
+        refusal(of(nn.Linear(2, 3), noise()), evaluator, count=4)
+        == "samples are (3,); they must be (2,) as real ones are"
+    )
     assert refusal(of(Points(), Uniform(torch.device("cpu"), z_dim=2)), evaluator, count=4, truncation=0.5) == (
-        "noise of type Uniform has no truncation; normal noise has"
+        "noise of type Uniform has no truncation; choose normal noise, or leave truncation out"
     )
     with pytest.raises(GanfwError) as caught:
         evaluate_truncations(of(Points(), noise()), evaluator, [None])

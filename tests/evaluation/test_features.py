@@ -321,7 +321,7 @@ def test_data_sets_that_cannot_be_put_together_are_refused() -> None:
         gather(Ragged(), 10)
 
     assert str(caught.value) == (
-        "item 1 of the data: 'samples' is (1, 2, 2) float32; that of item 0 is (1, 1, 2) float32"
+        "item 1 of the data: 'samples' is (1, 2, 2) float32; it must be (1, 1, 2) float32, as item 0 has"
     )
 
 

@@ -48,12 +48,12 @@ def test_a_sampler_stays_behind(opened: Open) -> None:
     [
         (
             {"generator": {"use": "of_images"}, "data": {"use": "with_images"}},
-            "its generator asks for 'clean' besides noise; noise and classes can be exported",
+            "its generator asks for 'clean' besides noise; it must ask for nothing but classes to be exported",
         ),
         (
             {"generator": {"use": "restless"}},
-            "its generator draws random numbers itself, so that the same noise gives other samples each time, and "
-            "an export could not be compared with it",
+            "its generator draws random numbers itself; it must give the same samples for the same noise, so that "
+            "its export can be compared with it",
         ),
     ],
 )

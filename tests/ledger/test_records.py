@@ -106,7 +106,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         load_runs(tmp_path / "nowhere")
 
-    assert str(caught.value) == f"{tmp_path}/nowhere: no such folder"
+    assert str(caught.value) == f"{tmp_path}/nowhere: no such folder; name one that holds runs"
 
 
 def test_runs_are_in_the_order_of_their_numbers(trained: Path, tmp_path: Path) -> None:

@@ -75,10 +75,10 @@ def test_runs_without_the_key_come_last(key: str, expected: str) -> None:
     [
         (
             lambda: select(RUNS, ["hidden_dim=4"]),
-            "'hidden_dim' is the end of several keys: generator.hidden_dim, discriminator.hidden_dim",
+            "'hidden_dim' is the end of several keys; name one: generator.hidden_dim, discriminator.hidden_dim",
         ),
         (lambda: select(RUNS, ["los=bce"]), "no run has the key 'los'; did you mean 'loss'?"),
-        (lambda: sort_by(RUNS, "zzzzz"), "no run has the key 'zzzzz'"),
+        (lambda: sort_by(RUNS, "zzzzz"), "no run has the key 'zzzzz'; see: ganfw runs"),
         (
             lambda: find_key(RUNS, "frechet", only="metrics"),
             "no run has the metric 'frechet'; did you mean 'frechet_distance'?",

@@ -36,7 +36,7 @@ def test_each_view_is_read() -> None:
         ("view", "the request must be at most 16 pairs name=value"),
         ("&".join(["a=1"] * 17), "the request must be at most 16 pairs name=value"),
         ("view=grid&run=0&count=9&seed=%FF", "the request must be at most 16 pairs name=value"),
-        (f"{GRID}&seed=4", "the request has a parameter twice"),
+        (f"{GRID}&seed=4", "the request must name each parameter once"),
         (f"{GRID}&truncaton=1", "unknown parameter 'truncaton'; did you mean 'truncation'?"),
         (
             "view=map&run=0&seed=1&count=4",
@@ -58,7 +58,7 @@ def test_each_view_is_read() -> None:
             "view=coordinates&run=0&of=0-0-1&changes=" + ",".join(f"{index}:0" for index in range(65)),
             "at most 64 coordinates may be changed at once",
         ),
-        ("x" * (MAX_QUERY_BYTES + 1), "the request is longer than 4096 bytes"),
+        ("x" * (MAX_QUERY_BYTES + 1), "the request must be at most 4096 bytes long"),
     ],
 )
 def test_a_mistake_is_a_sentence(query: str, sentence: str) -> None:

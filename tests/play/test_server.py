@@ -193,7 +193,10 @@ def test_a_mistake_is_answered_in_a_sentence(playground: Playground, digits: Pat
     answer = ask(playground, "api/nothing")
     assert (answer.status, answer.json) == (404, {"error": "there is nothing at this address"})
     answer = ask(playground, f"{GRID}&class=3")
-    assert (answer.status, answer.json) == (400, {"error": "this generator is not conditional: it takes no labels"})
+    assert (answer.status, answer.json) == (
+        400,
+        {"error": "this generator is not conditional and takes no labels; leave them out"},
+    )
 
 
 def test_a_thousand_malformed_requests_harm_nothing(playground: Playground, digits: Path) -> None:

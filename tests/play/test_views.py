@@ -262,7 +262,7 @@ def test_samplers_that_fit_are_offered(digits: Path, played: Played) -> None:
     assert torch.equal(executed(python_of(view, model))["samples"], view.show(model).samples)
     assert not torch.equal(view.show(model).samples, shown(run, GRID).samples)
     assert "--set sampler.use=best_of_two.py:best_of_two" in str(command_of(view, model))
-    with pytest.raises(InputError, match="this run has no such sampler"):
+    with pytest.raises(InputError, match="this run has no such sampler; load the page again"):
         shown(run, f"{GRID}&sampler=translation")
 
 

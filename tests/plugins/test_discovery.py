@@ -118,7 +118,7 @@ class TestInstalled:
         site.install("ganfw-x", offering("wgan"), entry_points="[ganfw]\na = ganfw_x\nb = more_x\n")
         registry = discover()
         reasons = [plugin.reason for plugin in registry.plugins if plugin.distribution == "ganfw-x"]
-        assert reasons == ["", "it offers loss 'wgan' twice"]
+        assert reasons == ["", "it offers loss 'wgan' twice; rename one"]
         assert registry.find("loss", "ganfw-x:wgan").plugin.source == "ganfw_x"
 
     @pytest.mark.parametrize("content", [None, b"", b"\xff"])
@@ -167,23 +167,23 @@ BROKEN = {
         "import os\nimport no_such_module",
         "ModuleNotFoundError: No module named 'no_such_module' (ganfw_x.py:2)",
     ),
-    "returns None": (hook("return None"), "ganfw_parts returned NoneType, not parts"),
-    "returns a number": (hook("return 7"), "ganfw_parts returned int, not parts"),
-    "returns strings": (hook("return ['wgan']"), "ganfw_parts gave str, not a Part"),
-    "yields a class": (hook("yield Part"), "ganfw_parts gave type, not a Part"),
+    "returns None": (hook("return None"), "ganfw_parts returned NoneType; it must return parts"),
+    "returns a number": (hook("return 7"), "ganfw_parts returned int; it must return parts"),
+    "returns strings": (hook("return ['wgan']"), "ganfw_parts gave str; it must give a Part each time"),
+    "yields a class": (hook("yield Part"), "ganfw_parts gave type; it must give a Part each time"),
     "raises midway": (
         offering("wgan") + "    raise OSError('disk on fire')\n",
         "OSError: disk on fire (ganfw_x.py:7)",
     ),
     "exits midway": (offering("wgan") + "    raise SystemExit\n", "SystemExit (ganfw_x.py:7)"),
-    "offers a part twice": (offering("wgan", "hinge", "wgan"), "it offers loss 'wgan' twice"),
+    "offers a part twice": (offering("wgan", "hinge", "wgan"), "it offers loss 'wgan' twice; rename one"),
     "writes a part wrongly": (
         offering("WGAN"),
         "ValueError: the name of a part must be written as [a-z][a-z0-9_]*, not 'WGAN' (ganfw_x.py:6)",
     ),
     "implements no hook": (
         "def ganfw_parts():\n    return []\n",
-        "it implements no hook 'ganfw_parts' or 'ganfw_commands'",
+        "it must implement a hook, 'ganfw_parts' or 'ganfw_commands'",
     ),
     "implements an unknown hook": (
         offering("wgan") + "\n\n@hookimpl\ndef ganfw_partz(): ...\n",
@@ -244,7 +244,10 @@ class TestFailures:
     def test_an_entry_point_that_names_junk_is_a_failed_plugin(self, site: Site, value: str) -> None:
         site.install("ganfw-x", f"it = {value}", entry_points="[ganfw]\nplugin = ganfw_x:it\n")
         plugin = plugin_of(discover(), "ganfw-x")
-        assert (plugin.status, plugin.reason) == ("failed", "it implements no hook 'ganfw_parts' or 'ganfw_commands'")
+        assert (plugin.status, plugin.reason) == (
+            "failed",
+            "it must implement a hook, 'ganfw_parts' or 'ganfw_commands'",
+        )
 
     @pytest.mark.parametrize(
         ("content", "reason"),
@@ -278,7 +281,7 @@ class TestFailures:
         site.install("b-x", "", entry_points="[ganfw]\nplugin = a_x\n")
         registry = discover()
         assert registry.find("loss", "wgan").plugin.distribution == "a-x"
-        assert plugin_of(registry, "b-x").reason == "it is the same module as plugin 'a-x a_x'"
+        assert plugin_of(registry, "b-x").reason == "it is the same module as plugin 'a-x a_x'; remove one"
 
     def test_an_interrupt_in_a_plugin_is_an_interrupt(self, site: Site) -> None:
         site.install("ganfw-x", "raise KeyboardInterrupt")
@@ -332,7 +335,7 @@ class TestLoadingParts:
         site.install("ganfw-x", offering("wgan", target="loss_x:Loss"))
         with pytest.raises(PartError) as caught:
             discover().find("loss", "wgan").signature()
-        assert str(caught.value) == "loss 'wgan' (ganfw-x 1.0): its target 'loss_x:Loss' is not a class or function"
+        assert str(caught.value) == "loss 'wgan' (ganfw-x 1.0): its target 'loss_x:Loss' must be a class or function"
 
     def test_a_qualified_name_of_a_package_that_is_not_installed_says_what_to_install(self, site: Site) -> None:
         with pytest.raises(PartError) as caught:
@@ -394,7 +397,7 @@ class TestBlocking:
     def test_the_built_in_parts_cannot_be_blocked(self, site: Site) -> None:
         with pytest.raises(PluginError) as caught:
             discover(blocked=["ganfw"])
-        assert str(caught.value) == "--no-plugin ganfw: the built-in parts cannot be blocked"
+        assert str(caught.value) == "--no-plugin ganfw: the built-in parts cannot be blocked; leave it out"
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -487,8 +490,8 @@ class TestScripts:
             ("\nraise RuntimeError('no licence')", "RuntimeError: no licence (my_parts.py:2)"),
             ("raise SystemExit", "SystemExit (my_parts.py:1)"),
             ("def def", "SyntaxError: invalid syntax (my_parts.py, line 1)"),
-            ("x = 1", "it implements no hook 'ganfw_parts' or 'ganfw_commands'"),
-            (hook("return 7"), "ganfw_parts returned int, not parts"),
+            ("x = 1", "it must implement a hook, 'ganfw_parts' or 'ganfw_commands'"),
+            (hook("return 7"), "ganfw_parts returned int; it must return parts"),
         ],
     )
     def test_a_broken_script_is_an_error(self, script: Path, source: str, reason: str) -> None:
@@ -526,7 +529,7 @@ class TestScripts:
         path = script.rename(script.with_suffix(".txt"))
         with pytest.raises(PluginError) as caught:
             discover(scripts=[path])
-        assert str(caught.value) == f"--plugin {path}: it is not a Python file"
+        assert str(caught.value) == f"--plugin {path}: it must be a Python file"
 
     @pytest.mark.parametrize("name", ["my-parts", "json", "ganfw", "solo", "1st", "importlib", "wave"])
     def test_a_script_whose_name_is_taken_or_is_no_module_name_is_an_error(
@@ -646,7 +649,7 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("source", "told"),
         [
-            (verb("parts"), "plugin 'ganfw-x' adds no verbs: there is a verb 'parts' already"),
+            (verb("parts"), "plugin 'ganfw-x' adds no verbs: there is a verb 'parts' already; rename it"),
             (
                 "from ganfw import hookimpl\n\n\n@hookimpl\ndef ganfw_commands(group):\n    raise SystemExit('bye')\n",
                 "plugin 'ganfw-x' adds no verbs: SystemExit: bye (ganfw_x.py:6)",
@@ -681,7 +684,7 @@ class TestCommands:
 
         done = ganfw(site, "compare")
         assert done.stdout == "a\n"
-        assert done.stderr == "plugin 'b-x' adds no verbs: there is a verb 'compare' already\n"
+        assert done.stderr == "plugin 'b-x' adds no verbs: there is a verb 'compare' already; rename it\n"
 
     def test_a_blocked_plugin_adds_no_verb(self, site: Site) -> None:
         site.install("ganfw-x", verb("compare"))

@@ -188,13 +188,13 @@ class TestSignature:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            ("Loss = 3", "loss 'wgan' (ganfw-x 1.0): its target 'parts_x:Loss' is not a class or function"),
+            ("Loss = 3", "loss 'wgan' (ganfw-x 1.0): its target 'parts_x:Loss' must be a class or function"),
             (
                 "def Loss(learning_rate, /): ...",
                 "loss 'wgan' (ganfw-x 1.0) asks for 'learning_rate', which a loss is not given; it may ask for "
                 + ", ".join(CONTEXT_OF["loss"]),
             ),
-            ("def Loss(*, weight): ...", "loss 'wgan' (ganfw-x 1.0): parameter 'weight' has no type"),
+            ("def Loss(*, weight): ...", "loss 'wgan' (ganfw-x 1.0): parameter 'weight' has no type; give it one"),
         ],
     )
     def test_a_part_with_an_unusable_signature_is_an_error(

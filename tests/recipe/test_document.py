@@ -112,7 +112,7 @@ class TestParsing:
         assert Recipe.parse(TEXT, alone=True).tables == TABLES
         with pytest.raises(RecipeError) as caught:
             Recipe.parse(f"\nextends = {base}", file="f", alone=True)
-        assert str(caught.value) == f"f:2: extends is not allowed here\n    extends = {base}"
+        assert str(caught.value) == f"f:2: extends is not allowed here; write the whole recipe\n    extends = {base}"
 
     def test_text_that_no_file_can_hold_is_an_error(self) -> None:
         with pytest.raises(RecipeError) as caught:

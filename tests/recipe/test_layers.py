@@ -182,10 +182,10 @@ class TestFiles:
         folder.write("a.toml", "#" * MAX_BYTES)
         assert folder.read("a.toml").tables == {}
         folder.write("a.toml", "#" * (MAX_BYTES + 1))
-        assert folder.refusal("a.toml") == "FOLDER/a.toml: larger than 65536 bytes, which is too large for a recipe"
+        assert folder.refusal("a.toml") == "FOLDER/a.toml: too large for a recipe, which must be at most 65536 bytes"
 
     def test_a_file_that_never_ends_is_too_large(self, folder: Folder) -> None:
-        assert folder.refusal("/dev/zero") == "/dev/zero: larger than 65536 bytes, which is too large for a recipe"
+        assert folder.refusal("/dev/zero") == "/dev/zero: too large for a recipe, which must be at most 65536 bytes"
 
     def test_a_file_that_is_no_utf_8_is_an_error_with_its_line(self, folder: Folder) -> None:
         (folder.path / "a.toml").write_bytes(b"format = 1\n# caf\xe9\n")
@@ -280,7 +280,10 @@ class TestExtends:
         for base in ("pipe.toml", "/dev/zero", "../"):
             folder.write("a.toml", f'extends = "{base}"')
             path = os.path.normpath(folder.path / base).replace(str(folder.path), "FOLDER")
-            assert folder.refusal("a.toml") == f"{path}: not an ordinary file\n  extended at FOLDER/a.toml:1"
+            assert (
+                folder.refusal("a.toml")
+                == f"{path}: not an ordinary file; name a .toml file\n  extended at FOLDER/a.toml:1"
+            )
 
     def test_a_base_of_a_name_that_no_file_can_have_is_an_error(self, folder: Folder) -> None:
         folder.write("a.toml", f'extends = "{"x" * 999}.toml"')
@@ -292,7 +295,8 @@ class TestExtends:
         folder.write("a.toml", 'format = 1\nextends = "b.toml"')
         folder.write("b.toml", 'extends = "./deep/../a.toml"')
         assert folder.refusal("a.toml") == (
-            "recipes extend each other in a circle: FOLDER/a.toml -> FOLDER/b.toml -> FOLDER/a.toml\n"
+            "recipes extend each other in a circle; remove one extends: "
+            "FOLDER/a.toml -> FOLDER/b.toml -> FOLDER/a.toml\n"
             "  extended at FOLDER/b.toml:1\n"
             "  extended at FOLDER/a.toml:2"
         )
@@ -300,7 +304,8 @@ class TestExtends:
     def test_a_recipe_that_extends_itself_is_a_circle(self, folder: Folder) -> None:
         folder.write("a.toml", 'extends = "a.toml"')
         assert folder.refusal("a.toml") == (
-            "recipes extend each other in a circle: FOLDER/a.toml -> FOLDER/a.toml\n  extended at FOLDER/a.toml:1"
+            "recipes extend each other in a circle; remove one extends: "
+            "FOLDER/a.toml -> FOLDER/a.toml\n  extended at FOLDER/a.toml:1"
         )
 
     def test_a_circle_through_a_link_that_leads_back_is_an_error(self, folder: Folder) -> None:
@@ -401,7 +406,7 @@ class TestRegistered:
             ("latin", "ganfw-x:latin:3: no UTF-8 text, which TOML must be"),
             (
                 "circle",
-                "recipes extend each other in a circle: ganfw-x:circle -> ganfw-x:circle\n"
+                "recipes extend each other in a circle; remove one extends: ganfw-x:circle -> ganfw-x:circle\n"
                 "  extended at ganfw-x:circle:1",
             ),
             (

@@ -282,8 +282,8 @@ def test_runs_of_the_same_name_get_different_labels(make_run: MakeRun) -> None:
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     for path, message in (
-        (tmp_path / "missing", "no such run directory"),
-        (tmp_path, "not a run directory: it has none of environment.json, recipe.toml, metrics.jsonl"),
+        (tmp_path / "missing", "no such run directory; see: ganfw runs"),
+        (tmp_path, "not a run directory: it has none of environment.json, recipe.toml, metrics.jsonl; see: ganfw runs"),
     ):
         with pytest.raises(RunError) as caught:
             read_runs([path])

@@ -98,7 +98,7 @@ def test_weights_that_do_not_fit_are_refused_before_training(
         started()
     assert str(caught.value) == (
         f"[networks.encoder] init = '{file}' does not fit: '1.weight' is (5, 784), not (4, 784); "
-        "init_partial = true takes what fits"
+        "set init_partial = true to take what fits"
     )
     encoder = started(init_partial=True).networks["encoder"].state_dict()
     assert torch.equal(encoder["4.bias"], torch.ones(64))
@@ -140,9 +140,9 @@ def test_state_that_is_no_tensor_is_taken_where_it_is_there() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("gone", None, "{path}: no such run directory or checkpoint"),
+        ("gone", None, "{path}: no such run directory or checkpoint; see: ganfw runs"),
         ("gone.safetensors", None, "{path}: cannot be read: No such file or directory"),
-        ("torn.safetensors", b"torn", "{path}: not a safetensors file: …"),
+        ("torn.safetensors", b"torn", "{path}: not a safetensors file, which it must be: …"),
     ],
 )
 def test_weights_that_cannot_be_read_are_reported(
@@ -170,8 +170,8 @@ def test_state_that_is_not_weights_by_name_is_reported(trained: Path) -> None:
     with pytest.raises(RunError) as caught:
         read_weights(str(trained), "optimizer.generator")
     assert str(caught.value) == (
-        f"{open_checkpoint(trained).path}: 'optimizer.generator' is not a network there: "
-        "its state is not weights by name"
+        f"{open_checkpoint(trained).path}: 'optimizer.generator' is not a network there, because "
+        "its state is not weights by name; name a network"
     )
 
 

@@ -166,7 +166,7 @@ def test_a_disk_that_is_full_at_the_start_is_reported_before_the_first_step(
 
     assert_refused(
         ended,
-        f"{run}: not enough space for a checkpoint of 0 MB: {disk.reason}\n"
+        f"{run}: not enough space for a checkpoint of 0 MB; free some: {disk.reason}\n"
         f"the run has no checkpoint yet, so it starts again at step 0; continue with: ganfw resume {run}",
     )
     assert (view / "metrics.jsonl").read_text() == ""

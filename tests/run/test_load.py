@@ -152,8 +152,8 @@ def test_the_checkpoint_saved_last_goes_before_a_higher_step(trained: Path) -> N
 
 def test_a_folder_that_is_no_run_is_reported(tmp_path: Path) -> None:
     for path, message in (
-        (tmp_path / "gone", "no such run directory or checkpoint"),
-        (tmp_path, "neither a checkpoint nor a run directory with one in it"),
+        (tmp_path / "gone", "no such run directory or checkpoint; see: ganfw runs"),
+        (tmp_path, "neither a checkpoint nor a run directory with one in it; see: ganfw runs"),
     ):
         with pytest.raises(RunError) as caught:
             open_checkpoint(path)

@@ -204,7 +204,7 @@ ATTACKS: dict[str, tuple[Callable[[Forge], None], str]] = {
     "a recipe that reads other files": (
         lambda forge: forge(CHECKPOINT, {"recipe.toml": b'extends = "/etc/passwd"\n'}),
         f"{CHECKPOINT}/recipe.toml: not the recipe of a checkpoint: "
-        f"{CHECKPOINT}/recipe.toml:1: extends is not allowed here\n"
+        f"{CHECKPOINT}/recipe.toml:1: extends is not allowed here; write the whole recipe\n"
         '    extends = "/etc/passwd"',
     ),
     "a file beside the checkpoint": (extra_file("../x"), f"{NO_FILE_NAME}('../x' doesn't)"),
@@ -258,8 +258,8 @@ ATTACKS: dict[str, tuple[Callable[[Forge], None], str]] = {
     ),
     "a recipe without end": (
         lambda forge: forge(CHECKPOINT, {"recipe.toml": b"#" * 65537}),
-        f"{CHECKPOINT}/recipe.toml: not the recipe of a checkpoint: {CHECKPOINT}/recipe.toml: larger than 65536 bytes, "
-        "which is too large for a recipe",
+        f"{CHECKPOINT}/recipe.toml: not the recipe of a checkpoint: {CHECKPOINT}/recipe.toml: too large for a recipe, "
+        "which must be at most 65536 bytes",
     ),
     "JSON without end": (
         lambda forge: forge(CHECKPOINT, {"state.json": b"[" * 100_000}),
@@ -396,7 +396,8 @@ TO_RESUME: dict[str, tuple[Callable[[Forge], None], str]] = {
     ),
     "samples of another shape": (
         manifest(sample_shape=[1 << 62, 4]),
-        f"{CHECKPOINT}: it was saved with samples of shape (4611686018427387904, 4); the data has (1, 28, 28)",
+        f"{CHECKPOINT}: it was saved with samples of shape (4611686018427387904, 4); "
+        "the data has (1, 28, 28), which must be the same",
     ),
     # torch's fused kernels would write beyond the tensor, or read where there is none
     "a moment of another shape": (optimizer("state.0.exp_avg", torch.zeros(3)), OTHER_PARAMETER),
@@ -424,7 +425,7 @@ TO_RESUME: dict[str, tuple[Callable[[Forge], None], str]] = {
     ),
     "one part more": (
         state(lambda trees: trees.update(loss={})),
-        f"{CHECKPOINT}: the checkpoint is of an experiment with another part 'loss'",
+        f"{CHECKPOINT}: the checkpoint is of an experiment with another part 'loss'; make the same experiment",
     ),
     # NumPy would read eight gigabytes beyond its numbers
     "a random position beyond the numbers": (
@@ -507,7 +508,9 @@ def test_a_checkpoint_that_is_a_link_is_none(run: Path) -> None:
     CHECKPOINT.rename("elsewhere")
     CHECKPOINT.symlink_to(Path("elsewhere").resolve())
 
-    assert_refused(ganfw_("sample", run), "run: neither a checkpoint nor a run directory with one in it")
+    assert_refused(
+        ganfw_("sample", run), "run: neither a checkpoint nor a run directory with one in it; see: ganfw runs"
+    )
 
 
 # Other files of a run directory
@@ -528,7 +531,9 @@ def test_a_run_that_would_be_written_to_elsewhere_is_not_resumed(run: Path, name
 
     result = ganfw_("resume", run, "--set", "run.max_steps=5")
 
-    assert_refused(result, f"{path}: neither a file nor a folder; a run would be written through it to elsewhere")
+    assert_refused(
+        result, f"{path}: neither a file nor a folder, so a run would be written through it to elsewhere; remove it"
+    )
     assert [path.read_text() for path in Path("mine").iterdir()] == ["precious"]
 
 
@@ -538,7 +543,7 @@ def test_a_run_with_a_pipe_is_not_waited_for(run: Path) -> None:
 
     assert_refused(
         ganfw_("resume", run),
-        "run/metrics.jsonl: neither a file nor a folder; a run would be written through it to elsewhere",
+        "run/metrics.jsonl: neither a file nor a folder, so a run would be written through it to elsewhere; remove it",
     )
 
 
@@ -563,7 +568,10 @@ def test_a_run_without_checkpoints_reads_no_other_recipe(run: Path) -> None:
     shutil.rmtree(run / "checkpoints")
     (run / "recipe.toml").write_text('extends = "/etc/passwd"\n')
 
-    assert_refused(ganfw_("resume", run), 'run/recipe.toml:1: extends is not allowed here\n    extends = "/etc/passwd"')
+    assert_refused(
+        ganfw_("resume", run),
+        'run/recipe.toml:1: extends is not allowed here; write the whole recipe\n    extends = "/etc/passwd"',
+    )
 
 
 # Recipes

@@ -103,7 +103,7 @@ def test_lost_metrics_are_reported(registry: Registry, trained: Path) -> None:
 
     with pytest.raises(RunError) as caught:
         resume_training(trained, registry)[0].run()
-    expected = f"{trained}/metrics.jsonl: shorter than the checkpoint says; lines of metrics are lost"
+    expected = f"{trained}/metrics.jsonl: shorter than the checkpoint says, so lines of metrics are lost; restore it"
     assert str(caught.value) == expected
 
 
@@ -144,7 +144,7 @@ def test_state_of_another_experiment_is_refused(registry: Registry, tiny: Recipe
 
     with pytest.raises(RunError) as caught:
         Training(ganfw.assemble(ganfw.resolve(tiny, registry))).load_state_dict(state)
-    assert str(caught.value) == "the checkpoint is of an experiment with another part 'loss'"
+    assert str(caught.value) == "the checkpoint is of an experiment with another part 'loss'; make the same experiment"
 
 
 def test_an_experiment_composed_by_hand_is_saved_and_continues(

@@ -183,5 +183,5 @@ def test_no_room_is_reported_before_the_first_step(registry: Registry, tiny: Rec
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
 
-    assert str(caught.value) == f"{tmp_path}: not enough space for a checkpoint of 70 MB: File too large"
+    assert str(caught.value) == f"{tmp_path}: not enough space for a checkpoint of 70 MB; free some: File too large"
     assert list(tmp_path.iterdir()) == []

@@ -88,7 +88,10 @@ def test_settings_are_judged_by_the_metric_that_is_asked_for(swept: Path, tmp_pa
         2,
         "Error: no run has the metric 'recall'; they have loss/discriminator, loss/generator\n",
     )
-    assert (of_runs.exit_code, of_runs.output) == (2, "Error: --metric recall: it is for the folder of one sweep\n")
+    assert (of_runs.exit_code, of_runs.output) == (
+        2,
+        "Error: --metric recall: it is for the folder of one sweep; leave it out\n",
+    )
     assert not (tmp_path / "b.html").exists()
 
 

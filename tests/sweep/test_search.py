@@ -114,7 +114,7 @@ def test_a_setting_that_fails_is_not_counted_as_good(run_ganfw: Ganfw, write_sea
     assert all((state == "FAIL") == (params["loss.x"] > 1e-3) for _, state, params, _ in settings)
     assert output.count("failed    ") == failed  # the second seed of a setting that failed is not run
     assert run_ganfw("sweep", folder, *PLUGIN, "--retry")[1] == (
-        "Error: --retry: a search does not repeat settings that failed; it chooses others\n"
+        "Error: --retry: a search chooses other settings instead of those that failed; leave the option out\n"
     )
 
 

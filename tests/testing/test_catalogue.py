@@ -64,7 +64,10 @@ def test_what_is_not_there_is_refused(with_plugin: Registry) -> None:
 
     with pytest.raises(PluginError) as caught:
         checks_of("ganfw-x", registry=with_plugin, leaving_out={"loss one: is mean": "a slip"})
-    assert str(caught.value) == "the check 'loss one: is mean', which should be left out, does not exist"
+    assert (
+        str(caught.value)
+        == "the check 'loss one: is mean', which should be left out, does not exist; see the names of all: checks_of(…)"
+    )
 
     with pytest.raises(PluginError) as caught:
         checks_of("ganfw-x", registry=with_plugin, parameters={"loss won": {"size": 1}})

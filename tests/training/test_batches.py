@@ -168,7 +168,7 @@ def test_items_may_be_dicts_with_entries_of_their_own(workers: int) -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        (torch.zeros(3), "item 1 of the data has the shape (3,), not (2,)"),
+        (torch.zeros(3), "item 1 of the data has the shape (3,); it must be (2,)"),
         (
             torch.zeros(2, dtype=torch.float64),
             "item 1 of the data: 'samples' is torch.float64; make it torch.uint8 or torch.float32",
@@ -192,14 +192,14 @@ def test_items_may_be_dicts_with_entries_of_their_own(workers: int) -> None:
         ),
         (
             (torch.zeros(2), 2),
-            "sample 1 of the data has the label 2: the 2 classes are 0 to 1, and -1 stands for none",
+            "sample 1 of the data has the label 2: labels must be classes from 0 to 1, or -1 for none",
         ),
         (torch.tensor([0.5, math.nan]), "sample 1 of the data has the value nan: samples must be finite"),
         (
             {"samples": torch.zeros(2), "mask": torch.zeros(2) > 0},
             "item 1 of the data: 'mask' is torch.bool; make it torch.uint8 or torch.int64 or torch.float32",
         ),
-        ({"images": torch.zeros(2)}, "item 1 of the data has no 'samples', but images"),
+        ({"images": torch.zeros(2)}, "item 1 of the data has images; it must have 'samples'"),
     ],
 )
 def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message: str, workers: int) -> None:
@@ -213,8 +213,8 @@ def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message:
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (torch.zeros(3), "item 1 of the data: 'samples' is (3,) float32; that of item 0 is (2,) float32"),
-        ((torch.zeros(2), 1), "item 1 of the data has samples, labels; item 0 has samples"),
+        (torch.zeros(3), "item 1 of the data: 'samples' is (3,) float32; it must be (2,) float32, as item 0 has"),
+        ((torch.zeros(2), 1), "item 1 of the data has samples, labels; it must have samples, as item 0 has"),
     ],
 )
 def test_items_of_one_batch_have_one_form(second: Any, message: str) -> None:

@@ -221,7 +221,7 @@ def test_a_penalty_of_a_conditional_discriminator_is_that_of_each_rows_class(fur
         (
             "unlabelled",
             "{} 'labelled' (further_parts.py) is conditional on labels, which data 'unlabelled' (further_parts.py) "
-            "does not have",
+            "does not have; choose other data",
         ),
         (
             "short_labels",
@@ -240,7 +240,10 @@ def test_conditional_networks_composed_by_hand_want_labels_too(further: Registry
     experiment = build(further, Recipe(extends=tiny, **LABELLED))
     with pytest.raises(PartError) as caught:
         evolve(experiment, data=TensorData(experiment.data.samples), resolved=None)
-    assert told(caught) == "network LabelledGenerator asks for 'labels'; here it is given nothing else"
+    assert (
+        told(caught) == "network LabelledGenerator asks for 'labels', but here it is given nothing else; "
+        "give the parameter a default"
+    )
     del experiment.networks["generator"].num_classes
     with pytest.raises(PartError) as caught:
         evolve(experiment, resolved=None)

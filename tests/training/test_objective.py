@@ -254,7 +254,10 @@ def test_networks_are_given_what_they_name_and_outputs_stand_by_name() -> None:
 def test_what_tells_cannot_take_the_name_of_the_losses(kind: str, parts: tuple[Any, Any]) -> None:
     with pytest.raises(InputError) as caught:
         Objective(*networks(), Plain(), *parts)
-    assert str(caught.value) == f"{kind} cannot be named 'loss', for what it logs stands beside loss/discriminator"
+    assert (
+        str(caught.value)
+        == f"{kind} cannot be named 'loss', because what it logs stands beside loss/discriminator; rename it"
+    )
 
 
 def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registry) -> None:

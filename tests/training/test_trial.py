@@ -142,9 +142,12 @@ def test_parts_that_fit_are_accepted_and_left_as_they_were(registry: Registry) -
         ),
         (
             {"generator": lambda part: Wrapped(part, lambda x: x / 0)},
-            "generator Wrapped gives values that are not finite",
+            "generator Wrapped gives values that are not finite; all must be finite",
         ),
-        ({"generator": lambda part: Wrapped(part, lambda x: [x])}, "generator Wrapped gives list, not a tensor"),
+        (
+            {"generator": lambda part: Wrapped(part, lambda x: [x])},
+            "generator Wrapped gives list; it must give a tensor",
+        ),
         (
             {"generator": lambda part: Wrapped(part, lambda x: int("two"))},
             "generator Wrapped fails on (2, 4): invalid literal for int() with base 10: 'two'",
@@ -163,14 +166,14 @@ def test_parts_that_fit_are_accepted_and_left_as_they_were(registry: Registry) -
         ),
         (
             {"noise": lambda part: WrappedNoise(part, lambda z: z.to("meta"))},
-            "noise WrappedNoise gives a tensor on meta; the run is on cpu",
+            "noise WrappedNoise gives a tensor on meta; it must be on the run's cpu",
         ),
         (
             {"noise": lambda part: WrappedNoise(part, same, device="meta")},
-            "noise WrappedNoise is on meta; the run is on cpu",
+            "noise WrappedNoise is on meta; it must be on the run's cpu",
         ),
         ({"loss": lambda part: Loss(lambda x: x.reshape(1))}, "loss Loss gives shape (1,); () is needed"),
-        ({"loss": lambda part: Loss(float)}, "loss Loss gives float, not a tensor"),
+        ({"loss": lambda part: Loss(float)}, "loss Loss gives float; it must give a tensor"),
     ],
 )
 def test_a_part_that_does_not_fit_is_reported_by_name(
@@ -389,11 +392,13 @@ def mean_of(network: nn.Module, change: Callable[[Tensor], Any] = same) -> Calla
     [
         (
             lambda ours, other: [Update("ours", mean_of(other))],
-            "step Updates: the update of 'ours' has a loss that depends on no weight of its optimizer",
+            "step Updates: the update of 'ours' has a loss that depends on no weight of its optimizer; "
+            "name another optimizer",
         ),
         (
             lambda ours, other: [Update("ours", mean_of(ours, lambda loss: loss.detach()))],
-            "step Updates: the update of 'ours' has a loss that depends on no weight of its optimizer",
+            "step Updates: the update of 'ours' has a loss that depends on no weight of its optimizer; "
+            "name another optimizer",
         ),
         (
             lambda ours, other: [Update("ours", mean_of(ours, lambda loss: loss.reshape(1)))],
@@ -401,7 +406,7 @@ def mean_of(network: nn.Module, change: Callable[[Tensor], Any] = same) -> Calla
         ),
         (
             lambda ours, other: [Update("ours", mean_of(ours, lambda loss: 1.0))],
-            "step Updates: the update of 'ours' gives float, not a tensor",
+            "step Updates: the update of 'ours' gives float; it must give a tensor",
         ),
         (
             lambda ours, other: [Update("ours", mean_of(ours, lambda loss: (loss, {"slope": loss.reshape(1)})))],

@@ -58,4 +58,7 @@ def test_spherical_interpolation_stays_on_the_sphere() -> None:
 def test_truncation_is_refused() -> None:
     with pytest.raises(ganfw.InputError) as refusal:
         ganfw.draw_noise(Hypersphere(CPU), 4, truncation=1.0)
-    assert str(refusal.value) == "noise of type Hypersphere has no truncation; normal noise has"
+    assert (
+        str(refusal.value)
+        == "noise of type Hypersphere has no truncation; choose normal noise, or leave truncation out"
+    )

@@ -51,7 +51,7 @@ BROKEN = (
     (
         datasets.serves_samples,
         labels_of_letters,
-        "sample 0 of the data has the label 26: the 26 classes are 0 to 25, and -1 stands for none",
+        "sample 0 of the data has the label 26: labels must be classes from 0 to 25, or -1 for none",
     ),
     (
         datasets.serves_samples,
