@@ -1,14 +1,23 @@
 """The pages about metrics have every number, and their example measures."""
 
+import io
 import re
+import runpy
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import torch
-from pages import blocks, code, page, section, table
+from pages import DOCS, blocks, code, page, section, table
+from PIL import Image
 
 import ganfw
+
+INDEX = "reference/metrics/index.md"
+FAMILIES = [
+    path.read_text(encoding="utf-8") for path in sorted((DOCS / INDEX).parent.glob("*.md")) if path.stem != "index"
+]
 
 
 def measured(
@@ -28,16 +37,48 @@ def measured(
     )
 
 
-def test_every_metric_and_each_of_its_numbers_is_on_the_page(registry: ganfw.Registry) -> None:
-    text = page("reference/metrics.md")
+def test_every_metric_and_each_of_its_numbers_is_on_a_page(registry: ganfw.Registry) -> None:
+    text = "\n".join(FAMILIES)
     rows = torch.eye(9, dtype=torch.float64)[:, :2]
     parts = [offer.part.name for offer in ganfw.discover(allowed=()).parts() if offer.part.kind == "metric"]
     numbers = [name for part in parts for name in measured(registry, part, rows, rows)]
 
-    assert re.findall(r"^Part `(\w+)`", text, re.MULTILINE) == parts
+    assert sorted(re.findall(r"^Part `(\w+)`", text, re.MULTILINE)) == sorted(parts)
     assert len(set(numbers)) == len(numbers) - 3 == 19  # those of the ring and of the grid have the same names
     for name in numbers:
         assert re.search(rf"`{name}`|^    {name} +=", text, re.MULTILINE), name
+    listed = {code(row[0]) for row in table(page(INDEX))}
+    assert listed == {name for name in numbers if "mode" not in name and name != "high_quality_share"}
+
+
+def test_every_section_has_a_meaning_a_warning_a_picture_and_a_source() -> None:
+    sections = [part for text in FAMILIES for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]]
+
+    assert len(sections) == 12
+    for part in sections:
+        assert re.search(r"^- \*\*Means:\*\* .+\n- \*\*Misleads:\*\* .+\n\n!\[", part, re.MULTILINE), part
+        assert re.search(r"^Sources?: [^#]*\(https://|sources are those", part, re.MULTILINE), part
+
+
+def test_the_pictures_have_the_values_that_the_metrics_compute(registry: ganfw.Registry) -> None:
+    scenes = runpy.run_path(str(DOCS / "generate_metric_pictures.py"))["SCENES"]
+    shown = dict(re.findall(r"^!\[(.*)\]\(\.\./\.\./images/metrics/(\w+)\.png\)$", "\n".join(FAMILIES), re.MULTILINE))
+
+    assert sorted(shown.values()) == sorted(scenes) == sorted(path.stem for path in (DOCS / "images/metrics").iterdir())
+    for captions, name in shown.items():
+        assert captions == "; ".join(scenes[name]().captions(registry))
+
+
+@pytest.mark.parametrize(
+    "name", ["frechet_distance", "density_coverage", "classes", "nearest_neighbours", "stacked_modes"]
+)
+def test_a_picture_is_drawn_as_it_is_in_the_documentation(name: str, registry: ganfw.Registry) -> None:
+    script = runpy.run_path(str(DOCS / "generate_metric_pictures.py"))
+    drawn = Image.open(io.BytesIO(script["draw"](script["SCENES"][name](), registry)))
+
+    with Image.open(DOCS / "images" / "metrics" / f"{name}.png") as kept:
+        assert abs(kept.width - drawn.width) + abs(kept.height - drawn.height) < 20  # fonts differ among machines
+    assert drawn.width > 3 * 200
 
 
 def test_the_reasons_on_the_page_are_those_that_are_given(registry: ganfw.Registry) -> None:
@@ -57,11 +98,11 @@ def test_the_reasons_on_the_page_are_those_that_are_given(registry: ganfw.Regist
     )
     given = [next(found.reason for found in result.values() if found.value is None) for result in results]
 
-    assert given == [code(row[0]) for row in table(section("reference/metrics.md", "No value"))]
+    assert given == [code(row[0]) for row in table(section(INDEX, "No value"))]
 
 
 def test_the_table_on_the_page_is_one_of_a_recipe(registry: ganfw.Registry, tiny: ganfw.Recipe) -> None:
-    (text,) = blocks(page("reference/metrics.md"), "toml")
+    (text,) = blocks(page(INDEX), "toml")
 
     resolved = ganfw.resolve(ganfw.Recipe(extends=tiny, **tomllib.loads(text)), registry)
 
@@ -69,9 +110,9 @@ def test_the_table_on_the_page_is_one_of_a_recipe(registry: ganfw.Registry, tiny
 
 
 def test_the_metric_on_the_page_measures() -> None:
-    (text,) = blocks(section("reference/metrics.md", "Your own metric"), "python")
+    (text,) = blocks(section(INDEX, "Your own metric"), "python")
     names: dict[str, Any] = {}
-    exec(compile(text, "reference/metrics.md", "exec"), names)
+    exec(compile(text, INDEX, "exec"), names)
     zeros, ones = (ganfw.SampleSet(rows, rows) for rows in (torch.zeros(3, 4), torch.ones(2, 4)))
     nothing = ganfw.SampleSet(torch.zeros(0, 4), torch.zeros(0, 4))
 
