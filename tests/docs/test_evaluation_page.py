@@ -1,0 +1,78 @@
+"""The pages about evaluation have the files, tables and code that there are."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pages import blocks, page, section, table
+
+import ganfw
+from ganfw.cli import main
+from ganfw.recipe.tables import DEFAULT_TABLES
+
+FILES = "reference/evaluation-files.md"
+
+
+def keys(title: str, column: int) -> list[str]:
+    return [key for row in table(section(FILES, title)) for key in re.findall(r"`([a-z_]\w*)`", row[column])]
+
+
+def test_keys_of_the_results_are_those_on_the_page(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained.parent)
+    monkeypatch.setenv("GANFW_PLUGINS", "")
+
+    done = CliRunner().invoke(main, ["evaluate", str(trained), "-n", "200", "--set", "embedding.use=pixels"])
+
+    assert done.exit_code == 0, done.output
+    (path,) = (trained / "eval").glob("*.json")
+    found = json.loads(path.read_text())
+    assert sorted(found) == sorted(keys("Results", 0))
+    described = set(keys("Results", 1))
+    for name in ("reference", "embedding"):
+        assert set(found[name]) <= described
+    reasons = {"reason", "real_data_reason"}
+    assert {key for each in found["metrics"].values() for key in each} | reasons <= described
+    assert {path.name.removeprefix("step-000010") for path in (trained / "eval").glob("*-neighbours*.png")}
+
+
+def test_the_tables_on_the_page_are_the_default_ones() -> None:
+    (text,) = blocks(page(FILES), "toml")
+
+    assert tomllib.loads(text) == {"metrics": DEFAULT_TABLES["metrics"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "use"),
+    [
+        ("how-to/evaluate.md", ("metrics", "wide_neighbourhoods"), "precision_recall"),
+        ("how-to/evaluate-during-training.md", ("callbacks", "evaluate"), "evaluate"),
+    ],
+)
+def test_the_tables_on_the_how_to_pages_fit_a_recipe(
+    name: str, address: tuple[str, str], use: str, tiny: ganfw.Recipe, registry: ganfw.Registry
+) -> None:
+    (text,) = blocks(page(name), "toml")
+
+    tables = ganfw.resolve(ganfw.Recipe(extends=tiny, **tomllib.loads(text)), registry).recipe.tables
+
+    assert tables[address[0]][address[1]]["use"] == use
+    removed = tables["metrics"]["nearest_neighbours"].get("enabled") is False
+    assert removed == (address[0] == "metrics")
+
+
+def test_the_python_on_the_how_to_page_evaluates(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (trained.parent / "mnist_mlp-1").symlink_to(trained, target_is_directory=True)
+    monkeypatch.chdir(trained.parent.parent)
+    (text,) = blocks(section("how-to/evaluate.md", "Evaluate in Python"), "python")
+    names: dict[str, Any] = {}
+
+    exec(text.replace("count=2000", "count=200"), names)
+
+    assert names["evaluation"]["frechet_distance"] > 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(names["evaluation"].results)
