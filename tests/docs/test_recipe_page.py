@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from pages import TINY, blocks, files, section, table
+from pages import TINY, blocks, files, page, section, table
 
 from ganfw.cli import main
 from ganfw.plugins.signature import read_signature
@@ -21,7 +21,7 @@ def test_the_error_message_on_the_recipes_page_is_what_check_prints(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFW_PLUGINS", "")
-    text = section("reference/recipe.md", "Errors")
+    text = section("how-to/check-a-recipe.md", "Errors")
     Path("mistakes.toml").write_text(files(text)["mistakes.toml"])
 
     result = CliRunner().invoke(main, ["check", "mistakes.toml"])
@@ -34,7 +34,7 @@ def test_what_does_not_fit_on_the_recipes_page_is_what_check_prints(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFW_PLUGINS", "")
-    text = section("reference/recipe.md", "Errors")
+    text = section("how-to/check-a-recipe.md", "Errors")
     Path("unfit.toml").write_text(files(text)["unfit.toml"])
 
     result = CliRunner().invoke(main, ["check", "unfit.toml"])
@@ -44,7 +44,7 @@ def test_what_does_not_fit_on_the_recipes_page_is_what_check_prints(
 
 def test_the_lines_of_show_on_the_recipes_page_are_what_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANFW_PLUGINS", "")
-    lines = blocks(section("reference/recipe.md", "Check and show"), "text")[0]
+    lines = blocks(section("how-to/check-a-recipe.md", "Check and show"), "text")[0]
 
     result = CliRunner().invoke(main, ["show", "mnist_mlp", "--set", "generator.hidden_dim=256"])
 
@@ -86,7 +86,7 @@ def test_the_python_on_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
 
-    for block in blocks(section("reference/recipe.md", "In Python"), "python"):
+    for block in blocks(page("how-to/train-from-python.md"), "python"):
         exec(block, names)
 
     assert names["training"].step == 20
