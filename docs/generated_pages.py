@@ -103,14 +103,14 @@ def _help(context: click.Context) -> str:
     text = [f"```text\n{context.command.get_usage(context)}\n```"]
     text += [f"```text\n{part[2:]}\n```" if part.startswith("\b\n") else part for part in paragraphs]
     for title, rows in _options(context).items():
-        cells = "\n".join(f"| `{_cell(name)}` | {_cell(what)} |" for name, what in rows)
+        cells = "\n".join(f"| `{name}` | {_cell(what)} |" for name, what in rows)
         text.append(f"| {title} | what |\n|---|---|\n{cells}")
     return "\n\n".join(text) + "\n"
 
 
 def _options(context: click.Context) -> dict[str, list[tuple[str, str]]]:
-    records = [record for each in context.command.get_params(context) if (record := each.get_help_record(context))]
-    tables = {"option": records}
+    options = [each for each in context.command.get_params(context) if isinstance(each, click.Option)]
+    tables = {"option": [record for each in options if (record := each.get_help_record(context))]}
     if isinstance(context.command, click.Group):
         group = context.command
         tables = {"command": [(name, each.get_short_help_str(100)) for name, each in group.commands.items()], **tables}
@@ -142,7 +142,7 @@ def _part(part: RegisteredPart) -> str:
         text += "| key | type | default | what |\n|---|---|---|---|\n"
         for key in signature.keys.values():
             default = "required" if key.required else "" if key.default is None else f"`{json.dumps(key.default)}`"
-            text += f"| `{key.name}` | {_cell(key.type_name)} | {_cell(default)} | {_cell(key.help)} |\n"
+            text += f"| `{key.name}` | {_cell(key.type_name)} | {default} | {_cell(key.help)} |\n"
     return text
 
 
@@ -176,7 +176,9 @@ def python_pages() -> Iterator[tuple[str, str]]:
     names["testing"] = [f"ganfw.testing.{name}" for name in ganfw.testing.__all__]
     index = PYTHON
     for room, title in ROOMS.items():
-        rows = "".join(f"| [`{name}`]({room}.md#{name}) | {_summary(name)} |\n" for name in names[room])
+        rows = "".join(
+            f"| [`{name.rpartition('.')[2]}`]({room}.md#{name}) | {_summary(name)} |\n" for name in names[room]
+        )
         index += f"\n## [{title}]({room}.md)\n\n| name | what |\n|---|---|\n{rows}"
         yield f"reference/python/{room}.md", "\n\n".join([f"# {title}", *(f"::: {name}" for name in names[room])])
     yield "reference/python/index.md", index

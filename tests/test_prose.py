@@ -1,13 +1,14 @@
 """Documentation, docstrings, comments, errors and log lines are written in plain words."""
 
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "docs").rglob("*.ipynb"))]
 MODULES = sorted((ROOT / "ganfw").rglob("*.py"))
 
 INSTEAD = {
@@ -39,10 +40,15 @@ ALLOWED = {
 
 
 def words(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield what a reader reads of a file, with its line: a page, or the strings and comments of a module."""
+    """Yield what a reader reads of a file, with its line or cell: a page, or the strings and comments of a module."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         yield 1, text
+        return
+    if path.suffix == ".ipynb":
+        for number, cell in enumerate(json.loads(text)["cells"], 1):
+            if cell["cell_type"] == "markdown":
+                yield number, "".join(cell["source"])
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if tokenize.tok_name[token.type] in ("COMMENT", "STRING", "FSTRING_MIDDLE"):
