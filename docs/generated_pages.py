@@ -7,6 +7,7 @@ their keys on the pages where they are installed.
 import ast
 import inspect
 import json
+import logging
 import os
 import posixpath
 import pydoc
@@ -20,6 +21,7 @@ import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import ganfw
 import ganfw.testing
@@ -30,6 +32,7 @@ from ganfw.plugins.registry import RegisteredPart
 from ganfw.recipe.tables import network_address
 
 ROOT = Path(__file__).parents[1]
+log = logging.getLogger("mkdocs.hooks")
 ROOMS = {
     "recipe": "Recipes",
     "plugins": "Parts and plugins",
@@ -62,6 +65,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead the links of notebooks to pages, as MkDocs does with those of Markdown."""
+
+    def link(match: re.Match[str]) -> str:
+        target = files.get_file_from_path(posixpath.normpath(posixpath.join(posixpath.dirname(uri), match[1])))
+        if target is None:
+            log.warning("%s contains a link to '%s', which is not a page", uri, match[1])
+            return match[0]
+        return f'href="{target.url_relative_to(page.file)}{match[2] or ""}"'
+
+    uri = page.file.src_uri
+    return re.sub(r'href="([^":]+\.(?:md|ipynb))(#[^"]*)?"', link, html) if uri.endswith(".ipynb") else html
 
 
 # Commands

@@ -17,9 +17,9 @@ class Alternating:
     step see the same real batch, with fresh noise each. Fakes have the labels of the real batch, where networks are
     conditional.
 
-    With `reuse_fakes` the generator's update is judged on the very samples that the discriminator has just been
-    updated on: one generator pass a step instead of two. It is another algorithm, not a faster way to the same
-    numbers: the two updates of a step depend on each other, and batch statistics move once a step.
+    With `reuse_fakes` the generator learns from the same fakes as the discriminator. A step then has one pass of the
+    generator instead of two. The results are different ones: the two updates of a step depend on each other, and
+    batch statistics move once a step. Each network can then have only one update a step.
 
     Raises:
         InputError: `reuse_fakes` with more than one update of a network.
@@ -38,7 +38,7 @@ class Alternating:
         *,
         discriminator_steps: Annotated[int, Ge(1), "discriminator updates for each batch"] = 1,
         generator_steps: Annotated[int, Ge(1), "generator updates for each batch"] = 1,
-        reuse_fakes: Annotated[bool, "judge the generator on the discriminator's fakes: another algorithm"] = False,
+        reuse_fakes: Annotated[bool, "the generator learns from the discriminator's fakes; needs one update of each"] = False,
     ) -> None:
         if reuse_fakes and (discriminator_steps, generator_steps) != (1, 1):
             raise InputError(

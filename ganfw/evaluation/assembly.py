@@ -40,7 +40,7 @@ def open_evaluator(
         resolved: a recipe; these tables are enough.
         device: where the embedding computes.
         training: the recipe's data, if it is built already.
-        held_out: whether to compare with that part; if not, with the training data itself.
+        held_out: whether to compare with the held-out part of the data, where there is one, or with the training data.
         say: called with a line of text before slow work.
 
     Raises:

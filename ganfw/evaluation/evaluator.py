@@ -51,12 +51,12 @@ class MetricResult:
 
 @frozen(eq=False)
 class Evaluation:
-    """The results of evaluating a generator.
+    """The results of evaluating a generator; `evaluation["frechet_distance"]` is the value of one.
 
     Attributes:
-        results: by name: `"frechet_distance"`.
+        results: by name, such as `"frechet_distance"`: the value for the samples, and that for real data.
         count: the number of samples.
-        seed: of the samples, and of random choices of metrics.
+        seed: which samples were drawn; metrics that need random numbers use it too.
         truncation: of the noise, or None.
         labels: `"data"` if the generator was given labels as frequent as in the training data, `"equal"` if each class
             in turn, None if it takes no labels.
@@ -223,10 +223,14 @@ def evaluate(
         count: how many samples, at least 1.
         seed: which samples.
         truncation: of the noise, at least 0, or None.
-        labels: which labels a conditional generator is given: as frequent as in the training data, or each class in
-            turn, as without labels in the data.
+        labels: which labels a conditional generator is given: `"data"`, as frequent as in the training data, or
+            `"equal"`, each class in turn. Where the data has no labels, each class in turn in both cases.
         real_data: whether to measure real samples as well.
         batch_size: how many samples go through the generator at once; None for the source's own number.
+
+    Returns:
+        An `Evaluation`: `evaluation["frechet_distance"]` is a value, `evaluation.results` has all of them, each
+        with the score of real data.
 
     Raises:
         InputError: an argument is out of range, this noise has no truncation, or the samples have another shape than

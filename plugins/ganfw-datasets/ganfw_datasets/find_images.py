@@ -39,7 +39,7 @@ def find_images(top: Path) -> FoundImages:
         DataError: there is no such folder, one cannot be read, or there are no images.
     """
     if not top.is_dir():
-        raise DataError(f"{top}: no such folder (in a recipe: data.folder)")
+        raise DataError(f"{top}: no such folder; name one with --set data.folder=PATH, or data.folder in the recipe")
     paths: list[Path] = []
     left_out: Counter[str] = Counter()
     read: set[str] = set()
