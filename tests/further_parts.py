@@ -1,4 +1,4 @@
-"""Parts that not every recipe has: augmentations, conditional and further networks, penalties with state, steps."""
+"""Parts that not every recipe has: augmentations, conditional and further networks, a penalty with state, steps."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,6 @@ def ganfw_parts() -> Iterator[Part]:
     yield Part(kind="data", name="unlabelled", target="further_parts:unlabelled")
     yield Part(kind="data", name="short_labels", target="further_parts:short_labels")
     yield Part(kind="network", name="scaling", target="further_parts:Scaling")
-    yield Part(kind="regularizer", name="lecam", target="further_parts:LeCam")
     yield Part(kind="regularizer", name="path_length", target="further_parts:PathLength")
     yield Part(kind="step", name="lazy", target="further_parts:LazyStep")
     yield Part(kind="step", name="encoding", target="further_parts:EncodingStep")
@@ -124,29 +123,6 @@ class Scaling(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         return samples * self.scale
-
-
-class LeCam:
-    """Holds logits near the running mean of the other side's: Tseng et al., 2021, equation 5."""
-
-    def __init__(self, device: torch.device, /, *, weight: float = 0.3, decay: float = 0.9) -> None:
-        self.weight = weight
-        self.decay = decay
-        self.means = torch.zeros(2, device=device)
-
-    def discriminator(self, context: UpdateContext) -> Tensor:
-        assert context.real_logits is not None
-        both = torch.stack([context.real_logits.mean(), context.fake_logits.mean()]).detach()
-        self.means = torch.lerp(self.means, both, 1 - self.decay)
-        of_real, of_fake = self.means
-        real, fake = (context.real_logits - of_fake).square(), (context.fake_logits - of_real).square()
-        return self.weight * (real + fake).mean()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"means": self.means}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.means = state["means"]
 
 
 class PathLength:

@@ -65,3 +65,5 @@ def ganfw_parts() -> Iterator[Part]:
 
     yield part("discriminator", "mlp_packed", ".pacgan:PackedMLPDiscriminator", "judges several samples together")
     yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")
+
+    yield part("regularizer", "lecam", ".lecam:LeCam", "logits near the running mean of the other side's")
