@@ -67,3 +67,5 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")
 
     yield part("regularizer", "lecam", ".lecam:LeCam", "logits near the running mean of the other side's")
+    yield part("optimizer", "optimistic_adam", ".optimistic_adam:OptimisticAdam", "Adam that does not circle")
+    yield part("optimizer", "lookahead", ".lookahead:Lookahead", "Adam that goes back half of the way at times")
