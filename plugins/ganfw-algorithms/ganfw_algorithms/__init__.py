@@ -67,6 +67,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")
 
     yield part("regularizer", "lecam", ".lecam:LeCam", "logits near the running mean of the other side's")
+    yield part("regularizer", "feature_matching", ".feature_matching:FeatureMatching", "the mean features of real ones")
     yield part("step", "top_k", ".top_k:TopK", "the generator learns from the fakes with the highest logits")
     yield part("optimizer", "optimistic_adam", ".optimistic_adam:OptimisticAdam", "Adam that does not circle")
     yield part("optimizer", "lookahead", ".lookahead:Lookahead", "Adam that goes back half of the way at times")

@@ -19,7 +19,7 @@ BASES = {
     ),
     "mnist_infogan": (
         *("discriminator mlp_features", "network code_head", "regularizer information", "sampler traversal"),
-        *("callback code_purity", "noise codes"),
+        *("callback code_purity", "noise codes", "regularizer feature_matching"),
     ),
     "mnist_bigan": (
         *("network mlp_encoder", "discriminator mlp_pairs", "step bigan", "sampler reconstruction"),
