@@ -67,6 +67,8 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")
 
     yield part("regularizer", "lecam", ".lecam:LeCam", "logits near the running mean of the other side's")
+    yield part("regularizer", "bcr", ".consistency:BalancedConsistency", "logits that stay where samples are shifted")
+    yield part("regularizer", "zcr", ".consistency:LatentConsistency", "logits that stay, samples that move with noise")
     yield part("regularizer", "feature_matching", ".feature_matching:FeatureMatching", "the mean features of real ones")
     yield part("step", "top_k", ".top_k:TopK", "the generator learns from the fakes with the highest logits")
     yield part("optimizer", "optimistic_adam", ".optimistic_adam:OptimisticAdam", "Adam that does not circle")
