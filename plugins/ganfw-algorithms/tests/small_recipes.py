@@ -10,6 +10,7 @@ RECIPES = (
     "mnist_pix2pix",
     "mnist_cyclegan",
     "stacked_mnist_pacgan",
+    "grid_d2gan",
 )
 """The recipes of this package."""
 
@@ -37,6 +38,10 @@ SMALL = {
         "callbacks.translation_error.count=20",
     ],
     "stacked_mnist_pacgan": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+    "grid_d2gan": [
+        *("data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"),
+        "networks.reverse_discriminator.hidden_dim=4",
+    ],
 }
 """What makes each of them quick to train: small networks on few images."""
 

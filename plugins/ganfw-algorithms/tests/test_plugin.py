@@ -30,6 +30,7 @@ BASES = {
         *("network translator", "discriminator patch", "network patch", "step cyclegan"),
         "callback translation_error",
     ),
+    "grid_d2gan": ("network mlp_discriminator", "step d2gan"),
 }
 """The recipe that each part is tried in; those that are not named go into ganfw's own small recipe."""
 PARAMETERS = {
@@ -56,6 +57,7 @@ PARAMETERS = {
     "sampler metropolis_hastings": {"chain": 3},
     "discriminator mlp_packed": {"hidden_dim": 4},
     "step top_k": {"every_steps": 1, "decay": 0.8},
+    "network mlp_discriminator": {"hidden_dim": 4},
 }
 LEAVING_OUT = {
     "discriminator mlp_open_set: gives no probabilities": "log Z is below 0 only where the logits of all classes are",
