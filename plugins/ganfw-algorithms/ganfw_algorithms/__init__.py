@@ -77,3 +77,8 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("network", "mlp_discriminator", ".perceptrons:FeatureMLPDiscriminator", "a further discriminator, MLP")
     yield part("step", "d2gan", ".d2gan:D2GAN", "a discriminator for real samples, and one for fakes")
     yield part("recipe", "grid_d2gan", ".recipes:grid_d2gan.toml", "25 Gaussians in the plane, with D2GAN")
+
+    yield part("discriminator", "mlp_autoencoder", ".ebgan:MLPAutoencoder", "reconstructs samples; an error is energy")
+    yield part("loss", "energy_margin", ".ebgan:EnergyMargin", "EBGAN's loss: fakes have at least some energy")
+    yield part("regularizer", "pulling_away", ".ebgan:PullingAway", "EBGAN's term against fakes with similar codes")
+    yield part("recipe", "grid_ebgan", ".recipes:grid_ebgan.toml", "25 Gaussians in the plane, with EBGAN")

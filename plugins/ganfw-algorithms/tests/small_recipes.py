@@ -11,6 +11,7 @@ RECIPES = (
     "mnist_cyclegan",
     "stacked_mnist_pacgan",
     "grid_d2gan",
+    "grid_ebgan",
 )
 """The recipes of this package."""
 
@@ -42,6 +43,7 @@ SMALL = {
         *("data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"),
         "networks.reverse_discriminator.hidden_dim=4",
     ],
+    "grid_ebgan": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
 }
 """What makes each of them quick to train: small networks on few images."""
 

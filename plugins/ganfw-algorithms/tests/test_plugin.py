@@ -31,6 +31,7 @@ BASES = {
         "callback translation_error",
     ),
     "grid_d2gan": ("network mlp_discriminator", "step d2gan"),
+    "grid_ebgan": ("discriminator mlp_autoencoder", "loss energy_margin", "regularizer pulling_away"),
 }
 """The recipe that each part is tried in; those that are not named go into ganfw's own small recipe."""
 PARAMETERS = {
@@ -58,6 +59,8 @@ PARAMETERS = {
     "discriminator mlp_packed": {"hidden_dim": 4},
     "step top_k": {"every_steps": 1, "decay": 0.8},
     "network mlp_discriminator": {"hidden_dim": 4},
+    "discriminator mlp_autoencoder": {"hidden_dim": 4, "code_dim": 3},
+    "regularizer pulling_away": {"group": 4},
 }
 LEAVING_OUT = {
     "discriminator mlp_open_set: gives no probabilities": "log Z is below 0 only where the logits of all classes are",
