@@ -38,7 +38,7 @@ class Alternating:
         *,
         discriminator_steps: Annotated[int, Ge(1), "discriminator updates for each batch"] = 1,
         generator_steps: Annotated[int, Ge(1), "generator updates for each batch"] = 1,
-        reuse_fakes: Annotated[bool, "the generator learns from the discriminator's fakes; needs one update of each"] = False,
+        reuse_fakes: Annotated[bool, "the generator learns from the discriminator's fakes; one update of each"] = False,
     ) -> None:
         if reuse_fakes and (discriminator_steps, generator_steps) != (1, 1):
             raise InputError(

@@ -179,7 +179,8 @@ def test_a_recipe_trains_on_a_folder(
 def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         image_folder(folder=str(tmp_path / "nothing"))
-    assert str(caught.value) == f"{tmp_path / 'nothing'}: no such folder; name one with --set data.folder=PATH, or data.folder in the recipe"
+    advice = "name one with --set data.folder=PATH, or data.folder in the recipe"
+    assert str(caught.value) == f"{tmp_path / 'nothing'}: no such folder; {advice}"
 
 
 def test_a_folder_without_images_is_reported(tmp_path: Path) -> None:
