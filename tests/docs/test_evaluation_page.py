@@ -21,6 +21,7 @@ def keys(title: str, column: int) -> list[str]:
     return [key for row in table(section(FILES, title)) for key in re.findall(r"`([a-z_]\w*)`", row[column])]
 
 
+@pytest.mark.slow
 def test_keys_of_the_results_are_those_on_the_page(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained.parent)
     monkeypatch.setenv("GANFW_PLUGINS", "")

@@ -80,6 +80,7 @@ def test_the_loss_gives_the_numbers_on_the_page(
     assert names["loss"].generator(names["high"]) == names["TotalVariation"]().generator(names["high"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clean_modules")
 def test_every_command_of_the_tutorial_succeeds(
     package: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

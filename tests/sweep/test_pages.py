@@ -97,6 +97,7 @@ def test_a_reader_can_compare_runs_as_the_pages_say(
     assert set(tree) - there == {"ended"}  # nothing failed
 
 
+@pytest.mark.slow
 def test_a_reader_can_tune_a_setting_as_the_tutorial_says(
     run_ganfw: Ganfw, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

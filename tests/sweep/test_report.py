@@ -77,6 +77,7 @@ def test_the_best_and_what_failed_and_why_are_on_the_page(swept: Path) -> None:
     assert str(swept) in page
 
 
+@pytest.mark.slow
 def test_settings_are_judged_by_the_metric_that_is_asked_for(swept: Path, tmp_path: Path) -> None:
     asked = CliRunner().invoke(main, ["report", str(swept), "--metric", "generator", "-o", str(tmp_path / "a.html")])
     unknown = CliRunner().invoke(main, ["report", str(swept), "--metric", "recall", "-o", str(tmp_path / "b.html")])
@@ -104,6 +105,7 @@ def test_a_sweep_without_results_has_a_page_too(write_sweep: Write) -> None:
     assert "No trial is finished yet." in page
 
 
+@pytest.mark.slow
 def test_a_sweep_that_lacks_something_has_a_page_too(swept: Path, tmp_path: Path) -> None:
     evaluate(swept)
     for name in ("recipe.toml", "environment.json", "metrics.jsonl", "eval", "checkpoints", "samples"):

@@ -56,6 +56,7 @@ def chosen(folder: Path, study: str = "sweep") -> list[tuple[int, str, dict[str,
     return [(each.number, each.state.name, each.params, each.value) for each in found]
 
 
+@pytest.mark.slow
 def test_every_setting_is_a_trial_for_each_seed_and_its_result_their_mean(
     run_ganfw: Ganfw, write_search: Callable[..., Path]
 ) -> None:
@@ -80,6 +81,7 @@ def test_every_setting_is_a_trial_for_each_seed_and_its_result_their_mean(
     assert [float(row[2]) for row in rows[1:]] == sorted(float(row[2]) for row in rows[1:])
 
 
+@pytest.mark.slow
 def test_more_settings_are_added_and_other_settings_refused(
     run_ganfw: Ganfw, write_search: Callable[..., Path]
 ) -> None:
@@ -171,6 +173,7 @@ def names_of(folder: Path) -> list[str]:
     return [run.name for run in load_runs(folder)]
 
 
+@pytest.mark.slow
 def test_each_variant_is_searched_and_its_best_setting_trained_again(
     run_ganfw: Ganfw, write_search: Callable[..., Path]
 ) -> None:
