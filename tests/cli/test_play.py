@@ -63,7 +63,12 @@ def test_ctrl_c_ends_the_server_cleanly(trained: Path) -> None:
     command = [sys.executable, "-m", "ganfw", "play", str(trained), "--no-browser", "--device", "cpu"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it for what it runs behind
     ) as server:
         assert server.stdout
         address = server.stdout.readline().strip()

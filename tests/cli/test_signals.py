@@ -21,7 +21,14 @@ RUN = (
 
 def start(folder: Path, *command: str) -> "subprocess.Popen[str]":
     """Start a run and wait until it trains."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may themselves run under nohup
+    )
     end = time.monotonic() + 60
     while not (folder / "runs/mnist_mlp-1/samples/step-000020.png").exists():
         assert process.poll() is None, process.communicate()

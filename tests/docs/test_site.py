@@ -37,9 +37,9 @@ def page(browser: "Browser", site: Path) -> Iterator["Page"]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     yield page
+    context.close()
     assert complaints == []
     assert [url for url in requests if not url.startswith((site.as_uri(), "data:", "blob:"))] == []
-    context.close()
 
 
 def test_every_page_fits_on_a_phone(page: "Page", site: Path) -> None:
