@@ -20,6 +20,7 @@ from ganfw.cli.sampling import interpolate, invert, sample
 from ganfw.cli.sweep import sweep
 from ganfw.cli.train_evaluator import train_evaluator
 from ganfw.cli.training import resume, run
+from ganfw.cli.verify import verify
 from ganfw.errors import GanfwError, PartFailure, RunError, size_problem
 from ganfw.plugins.discovery import add_commands
 from ganfw.terminal import say, surviving_streams
@@ -109,7 +110,7 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-_MAKING = (run, resume, sweep, sample, interpolate, invert, play, evaluate, report, export, train_evaluator)
+_MAKING = (run, resume, sweep, sample, interpolate, invert, play, evaluate, verify, report, export, train_evaluator)
 _LOOKING = (runs, table, check, show, parts, plugins, recipes)
 for command in (*_MAKING, *_LOOKING, new):
     main.add_command(command)

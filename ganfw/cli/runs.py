@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 HEADLINE = ("frechet_distance", "precision", "recall")
 """The metrics that are shown where none are asked for and all of them are too many."""
 
+EXPECTATIONS = {"expect": "full", "expect-quick": "quick"}
+"""The formats of `ganfw table` that print what a recipe expects, with the form of the runs."""
+
 BEST = 10
 """How many settings of a search are shown."""
 
@@ -98,10 +101,10 @@ def runs(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["terminal", "markdown", "latex", "csv"]),
+    type=click.Choice(["terminal", "markdown", "latex", "csv", "expect", "expect-quick"]),
     default="terminal",
     show_default=True,
-    help="latex needs booktabs; csv has all digits.",
+    help="latex needs booktabs; csv has all digits; expect is the [expect] table of a recipe, from its seeds.",
 )
 def table(
     folders: tuple[Path, ...],
@@ -126,10 +129,22 @@ def table(
             if left_out
             else "no runs are there; name a folder that holds some, or change --where"
         )
-    say_results(finished, metrics, by=by, sort=sort, against=against, form=form)
+    if form in EXPECTATIONS:
+        _say_expectation(finished, EXPECTATIONS[form], metrics)
+    else:
+        say_results(finished, metrics, by=by, sort=sort, against=against, form=form)
     if left_out:
         say(f"left out, because they are not finished: {left_out}", err=True)
     _say_problems(found)
+
+
+def _say_expectation(runs: "Runs", form: str, metrics: Sequence[str]) -> None:
+    """Print the `[expect.FORM]` of a recipe; without metrics, of the first one that runs have and of their losses."""
+    from ganfw.ledger.bands import expectation_of
+
+    losses = list(dict.fromkeys(key for run in runs for key in run.losses))
+    chosen = _metrics_in(runs, metrics) if metrics else [*_metrics_in(runs, ())[:1], *losses]
+    say(expectation_of(runs, form, list(dict.fromkeys(chosen))))
 
 
 def say_results(

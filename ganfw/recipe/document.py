@@ -63,7 +63,7 @@ class Recipe(Layers):
         base: Layers = Layers()
         if extends is not None:
             base = extends if isinstance(extends, Recipe) else read_recipe(os.fspath(extends), registry, Path())
-        layers = base.without("name").with_layer(tables, lambda _: Origin("Python"))
+        layers = base.as_base().with_layer(tables, lambda _: Origin("Python"))
         self.__attrs_init__(layers.tables, layers.origins, name=name)
 
     def __repr__(self) -> str:

@@ -27,6 +27,9 @@ MAX_BYTES = 1 << 16
 MAX_DEPTH = 32
 """Tables and arrays nested deeper than this are refused."""
 
+NOT_INHERITED = ("name", "expect")
+"""Keys that a recipe does not get from the one that it extends."""
+
 _TOO_LONG = "an integer of more than 64 bits"
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
 
@@ -47,9 +50,9 @@ class Layers:
         merged._lay(merged.tables, tables, locate, ())
         return merged
 
-    def without(self, name: str) -> "Layers":
-        """Leave a key or table out."""
-        return Layers({key: value for key, value in self.tables.items() if key != name}, self.origins)
+    def as_base(self) -> "Layers":
+        """Leave out what is true only of the recipe that says it: its name, and the results that it expects."""
+        return Layers({key: value for key, value in self.tables.items() if key not in NOT_INHERITED}, self.origins)
 
     def _lay(self, base: dict[str, Any], tables: Mapping[str, Any], locate: Locate, path: KeyPath) -> None:
         if "use" in base and tables.get("use", base["use"]) != base["use"]:
@@ -118,7 +121,7 @@ def parse_recipe(
         if not isinstance(extends, str):
             raise RecipeError(at.complaint("extends must be a string, a path or a recipe's name"))
         try:
-            base = read_recipe(extends, registry, folder, below).without("name")
+            base = read_recipe(extends, registry, folder, below).as_base()
         except GanfwError as error:
             raise type(error)(f"{error}\n  extended at {at.label}") from error
     return base.with_layer(tables, locate)

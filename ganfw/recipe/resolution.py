@@ -1,13 +1,14 @@
 """Check a recipe against the registry and fill in every default. All problems are reported at once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ganfw.errors import PartError, RecipeError, did_you_mean
 from ganfw.plugins.discovery import CORE
 from ganfw.plugins.registry import RegisteredPart, Registry
-from ganfw.plugins.signature import RESERVED_KEYS, Key, convert, read_signature, show, with_article
+from ganfw.plugins.signature import RESERVED_KEYS, Key, complaint, convert, read_signature, show, with_article
 from ganfw.recipe.document import Recipe
+from ganfw.recipe.expectations import FORMS, Band, Expectation, MeasuredRuns
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import KeyPath, Origin, dotted, is_bare, nested, value_at
 from ganfw.recipe.requirements import misfits
@@ -59,7 +60,7 @@ class _Check:
         self._fill((), {name: tables[name] for name in ("format", "name") if name in tables})
         if type(tables["format"]) is not int or tables["format"] != FORMAT:
             self.problem(("format",), f"format must be {FORMAT}, the recipe format this version reads")
-        allowed = ["format", "name", "run", *(table.name for table in TABLES)]
+        allowed = ["format", "name", "run", *(table.name for table in TABLES), "expect"]
         for name in tables:
             if name not in allowed:
                 is_table = isinstance(tables[name], dict)
@@ -72,7 +73,8 @@ class _Check:
             complete &= is_table
             for path in table.addresses(tables) if is_table else ():
                 complete &= self._part(path, table)
-        resolved = ResolvedRecipe(Recipe.of_layers(self.filled, self.name), settings, self.parts)
+        expectations = dict(self._expectations())
+        resolved = ResolvedRecipe(Recipe.of_layers(self.filled, self.name), settings, self.parts, expectations)
         for misfit in misfits(resolved) if complete else ():
             self.problem(misfit.path, misfit.text, *misfit.hints)
         return resolved
@@ -101,6 +103,35 @@ class _Check:
             run = self._parameters(("run",), run, keys, "[run]", f"its keys are {', '.join(keys)}")
             self._fill(("run",), run)
         return RunSettings() if self.problems else RunSettings(**run)
+
+    def _expectations(self) -> Iterator[tuple[str, Expectation]]:
+        """Yield each form that the recipe expects results of."""
+        forms = self.given.tables.get("expect", {})
+        for form, table in forms.items() if self._is_table(("expect",), forms) else ():
+            path, owner = ("expect", form), f"[expect.{form}]"
+            if form not in FORMS:
+                self.problem(path, f"unknown form {show(form)} of a run", f"forms are {', '.join(FORMS)}")
+            elif self._is_table(path, table):
+                keys = read_signature(MeasuredRuns, owner).keys
+                given = {name: value for name, value in table.items() if name != "within"}
+                filled = self._parameters(path, given, keys, owner, f"its keys are {', '.join(keys)}, within")
+                within = dict(self._bands((*path, "within"), table.get("within", {})))
+                if not self.problems:
+                    yield form, Expectation(MeasuredRuns(**filled), within)
+
+    def _bands(self, path: KeyPath, table: Any) -> Iterator[tuple[str, Band]]:
+        """Yield the band of each metric."""
+        if self._is_table(path, table) and not table:
+            example = "frechet_distance = [8.1, 9.7]"
+            self.problem(path, f"[{dotted(path)}] must say which values are expected: {example}")
+        for name, band in table.items() if isinstance(table, dict) else ():
+            wrong = complaint(Band, band)
+            if wrong is None and band[0] > band[1]:
+                wrong = f"must be a lowest and a highest value, not {show(band)}"
+            if wrong is not None:
+                self.problem((*path, name), f"{dotted((*path, name))} {wrong}")
+            else:
+                yield name, (float(band[0]), float(band[1]))
 
     def _part(self, path: KeyPath, holder: Table) -> bool:
         """Check one part's table and fill it in; return whether it names a part that is there."""
@@ -170,8 +201,8 @@ class _Check:
             value, text = given[name], self.given.origins[at].right_side
             if text is not None and key.complaint(value) and not key.complaint(text):
                 value = text  # a folder called 2024
-            if complaint := key.complaint(value):
-                self.problem(at, f"{dotted(at)} {complaint}", see)
+            if wrong := key.complaint(value):
+                self.problem(at, f"{dotted(at)} {wrong}", see)
             elif value is not None:
                 filled[name] = _plain(convert(key.annotation, value))
         return filled

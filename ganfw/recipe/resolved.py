@@ -9,6 +9,7 @@ from attrs import field, frozen
 from ganfw.plugins.registry import RegisteredPart
 from ganfw.plugins.signature import RESERVED_KEYS
 from ganfw.recipe.document import Recipe
+from ganfw.recipe.expectations import Expectation
 from ganfw.recipe.layers import Layers
 from ganfw.recipe.origins import nested, value_at
 from ganfw.recipe.settings import RunSettings
@@ -23,11 +24,14 @@ class ResolvedRecipe:
         recipe: the complete recipe; resolving it again gives the same.
         settings: its `[run]` table.
         parts: the registered part of each enabled table, by dotted address: `"optimizer.generator"`.
+        expectations: what the recipe says of its results, by form: `"full"`, `"quick"`. They are not settings of a
+            run, so the complete recipe leaves them out.
     """
 
     recipe: Recipe
     settings: RunSettings
     parts: Mapping[str, RegisteredPart] = field(repr=lambda parts: f"<{', '.join(parts)}>")
+    expectations: Mapping[str, Expectation] = field(factory=dict, repr=False)
 
     def _repr_html_(self) -> str:
         return f"<pre># {html.escape(self.recipe.name)}\n{html.escape(self.to_toml())}</pre>"

@@ -1,0 +1,116 @@
+"""Train what a recipe expects results of, and compare: the trials of `ganfw verify`."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ganfw.errors import RecipeError
+from ganfw.ledger.records import RunRecord
+from ganfw.plugins.registry import Registry
+from ganfw.recipe.document import Recipe
+from ganfw.recipe.expectations import Band, Expectation
+from ganfw.recipe.resolution import resolve
+from ganfw.sweep.definition import sweep_of_options
+from ganfw.sweep.trials import Trial, plan_trials
+from ganfw.sweep.worker import FINISHED
+
+RUNS = 3
+"""How many runs decide, where the first one is outside a band."""
+
+
+@frozen
+class Check:
+    """One value that was expected.
+
+    Attributes:
+        key: of which metric or loss: `"frechet_distance"`.
+        band: the lowest and the highest expected value.
+        values: of each run; None of a run that has none.
+    """
+
+    key: str
+    band: Band
+    values: tuple[float | None, ...]
+
+    @property
+    def value(self) -> float | None:
+        """The median over the runs that have a value."""
+        found = [value for value in self.values if value is not None]
+        return median(found) if found else None
+
+    @property
+    def passed(self) -> bool:
+        """Whether most runs are within the band."""
+        low, high = self.band
+        inside = sum(value is not None and low <= value <= high for value in self.values)
+        return 2 * inside > len(self.values)
+
+    @property
+    def verdict(self) -> str:
+        """Say `"as expected"`, or by how much the value misses the band."""
+        value, (low, high) = self.value, self.band
+        if self.passed:
+            return "as expected"
+        if value is None or low <= value <= high:
+            return "no value" if value is None else "outside in most runs"
+        return f"too low by {low - value:.3g}" if value < low else f"too high by {value - high:.3g}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it."""
+        return {"result": self.key, "values": self.values, "within": self.band, "passed": self.passed}
+
+
+@frozen
+class Subject:
+    """A recipe whose results are compared with those that it expects.
+
+    Attributes:
+        name: of the recipe.
+        expectation: the expected results.
+        trials: runs with seeds that the bands were not made from; the first one is trained, and if one of its results
+            is outside a band, the others too.
+    """
+
+    name: str
+    expectation: Expectation
+    trials: tuple[Trial, ...]
+
+    def compare(self, runs: Mapping[str, RunRecord]) -> list[Check]:
+        """Compare those of its runs that are there, by name, with what is expected; a failed one has no value."""
+        own = [runs[each.name] for each in self.trials if each.name in runs]
+        within = self.expectation.within
+        return [Check(key, band, tuple(_value(run, key) for run in own)) for key, band in within.items()]
+
+
+def _value(run: RunRecord, key: str) -> float | None:
+    return {**run.losses, **run.metrics}.get(key) if run.state == FINISHED else None
+
+
+def subject_of(source: str, form: str, registry: Registry, overrides: Iterable[str] = ()) -> Subject:
+    """Plan the runs of a recipe.
+
+    Args:
+        source: the recipe's path or name.
+        form: `"full"` or `"quick"`.
+        registry: where names are looked up.
+        overrides: changes of the recipe: `"run.precision=bf16"`.
+
+    Raises:
+        RecipeError: the recipe is wrong, or expects nothing of this form.
+        PartError: no recipe of that name is registered.
+    """
+    recipe = Recipe.load(source, registry)
+    expectation = resolve(recipe, registry).expectations.get(form)
+    if expectation is None:
+        what = f"it has no [expect.{form}], so there is nothing to compare its results with"
+        raise RecipeError(f"{source}: {what}; make one with: ganfw table SWEEP --format expect")
+    runs = expectation.runs
+    seeds = itertools.islice((seed for seed in itertools.count() if seed not in runs.seeds), RUNS)
+    length = [] if runs.steps is None else [f"run.max_steps={runs.steps}"]
+    listed = "".join(f"{seed}," for seed in seeds)
+    sweep = sweep_of_options(source, registry, seeds=listed, evaluate=runs.samples, overrides=[*overrides, *length])
+    trials = (evolve(each, name=f"{recipe.name},{form},{each.name}") for each in plan_trials(sweep, registry))
+    return Subject(recipe.name, expectation, tuple(trials))
