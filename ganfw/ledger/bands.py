@@ -76,9 +76,12 @@ def _of_runs(runs: Sequence[RunRecord], seeds: Sequence[int], form: str) -> dict
     first = runs[0]
     environment = read_object(first.directory / "environment.json")
     device, threads = text_of(environment.get("device_name")), environment.get("threads")
+    names = [words[1] for key in first.settings if (words := key.split("."))[0] == "metrics" and words[2:] == ["use"]]
+    computed = [name for name in names if first.settings.get(f"metrics.{name}.enabled", True)]
     return {
         **({"steps": first.step} if form == "quick" else {}),
         "samples": next((value for key, value in first.settings.items() if key.endswith("evaluate.count")), 0),
+        **({"metrics": computed} if len(computed) < len(names) else {}),
         "seeds": list(seeds),
         "seconds": float(f"{fmean(run.seconds for run in runs):.3g}"),
         "machine": f"{device}, torch {text_of(environment.get('torch'))}, threads: {threads}",

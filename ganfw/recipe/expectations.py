@@ -20,6 +20,7 @@ class MeasuredRuns:
     seeds: Annotated[list[Annotated[int, Ge(0)]], "of the runs; a run that is checked has another"]
     steps: Annotated[Annotated[int, Ge(1)] | None, "of each run; without it, all steps of the recipe"] = None
     samples: Annotated[int, Ge(0), "in the evaluation at the end; 0 for none"] = 10_000
+    metrics: Annotated[list[str] | None, "names in [metrics] of those that are computed; without it, all"] = None
     seconds: Annotated[Annotated[float, Ge(0)] | None, "of training, the mean over the runs"] = None
     machine: Annotated[str, "where they ran"] = ""
 

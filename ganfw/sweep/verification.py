@@ -103,14 +103,20 @@ def subject_of(source: str, form: str, registry: Registry, overrides: Iterable[s
         PartError: no recipe of that name is registered.
     """
     recipe = Recipe.load(source, registry)
-    expectation = resolve(recipe, registry).expectations.get(form)
+    resolved = resolve(recipe, registry)
+    expectation = resolved.expectations.get(form)
     if expectation is None:
         what = f"it has no [expect.{form}], so there is nothing to compare its results with"
         raise RecipeError(f"{source}: {what}; make one with: ganfw table SWEEP --format expect")
     runs = expectation.runs
     seeds = itertools.islice((seed for seed in itertools.count() if seed not in runs.seeds), RUNS)
-    length = [] if runs.steps is None else [f"run.max_steps={runs.steps}"]
+    form_of_runs = [] if runs.steps is None else [f"run.max_steps={runs.steps}"]
+    if runs.metrics is not None:
+        others = (name for name in resolved.names_in("metrics") if name not in runs.metrics)
+        form_of_runs += [f"metrics.{name}.enabled=false" for name in others]
     listed = "".join(f"{seed}," for seed in seeds)
-    sweep = sweep_of_options(source, registry, seeds=listed, evaluate=runs.samples, overrides=[*overrides, *length])
+    sweep = sweep_of_options(
+        source, registry, seeds=listed, evaluate=runs.samples, overrides=[*overrides, *form_of_runs]
+    )
     trials = (evolve(each, name=f"{recipe.name},{form},{each.name}") for each in plan_trials(sweep, registry))
     return Subject(recipe.name, expectation, tuple(trials))

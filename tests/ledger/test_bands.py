@@ -2,6 +2,7 @@
 
 import json
 import math
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,23 @@ def test_of_the_whole_run_no_steps_are_written_and_metrics_can_be_chosen(folder:
 
     assert result.stdout.startswith("[expect.full]\nsamples = 500\nseeds = [1, 2, 3]\n")
     assert result.stdout.endswith("[expect.full.within]\nrecall = [0.476, 0.524]\n")
+
+
+def test_metrics_that_were_left_out_are_left_out_when_it_is_verified(tmp_path: Path) -> None:
+    more = """
+[metrics.frechet_distance]
+use = "frechet_distance"
+
+[metrics.diversity]
+use = "diversity"
+enabled = false
+"""
+    for seed in (1, 2, 3):
+        write_run(tmp_path, seed, 10.0 + seed, more)
+
+    text = expectation_of(load_runs(tmp_path), "quick", ["frechet_distance"])
+
+    assert tomllib.loads(text)["expect"]["quick"]["metrics"] == ["frechet_distance"]
 
 
 def refusal(folder: Path, *metrics: str) -> str:

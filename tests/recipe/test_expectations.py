@@ -97,11 +97,11 @@ mine.toml:4: unknown form 'short' of a run
 mine.toml:8: unknown key 'step' of [expect.full]
     step = 3
   did you mean 'steps'?
-  its keys are seeds, steps, samples, seconds, machine, within
+  its keys are seeds, steps, samples, metrics, seconds, machine, within
 
 mine.toml:9: expect.full.seeds must be >= 0, not -2
     seeds = [1, -2]
-  its keys are seeds, steps, samples, seconds, machine, within
+  its keys are seeds, steps, samples, metrics, seconds, machine, within
 
 mine.toml:12: expect.full.within.frechet_distance must be a lowest and a highest value, not [2, 1]
     frechet_distance = [2, 1]
@@ -111,11 +111,11 @@ mine.toml:13: expect.full.within.precision must be a list of 2: float, float, no
 
 mine.toml:15: [expect.quick] needs the key 'seeds', a list of int >= 0
     [expect.quick]
-  its keys are seeds, steps, samples, seconds, machine, within
+  its keys are seeds, steps, samples, metrics, seconds, machine, within
 
 mine.toml:16: expect.quick.samples must be an int >= 0, not 'many'
     samples = "many"
-  its keys are seeds, steps, samples, seconds, machine, within
+  its keys are seeds, steps, samples, metrics, seconds, machine, within
 
 mine.toml:15: [expect.quick.within] must say which values are expected: frechet_distance = [8.1, 9.7]
     [expect.quick]"""

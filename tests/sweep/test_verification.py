@@ -14,6 +14,7 @@ extends = "ring_mlp"
 [expect.quick]
 steps = 40
 samples = 500
+metrics = ["frechet_distance"]
 seeds = [0, 2, 3]
 
 [expect.quick.within]
@@ -36,6 +37,7 @@ def test_its_runs_have_the_seeds_that_the_bands_are_not_made_from(recipe: Path) 
     assert (settings.seed, settings.max_steps, settings.batch_size) == (1, 40, 32)
     tables = subject.trials[0].resolved.recipe.tables
     assert tables["callbacks"]["evaluate"]["count"] == 500
+    assert subject.trials[0].resolved.names_in("metrics") == ["frechet_distance"]
     assert Recipe.load(recipe).tables["expect"]["quick"]["steps"] == 40
 
 
