@@ -89,6 +89,64 @@ def test_a_run_that_fails_is_a_miss_with_its_reason() -> None:
     assert result.stderr.endswith("\n0 of 1 as expected; not wide\n")
 
 
+BROKEN = """
+from ganfw import Part, hookimpl
+
+
+class FlippedSign:
+    \"\"\"The relativistic loss, but the generator makes its fakes worse.\"\"\"
+
+    def __init__(self) -> None:
+        from torch.nn.functional import softplus
+
+        self.softplus = softplus
+
+    def discriminator(self, real_logits, fake_logits):
+        return self.softplus(fake_logits - real_logits).mean()
+
+    def generator(self, fake_logits):
+        return self.softplus(fake_logits).mean()
+
+
+class OfRealsOnly:
+    \"\"\"Moves the real samples, and forgets the fakes.\"\"\"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, samples, random, /):
+        self.calls += 1
+        return samples + 0.3 if self.calls % 2 else samples
+
+
+@hookimpl
+def ganfw_parts():
+    yield Part(kind="loss", name="flipped", target=f"{__name__}:FlippedSign", help="a wrong sign")
+    yield Part(kind="augmentation", name="of_reals", target=f"{__name__}:OfRealsOnly", help="reals only")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "overrides"),
+    [
+        ("rates", ("optimizer.generator.lr=2e-2", "optimizer.discriminator.lr=2e-2")),
+        ("sign", ("loss.use=flipped",)),
+        ("augmentation", ("augmentations.moved.use=of_reals",)),
+    ],
+)
+def test_a_recipe_that_is_broken_misses_what_it_expects(fault: str, overrides: tuple[str, ...]) -> None:
+    script = Path(f"of_wrong_{fault}.py")
+    script.write_text(BROKEN)
+    options = [word for each in overrides for word in ("--set", each)]
+
+    result = verify("ring_mlp", "--quick", "--jobs", "2", "--plugin", str(script), *options)
+
+    assert result.exit_code == 1, result.output
+    assert "too high by" in result.stdout
+    assert result.stderr.endswith("\n0 of 1 as expected; not ring_mlp\n")
+
+
 def test_a_recipe_that_expects_nothing_is_refused() -> None:
     assert refusal("wide.toml") == (
         "Error: wide.toml: it has no [expect.full], so there is nothing to compare its results with; "
