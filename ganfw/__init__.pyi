@@ -43,6 +43,7 @@ from .evaluation.inputs import MetricInputs as MetricInputs
 from .evaluation.inputs import MetricValue as MetricValue
 from .evaluation.inputs import SampleSet as SampleSet
 from .evaluation.record import record_evaluation as record_evaluation
+from .files import read_bounded as read_bounded
 from .files import write_atomically as write_atomically
 from .images import image_grid as image_grid
 from .images import terminal_preview as terminal_preview

@@ -70,7 +70,7 @@ def ganfw_parts() -> Iterator[Part]:
     by_channel = "the shipped classifier on each of three channels"
     yield part("embedding", "stacked_mnist_classifier", "stacked_mnist:StackedMNISTClassifier", by_channel)
     yield part("embedding", "pixels", "pixels:Pixels", "the values themselves, a baseline")
-    yield part("embedding", "inception", "inception:Inception", "Inception v3 of torch-fidelity, an extra")
+    yield part("embedding", "inception", "inception:inception", "Inception v3 of torch-fidelity, an extra")
 
     yield part("metric", "frechet_distance", "frechet_distance:FrechetDistance", "distance of Gaussians fitted to them")
     yield part("metric", "kernel_distance", "kernel_distance:KernelDistance", "squared mean discrepancy, unbiased")
