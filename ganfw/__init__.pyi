@@ -41,6 +41,7 @@ from .evaluation.inputs import Embedding as Embedding
 from .evaluation.inputs import Metric as Metric
 from .evaluation.inputs import MetricInputs as MetricInputs
 from .evaluation.inputs import MetricValue as MetricValue
+from .evaluation.inputs import Moments as Moments
 from .evaluation.inputs import SampleSet as SampleSet
 from .evaluation.record import record_evaluation as record_evaluation
 from .files import read_bounded as read_bounded

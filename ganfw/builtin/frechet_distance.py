@@ -9,7 +9,7 @@ from annotated_types import Ge
 from attrs import frozen
 from torch import Tensor
 
-from ganfw import MetricInputs, MetricValue
+from ganfw import MetricInputs, MetricValue, Moments
 from ganfw.builtin.shortfall import no_values, shortfall
 
 
@@ -18,7 +18,8 @@ class FrechetDistance:
 
     `frechet_distance` is `|m - m'|² + tr(S + S' - 2 (S S')^(1/2))`, with the means m and the unbiased covariances S.
     The trace of the root is the sum of the roots of the eigenvalues of S S'. With S = RᵀR these are the singular
-    values of R R'ᵀ, found without forming S, to which nothing is added. A result below 0 by rounding is 0.
+    values of R R'ᵀ, found without forming S, to which nothing is added. A result below 0 by rounding is 0. If the
+    moments of the reference are given, they are used instead of its features.
 
     The distance is too large by about a multiple of 1/n for n samples. `frechet_distance_infinite` takes it at several
     n, spread evenly from a tenth of the samples (or twice the dimensions and two, if that is more) to all of them: the
@@ -29,6 +30,8 @@ class FrechetDistance:
     equation 6; Chong and Forsyth, "Effectively Unbiased FID and Inception Score and Where to Find Them", 2020.
     """
 
+    takes_moments = True
+
     def __init__(self, *, sizes: Annotated[int, Ge(2), "sample sizes that the line is laid through"] = 15) -> None:
         self.sizes = sizes
 
@@ -36,10 +39,11 @@ class FrechetDistance:
         """Return `frechet_distance` and `frechet_distance_infinite`; no value with too few rows for the dimensions."""
         samples, reference = inputs.samples.features, inputs.reference.features
         dimensions = samples.shape[1]
-        sets = {"samples": samples, "reference samples": reference}
+        moments = inputs.reference.moments
+        sets = {"samples": samples} if moments else {"samples": samples, "reference samples": reference}
         if reason := shortfall(sets, dimensions + 1, f"{dimensions} dimensions need"):
             return no_values(reason, frechet_distance="lower", frechet_distance_infinite="lower")
-        target = _Gaussian.fitted(reference)
+        target = _Gaussian.of(moments) if moments else _Gaussian.fitted(reference)
         return {
             "frechet_distance": MetricValue(_Gaussian.fitted(samples).distance(target), "lower"),
             "frechet_distance_infinite": self._at_infinity(samples, target, inputs.seed),
@@ -72,6 +76,12 @@ class _Gaussian:
         mean = features.mean(0)
         centred = (features - mean) / math.sqrt(len(features) - 1)
         return cls(mean, torch.linalg.qr(centred, mode="r").R)
+
+    @classmethod
+    def of(cls, moments: Moments) -> "_Gaussian":
+        """Return the one with these moments; eigenvalues below 0 by rounding are 0."""
+        values, vectors = torch.linalg.eigh(moments.covariance)
+        return cls(moments.mean, values.clamp(min=0).sqrt()[:, None] * vectors.T)
 
     def distance(self, other: "_Gaussian") -> float:
         """Return the squared 2-Wasserstein distance, which is called the Fréchet distance."""

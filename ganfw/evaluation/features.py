@@ -104,7 +104,7 @@ def embed_real(data: TensorData, embedding: Embedding, say: Callable[[str], None
     limit = len(data) * MAX_SAMPLE_BYTES
     cached = _read(key, limit)
     if cached is not None and _is_current(cached, data, embedding):
-        return SampleSet(data.samples, **cached)
+        return SampleSet(data.samples, cached["features"], cached.get("probabilities"))
     say(f"embedding {len(data):,} real samples by {embedding.identity.partition(' ')[0]}, once")
     made = embed(data.samples, embedding)
     try:

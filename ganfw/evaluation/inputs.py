@@ -30,6 +30,26 @@ class Embedding(Protocol):
 
 
 @frozen(eq=False)
+class Moments:
+    """The mean and the covariance of the features of a set of samples.
+
+    Attributes:
+        mean: `(d,)` float64.
+        covariance: `(d, d)` float64, the unbiased one.
+    """
+
+    mean: Tensor = field(repr=form)
+    covariance: Tensor = field(repr=form)
+
+    @classmethod
+    def of(cls, features: Tensor) -> "Moments":
+        """Return those of features, `(n, d)` float64, n >= 2."""
+        mean = features.mean(0)
+        centred = features - mean
+        return cls(mean, centred.T @ centred / (len(features) - 1))
+
+
+@frozen(eq=False)
 class SampleSet:
     """Samples with their features.
 
@@ -39,12 +59,14 @@ class SampleSet:
         probabilities: `(n, num_classes)` float64, or None where the embedding knows no classes.
         labels: `(n, ...)` int64 or float32 on the CPU: of real samples their own, of generated ones those that the
             generator was given; None where there are none.
+        moments: of the features of a larger set that these are a part of; None where these are the whole set.
     """
 
     samples: Tensor = field(repr=form)
     features: Tensor = field(repr=form)
     probabilities: Tensor | None = field(default=None, repr=form)
     labels: Tensor | None = field(default=None, repr=form)
+    moments: Moments | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -62,8 +84,10 @@ class MetricInputs:
 
     Attributes:
         samples: what is measured: a generator's samples, or real ones in their place.
-        reference: real samples that were held out where the data has such, to compare with.
-        training: real samples that the generator has learnt from; none of them are in `samples`.
+        reference: real samples that were held out where the data has such, to compare with. One that was read from a
+            file has features and moments, but no samples: `(0, *sample_shape)`.
+        training: real samples that the generator has learnt from; none of them are in `samples`. It is empty where
+            the reference was read from a file.
         seed: of the metric's own random choices.
     """
 
@@ -89,7 +113,11 @@ class MetricValue:
 
 
 class Metric(Protocol):
-    """Measures samples. It computes in float64, and its results depend on the inputs only."""
+    """Measures samples. It computes in float64, and its results depend on the inputs only.
+
+    A metric with an attribute `takes_moments = True` needs no features of the reference where that has `moments`. Other
+    metrics are left out if a reference has nothing else.
+    """
 
     def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
         """Return the results by names in snake case: `{"precision": …, "recall": …}`."""

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganfw import MetricValue
+from ganfw import MetricInputs, MetricValue, Moments, Registry, SampleSet
 
 Measure = Callable[..., Mapping[str, MetricValue]]
 Clouds = tuple[np.ndarray, np.ndarray]
@@ -115,6 +115,21 @@ def test_features_that_are_not_finite_have_no_distance(measure: Measure) -> None
     result = measure("frechet_distance", broken, np.zeros((20, 2)))["frechet_distance"]
 
     assert result == MetricValue(None, "lower", "not all numbers of the samples are finite")
+
+
+@pytest.mark.parametrize("clouds", ["ordinary", "far_away", "rank_one"], indirect=True)
+def test_moments_of_the_reference_stand_for_its_features(measure: Measure, registry: Registry, clouds: Clouds) -> None:
+    samples, reference = (torch.from_numpy(each) for each in clouds)
+    moments = Moments.of(reference)
+    torch.testing.assert_close(moments.covariance, reference.T.cov())
+    nothing = SampleSet(reference[:0], reference[:0], moments=moments)
+
+    found = registry.load("metric", "frechet_distance")()(
+        MetricInputs(SampleSet(samples, samples), nothing, SampleSet(samples[:0], samples[:0]))
+    )
+
+    for name, expected in measure("frechet_distance", *clouds).items():
+        assert found[name].value == pytest.approx(expected.value, rel=1e-6, abs=1e-6)
 
 
 def test_distance_at_infinity_is_where_the_line_through_subsets_ends(measure: Measure) -> None:
