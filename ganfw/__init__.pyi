@@ -30,6 +30,7 @@ from .errors import PluginError as PluginError
 from .errors import RecipeError as RecipeError
 from .errors import RunError as RunError
 from .errors import TrainingError as TrainingError
+from .evaluation.assembly import build_reference as build_reference
 from .evaluation.assembly import open_evaluator as open_evaluator
 from .evaluation.classifier import TrainedClassifier as TrainedClassifier
 from .evaluation.classifier import train_classifier as train_classifier
@@ -44,6 +45,7 @@ from .evaluation.inputs import MetricValue as MetricValue
 from .evaluation.inputs import Moments as Moments
 from .evaluation.inputs import SampleSet as SampleSet
 from .evaluation.record import record_evaluation as record_evaluation
+from .evaluation.reference import Reference as Reference
 from .files import read_bounded as read_bounded
 from .files import write_atomically as write_atomically
 from .images import image_grid as image_grid

@@ -98,7 +98,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
     Raises:
         RunError: it is missing, unreadable, larger, or not an ordinary file.
     """
-    with _opened(path, limit) as (file, size):
+    with opened(path, limit) as (file, size):
         return file.read(size)
 
 
@@ -108,13 +108,17 @@ def sha256_of_file(path: Path, limit: int) -> str:
     Raises:
         RunError: as `read_bounded`.
     """
-    with _opened(path, limit) as (file, _):
+    with opened(path, limit) as (file, _):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
-def _opened(path: Path, limit: int) -> Iterator[tuple[BufferedReader, int]]:
-    """Open an ordinary file of at most `limit` bytes, and return it with its size."""
+def opened(path: Path, limit: int) -> Iterator[tuple[BufferedReader, int]]:
+    """Open an ordinary file of at most `limit` bytes for a block, and return it with its size.
+
+    Raises:
+        RunError: as `read_bounded`.
+    """
     try:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):

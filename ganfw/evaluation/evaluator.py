@@ -16,6 +16,7 @@ from ganfw.engine.sampling import SampleSource, each_class_in_turn
 from ganfw.errors import InputError, PartError, TrainingError
 from ganfw.evaluation.features import embed, embed_real, gather
 from ganfw.evaluation.inputs import Embedding, Metric, MetricInputs, MetricValue, SampleSet
+from ganfw.evaluation.reference import Reference
 from ganfw.evaluation.table import metric_rows
 from ganfw.images import to_uint8
 
@@ -86,16 +87,17 @@ class Evaluator:
     """Real samples with their features, an embedding and metrics: all that an evaluation needs but a generator.
 
     Attributes:
-        training: what generators have learnt from, at most 60,000 samples.
+        training: what generators have learnt from, at most 60,000 samples; none where the reference is from a file.
         reference: real samples to compare with, at most 10,000.
         embedding: makes features.
         metrics: by name.
         held_out: whether the reference is apart from the training data.
-        training_size: how many training samples there are.
-        about_reference: what `eval/*.json` says of the reference: `data`, `split`, `count`, `sha256`.
+        training_size: how many training samples there are; None where that is not known.
+        about_reference: what `eval/*.json` says of the reference: `data`, `split`, `count`, `sha256`; of a file `file`
+            and `file_sha256` too.
         embedding_name: the embedding's name in recipes.
         device: where the embedding computes.
-        labels: the labels of `training`, `(n,)` int64 on the CPU, or None.
+        labels: the labels of real samples, `(n,)` int64 on the CPU, or None.
     """
 
     training: SampleSet
@@ -103,7 +105,7 @@ class Evaluator:
     embedding: Embedding
     metrics: Mapping[str, Metric]
     held_out: bool
-    training_size: int
+    training_size: int | None
     about_reference: Mapping[str, Any]
     embedding_name: str
     device: torch.device
@@ -161,6 +163,56 @@ class Evaluator:
                 device=device or torch.device("cpu"),
                 labels=real.labels,
             )
+
+    @classmethod
+    def of_reference(
+        cls,
+        reference: Reference,
+        embedding: Embedding,
+        metrics: Mapping[str, Metric],
+        *,
+        sample_shape: tuple[int, ...],
+        embedding_name: str = "",
+        device: torch.device | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> "Evaluator":
+        """Compare with features that were kept, without any real sample.
+
+        Args:
+            reference: the features, or only their moments: then only metrics that take moments are measured.
+            embedding: makes features of the samples.
+            metrics: by name.
+            sample_shape: the shape of a sample.
+            embedding_name: by default the beginning of the embedding's identity.
+            device: where the embedding computes, for the record.
+            say: called with a line of text that names the metrics that are left out.
+
+        Raises:
+            DataError: the features are those of another embedding, or of samples of another shape.
+            InputError: no metric takes moments, and there are only moments.
+            PartError: the embedding does not keep to its contract.
+        """
+        with own_randomness(0, device or "cpu"):
+            compared = reference.sample_set(embedding, sample_shape)
+        if not len(reference.features):
+            left_out = [name for name, metric in metrics.items() if not getattr(metric, "takes_moments", False)]
+            metrics = {name: metric for name, metric in metrics.items() if name not in left_out}
+            if not metrics:
+                raise InputError("the reference has only mu and sigma; it needs a metric such as frechet_distance")
+            if left_out:
+                say(f"the reference has only mu and sigma, so these metrics are left out: {', '.join(left_out)}")
+        return cls(
+            training=SampleSet(compared.samples, compared.features[:0]),
+            reference=compared,
+            embedding=embedding,
+            metrics=metrics,
+            held_out=True,
+            training_size=None,
+            about_reference=reference.about,
+            embedding_name=embedding_name or embedding.identity.partition(" ")[0],
+            device=device or torch.device("cpu"),
+            labels=reference.labels,
+        )
 
     def draw_labels(self, count: int, seed: int) -> Tensor | None:
         """Draw `(count,)` int64 labels as frequent as in the training data; None if it has no labels."""
@@ -225,7 +277,7 @@ def evaluate(
         truncation: of the noise, at least 0, or None.
         labels: which labels a conditional generator is given: `"data"`, as frequent as in the training data, or
             `"equal"`, each class in turn. Where the data has no labels, each class in turn in both cases.
-        real_data: whether to measure real samples as well.
+        real_data: whether to measure real samples as well, where the evaluator has any.
         batch_size: how many samples go through the generator at once; None for the source's own number.
 
     Returns:
@@ -239,6 +291,7 @@ def evaluate(
         PartError: the embedding or a metric does not keep to its contract.
     """
     started = time.perf_counter()
+    real_data = real_data and len(evaluator.training) > 0
     if count < 1:
         raise InputError(f"the number of samples must be >= 1, not {count}")
     drawn = evaluator.draw_labels(count, seed) if labels == "data" and source.takes_labels else None

@@ -41,10 +41,7 @@ def gather(data: Data, limit: int) -> TensorData:
     Raises:
         DataError: an item of a torch data set is not a sample, or samples differ in shape.
     """
-    size = len(cast("Sized", data))
-    chosen = torch.arange(size)
-    if size > limit:
-        chosen = torch.randperm(size, generator=seeded_generator("cpu", 0, "choice"))[:limit].sort().values
+    chosen = choose(len(cast("Sized", data)), limit)
     if isinstance(data, TensorData):
         return select(data, chosen)
     samples, labels = [], []
@@ -57,6 +54,13 @@ def gather(data: Data, limit: int) -> TensorData:
         return TensorData(torch.cat(samples), torch.cat(labels) if labels else None, num_classes)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"the data set cannot be put together for an evaluation: {error}") from error
+
+
+def choose(size: int, limit: int) -> Tensor:
+    """Return the indices of at most `limit` of `size` rows, `(n,)` int64 in their order: all, or a random choice."""
+    if size <= limit:
+        return torch.arange(size)
+    return torch.randperm(size, generator=seeded_generator("cpu", 0, "choice"))[:limit].sort().values
 
 
 def select(data: TensorData, chosen: Tensor) -> TensorData:

@@ -25,8 +25,10 @@ def neighbours_picture(samples: SampleSet, training: SampleSet) -> bytes | None:
     """Draw the first samples, and below each the training sample that is nearest to it in features; as PNG.
 
     Returns:
-        None where the samples are not images.
+        None where the samples are not images, or nothing is there to compare them with.
     """
+    if not len(training):
+        return None
     count = min(len(samples), COLUMNS * PAIRS_OF_ROWS) // COLUMNS * COLUMNS or len(samples)
     first = samples.samples[:count]
     if not _are_images(first):

@@ -37,8 +37,8 @@ class Subject:
         name: the recipe's name.
         seed: the run's seed.
         step: steps done.
-        epoch: the epoch that the step belongs to, counted from 1.
-        images: real samples seen.
+        epoch: the epoch that the step belongs to, counted from 1; None where the size of the data is not known.
+        images: real samples seen; None likewise.
         averaged: whether the weights are averaged ones.
         sampler: the name of the part that makes the samples; None for the generator from noise.
     """
@@ -46,28 +46,24 @@ class Subject:
     name: str
     seed: int
     step: int
-    epoch: int
-    images: int
+    epoch: int | None
+    images: int | None
     averaged: bool
     sampler: str | None = None
 
     @classmethod
     def of_checkpoint(
-        cls, checkpoint: "Checkpoint", batch_size: int, size: int, *, sampler: str | None = None
+        cls, checkpoint: "Checkpoint", batch_size: int, size: int | None, *, sampler: str | None = None
     ) -> "Subject":
-        """Describe a checkpoint of a run with batches of `batch_size` of a training set of `size`."""
+        """Describe a checkpoint of a run with batches of `batch_size` of a training set of `size`, if that is known."""
         manifest = checkpoint.manifest
-        per_epoch = -(-size // batch_size)
-        epochs, steps = divmod(manifest.step, per_epoch)
-        return cls(
-            manifest.name,
-            manifest.seed,
-            manifest.step,
-            max(manifest.step - 1, 0) // per_epoch + 1,
-            epochs * size + steps * batch_size,
-            any(address.startswith("averaging.") for address in manifest.parts),
-            sampler,
-        )
+        epoch = images = None
+        if size is not None:
+            per_epoch = -(-size // batch_size)
+            epochs, steps = divmod(manifest.step, per_epoch)
+            epoch, images = max(manifest.step - 1, 0) // per_epoch + 1, epochs * size + steps * batch_size
+        averaged = any(address.startswith("averaging.") for address in manifest.parts)
+        return cls(manifest.name, manifest.seed, manifest.step, epoch, images, averaged, sampler)
 
     @classmethod
     def of_training(cls, training: "Training") -> "Subject":

@@ -87,6 +87,14 @@ class Checkpoint:
         except (UnicodeDecodeError, RecipeError) as error:
             raise RunError(f"{file}: not the recipe of a checkpoint: {error}") from error
 
+    def context(self) -> dict[str, Any]:
+        """Return what parts ask of the data and the manifest knows: `sample_shape`, `num_classes`, `entry_shapes`."""
+        return {
+            "sample_shape": self.manifest.sample_shape,
+            "num_classes": self.manifest.num_classes,
+            "entry_shapes": {name: tuple(shape) for name, shape in self.manifest.entry_shapes.items()},
+        }
+
     def part_state(self, name: str) -> Any:
         """Return the saved state of one part: `"generator"`, `"optimizer.generator"`.
 
@@ -189,16 +197,11 @@ class Checkpoint:
     ) -> Builder:
         """Return a builder that knows what the manifest says, and whose noise agrees with it."""
         manifest = self.manifest
-        known = {
-            "sample_shape": manifest.sample_shape,
-            "num_classes": manifest.num_classes,
-            "entry_shapes": {name: tuple(shape) for name, shape in manifest.entry_shapes.items()},
-        }
 
         def check(address: str) -> None:
             self._check_weights(builder, address)
 
-        builder = Builder(resolved, device, seed=manifest.seed, known=known, check=check, load=load)
+        builder = Builder(resolved, device, seed=manifest.seed, known=self.context(), check=check, load=load)
         if "noise" in resolved.parts:
             try:
                 z_dim = builder.part("noise").z_dim
