@@ -130,7 +130,16 @@ def loaded_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["parts"], ["parts", "loss"], ["parts", "--json"], ["plugins"], ["recipes"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["parts"],
+        ["parts", "loss"],
+        ["parts", "--json"],
+        ["plugins"],
+        ["recipes"],
+        ["reference", "--help"],
+    ],
     ids=" ".join,
 )
 def test_listing_imports_neither_torch_nor_a_part(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Evaluation during training, and the best checkpoint."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge
@@ -11,6 +12,7 @@ from ganfw import (
     Evaluator,
     InputError,
     MetricValue,
+    Reference,
     RunError,
     Training,
     evaluate,
@@ -33,7 +35,7 @@ class Evaluate(Callback):
     directory: a checkpoint like any other, but no removal of old ones touches it, and no resume begins there.
 
     Raises:
-        InputError: patience without a result to be patient about.
+        InputError: patience without a result to be patient about, or a reference beside training samples.
     """
 
     needs_directory = True
@@ -49,23 +51,28 @@ class Evaluate(Callback):
             Annotated[int, Ge(1)] | None, "stop after this many evaluations without a better value"
         ] = None,
         held_out: Annotated[bool, "compare with held-out samples; false: with training samples, to tune by"] = True,
+        reference: Annotated[str | None, "file of ganfw reference to compare with instead"] = None,
     ) -> None:
         if patience is not None and not best:
             raise InputError("callback 'evaluate': patience needs a result in the key 'best'")
+        if reference is not None and not held_out:
+            raise InputError("callback 'evaluate': 'reference' and held_out = false exclude each other; leave one out")
         self.every_epochs = every_epochs
         self.every_steps = every_steps
         self.count = count
         self.best = best
         self.patience = patience
         self.held_out = held_out
+        self.reference = reference
         self.since_best = 0
         self.best_value: float | None = None
         self.best_step = -1
         self._evaluator: Evaluator | None = None
+        self._differences: tuple[str, ...] = () if held_out else ("training-data",)
         self._improved = False
 
     def on_start(self, training: Training) -> None:
-        """Embed the real samples or find them in the cache, so that a mistake is found before training.
+        """Embed the real samples, or read the features that were kept, so that a mistake is found before training.
 
         Raises:
             RunError: the training has no recipe, which says how to evaluate.
@@ -75,13 +82,22 @@ class Evaluate(Callback):
             raise RunError("callback 'evaluate' needs a recipe; without one, call ganfw.evaluate")
         training.require_directory("evaluate")
         experiment = training.experiment
-        device = str(experiment.device)
+        reference = None if self.reference is None else Reference.read(Path(self.reference))
+        if reference is not None:
+            self._differences = (reference.word,)
         self._evaluator = open_evaluator(
-            resolved, device=device, training=experiment.data, held_out=self.held_out, say=training.say
+            resolved,
+            device=str(experiment.device),
+            training=experiment.data,
+            held_out=self.held_out,
+            reference=reference,
+            say=training.say,
         )
-        real_data = self._evaluator.real_data(self.count, experiment.settings.seed)
-        if real_data:
-            self._require_comparable(real_data)
+        known = self._evaluator.real_data(self.count, experiment.settings.seed)
+        if reference is not None:  # two samples say which results there are
+            known = _values(evaluate(experiment.source, self._evaluator, count=2))
+        if known:
+            self._require_comparable(known)
         if self.best_step == training.step and not self._is_kept(training):
             save_checkpoint(training, name=BEST)  # a crash came between this checkpoint and the keeping of it
 
@@ -92,8 +108,7 @@ class Evaluate(Callback):
             return
         experiment = training.experiment
         found = evaluate(experiment.source, self._evaluator, count=self.count, seed=experiment.settings.seed)
-        differences = () if self.held_out else ("training-data",)
-        path = record_evaluation(training, self._evaluator, found, *differences)
+        path = record_evaluation(training, self._evaluator, found, *self._differences)
         comparison = f"  {self._compare(found, training.step)}" if self.best else ""
         training.say(f"  evaluation {path}{comparison}")
         if self.patience is not None and self.since_best >= self.patience:
@@ -101,7 +116,7 @@ class Evaluate(Callback):
 
     def _compare(self, found: Evaluation, step: int) -> str:
         """Note whether this is the best so far, and say so."""
-        results = {name: result.samples for name, result in found.results.items()}
+        results = _values(found)
         self._require_comparable(results)
         self.since_best += 1
         value, lower = results[self.best].value, results[self.best].better == "lower"
@@ -156,3 +171,7 @@ class Evaluate(Callback):
                     self.best_value, self.best_step, self.since_best = value, step, since
             case _:
                 raise RunError("the state of callback 'evaluate' does not hold a best value and its step")
+
+
+def _values(found: Evaluation) -> dict[str, MetricValue]:
+    return {name: result.samples for name, result in found.results.items()}

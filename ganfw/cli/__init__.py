@@ -14,6 +14,7 @@ from ganfw.cli.inspect import parts, plugins, recipes
 from ganfw.cli.new import new
 from ganfw.cli.play import play
 from ganfw.cli.recipe import check, show
+from ganfw.cli.reference import reference
 from ganfw.cli.report import report
 from ganfw.cli.runs import runs, table
 from ganfw.cli.sampling import interpolate, invert, sample
@@ -110,7 +111,9 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-_MAKING = (run, resume, sweep, sample, interpolate, invert, play, evaluate, verify, report, export, train_evaluator)
+_TRAINING = (run, resume, sweep, verify)
+_OF_SAMPLES = (sample, interpolate, invert, play, evaluate, report, export)
+_MAKING = (*_TRAINING, *_OF_SAMPLES, reference, train_evaluator)
 _LOOKING = (runs, table, check, show, parts, plugins, recipes)
 for command in (*_MAKING, *_LOOKING, new):
     main.add_command(command)

@@ -16,6 +16,7 @@ from ganfw.terminal import say, say_table
 
 if TYPE_CHECKING:
     from ganfw.evaluation.evaluator import Evaluator, Labels
+    from ganfw.evaluation.reference import Reference
 
 CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
 
@@ -38,6 +39,13 @@ CURVE = ("frechet_distance", "precision", "density", "recall", "coverage")
     "--checkpoint", "step", type=int, metavar="STEP", help="Evaluate the checkpoint of this step instead of the newest."
 )
 @click.option("--all", "every", is_flag=True, help="Evaluate every checkpoint that the run has kept.")
+@click.option(
+    "--reference",
+    "reference_file",
+    type=options.path_type,
+    metavar="FILE",
+    help="Compare with this file: of ganfw reference, or any .npz with mu and sigma. The data is not needed then.",
+)
 @options.set_option("the embedding, metrics or the sampler: --set embedding.use=pixels")
 @options.output_option("Write eval/ here, not in the run directory.", "DIR")
 @options.json_option
@@ -51,6 +59,7 @@ def evaluate(
     truncations: str | None,
     step: int | None,
     every: bool,
+    reference_file: Path | None,
     overrides: tuple[str, ...],
     batch_size: int | None,
     device: str,
@@ -80,7 +89,9 @@ def evaluate(
     from ganfw.evaluation.assembly import TABLES, open_evaluator
     from ganfw.evaluation.evaluator import evaluate as evaluate_once
     from ganfw.evaluation.evaluator import evaluate_truncations
+    from ganfw.evaluation.reference import Reference
 
+    reference = None if reference_file is None else Reference.read(reference_file)
     documents: list[dict[str, Any]] = []
     evaluator: Evaluator | None = None
     for path in _checkpoints(run_directory, step, every):
@@ -98,7 +109,13 @@ def evaluate(
         if folder is not None:
             options.require_place(folder / record.FOLDER / "-.json", called=folder)
         resolved = resolve(recipe, registry, only=TABLES)
-        evaluator = evaluator or open_evaluator(resolved, device=device, say=lambda line: say(line, err=True))
+        evaluator = evaluator or open_evaluator(
+            resolved,
+            device=device,
+            reference=reference,
+            known=checkpoint.context(),
+            say=lambda line: say(line, err=True),
+        )
         sampler = recipe.tables.get("sampler", {}).get("use")
         subject = record.Subject.of_checkpoint(
             checkpoint, resolved.settings.batch_size, evaluator.training_size, sampler=sampler
@@ -118,7 +135,8 @@ def evaluate(
             found = evaluate_truncations(source, evaluator, thresholds, **settings)
             describe, write = record.describe_curve, record.write_curve
         document = describe(subject, evaluator, found)
-        written = None if folder is None else write(folder, subject, evaluator, found, *_differences(overrides))
+        differences = _differences(overrides, reference)
+        written = None if folder is None else write(folder, subject, evaluator, found, *differences)
         documents.append(document)
         if not as_json:
             _show(document, evaluator.held_out)
@@ -173,11 +191,12 @@ def _run_of(checkpoint: Path) -> Path | None:
     return None
 
 
-def _differences(overrides: Sequence[str]) -> list[str]:
-    """Say in the words of a file's name what else is not plain: the embedding, the metrics."""
+def _differences(overrides: Sequence[str], reference: "Reference | None") -> list[str]:
+    """Say in the words of a file's name what else is not plain: the embedding, the metrics, the reference."""
     import hashlib
 
-    return [f"set-{hashlib.sha256(chr(10).join(overrides).encode()).hexdigest()[:8]}"] if overrides else []
+    changed = [f"set-{hashlib.sha256(chr(10).join(overrides).encode()).hexdigest()[:8]}"] if overrides else []
+    return changed if reference is None else [*changed, reference.word]
 
 
 def _show(document: Mapping[str, Any], held_out: bool) -> None:
@@ -187,12 +206,17 @@ def _show(document: Mapping[str, Any], held_out: bool) -> None:
     truncation = f", truncated at {document['truncation']:g}" if document.get("truncation") is not None else ""
     labels = f", labels {document['labels']}" if document["labels"] else ""
     sampler = f", by {document['sampler']}" if document["sampler"] else ""
-    split = f", split {reference['split']}" if held_out else ", the training data itself: nothing is held out"
+    epoch = f" (epoch {document['epoch']:,})" if document["epoch"] is not None else ""
+    split = f", split {reference['split']}" if reference["split"] else ""
+    if not held_out:
+        split = ", the training data itself: nothing is held out"
+    compared = f"{reference['count']:,} of {reference['data']}{split}" if reference["count"] else "mu and sigma"
+    file = f", from {reference['file']}" if "file" in reference else ""
     name, _, digest = embedding["identity"].partition("sha256:")
     shown = f"{name}sha256:{digest[:12]}…" if digest else name
-    say(f"{document['name']}, step {document['step']:,} (epoch {document['epoch']:,}){averaged}", bold=True)
+    say(f"{document['name']}, step {document['step']:,}{epoch}{averaged}", bold=True)
     say(f"  samples    {document['count']:,} of seed {document['seed']}{labels}{truncation}{sampler}")
-    say(f"  reference  {reference['count']:,} of {reference['data']}{split}")
+    say(f"  reference  {compared}{file}")
     say(f"  embedding  {shown}, {embedding['dimensions']} dimensions\n")
     say_table(_curve_rows(document["points"]) if "points" in document else metric_rows(document["metrics"]))
     without: dict[str, dict[str, None]] = {}

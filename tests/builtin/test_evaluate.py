@@ -1,5 +1,6 @@
 """The callback `evaluate`: what it writes, what it keeps, and that the run is the same with it."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,34 @@ def test_samples_are_compared_with_training_samples_to_tune_by(
     resolved = ganfw.resolve(judged, judging_registry)
     assert document["reference"] == ganfw.open_evaluator(resolved, device="cpu", held_out=False).about_reference
     assert document["reference"] != ganfw.open_evaluator(resolved, device="cpu").about_reference
+
+
+def test_samples_are_compared_with_a_reference_that_was_kept(
+    judged: Recipe, judging_registry: Registry, tmp_path: Path
+) -> None:
+    resolved = ganfw.resolve(judged, judging_registry)
+    path = tmp_path / "digits.npz"
+    path.write_bytes(ganfw.build_reference(resolved, device="cpu", kept=500).to_bytes())
+
+    directory = run(with_evaluation(judged, reference=str(path)), judging_registry, tmp_path)
+
+    word = f"reference-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+    document = json.loads((directory / "eval" / f"step-000010-count-20-{word}.json").read_text())
+    assert (document["reference"]["file"], document["reference"]["count"]) == ("digits.npz", 60_000)
+    assert "real_data" not in document["metrics"]["brightness_error"]
+    assert len(errors(directory)) == 5
+    assert (directory / "best").is_dir()
+    with pytest.raises(InputError) as caught:
+        run(with_evaluation(judged, reference=str(path), best="brightness"), judging_registry, tmp_path / "other")
+    assert str(caught.value) == (
+        "callback 'evaluate': best = \"brightness\" is not a result that can be compared; choose one of "
+        "brightness_error"
+    )
+    with pytest.raises(InputError) as caught:
+        Evaluate(reference=str(path), held_out=False)
+    assert str(caught.value) == (
+        "callback 'evaluate': 'reference' and held_out = false exclude each other; leave one out"
+    )
 
 
 def test_a_run_resumes_bit_for_bit_and_keeps_the_same_best(
