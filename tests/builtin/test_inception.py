@@ -1,6 +1,7 @@
 """Inception features through torch-fidelity: weights from a file, and the scores that torch-fidelity computes."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -15,7 +17,10 @@ import ganfw
 from ganfw import Evaluator, GanfwError, Registry, SampleSource, TensorData
 from ganfw.builtin import inception as module
 from ganfw.builtin.inception import FidelityEmbedding, inception
+from ganfw.builtin.mnist import mnist
 from ganfw.builtin.noise import Normal
+from ganfw.cli import main
+from ganfw.evaluation.features import gather
 
 torch_fidelity = pytest.importorskip("torch_fidelity")
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase  # noqa: E402
@@ -248,3 +253,41 @@ def test_scores_are_those_of_torch_fidelity(registry: Registry) -> None:
     for name in ("precision", "recall"):
         assert found[name] == pytest.approx(expected[name], abs=1e-6)
         assert 0.05 < expected[name] < 0.999
+
+
+@pytest.mark.slow
+def test_scores_with_a_file_of_weights_and_a_reference_are_those_of_torch_fidelity(
+    weights: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained.parent)
+    count, own = 24, ["--device", "cpu", "--set", f"embedding={{use='inception', weights='{weights}'}}"]
+    kept = CliRunner().invoke(main, ["reference", "mnist_mlp", *own, "-n", str(count), "--set", "data.split=test"])
+    assert (kept.exit_code, kept.stdout) == (0, "mnist-inception.npz\n"), kept.output
+
+    done = CliRunner().invoke(
+        main, ["evaluate", str(trained), *own, "-n", str(count), "--reference", "mnist-inception.npz", "--json"]
+    )
+
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert document["embedding"] == {"name": "inception", "identity": f"inception sha256:{digest}", "dimensions": 2048}
+    found = {name: result["value"] for name, result in document["metrics"].items()}
+    assert found["frechet_distance"] is None  # of 24 samples
+    fakes = ganfw.to_uint8(ganfw.open_checkpoint(trained).source(ganfw.discover(), "cpu").sample(count))
+    expected = torch_fidelity.calculate_metrics(
+        input1=Images(fakes.expand(-1, 3, -1, -1)),
+        input2=Images(gather(mnist(split="test"), count).samples.expand(-1, 3, -1, -1)),
+        feature_extractor_weights_path=str(weights),
+        feature_extractor="inception-v3-compat",
+        kid_subsets=1,
+        kid_subset_size=count,
+        cuda=False,
+        cache=False,
+        save_cpu_ram=True,
+        verbose=False,
+        kid=True,
+        prc=True,
+    )
+    assert found["kernel_distance"] == pytest.approx(expected["kernel_inception_distance_mean"], rel=1e-3)
+    assert (found["precision"], found["recall"]) == pytest.approx((expected["precision"], expected["recall"]))

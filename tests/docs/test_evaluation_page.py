@@ -1,16 +1,19 @@
 """The pages about evaluation have the files, tables and code that there are."""
 
+import io
 import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from pages import blocks, page, section, table
 
 import ganfw
+from ganfw.builtin.inception import SHA256
 from ganfw.cli import main
 from ganfw.recipe.tables import DEFAULT_TABLES
 
@@ -63,6 +66,28 @@ def test_the_tables_on_the_how_to_pages_fit_a_recipe(
     assert tables[address[0]][address[1]]["use"] == use
     removed = tables["metrics"]["nearest_neighbours"].get("enabled") is False
     assert removed == (address[0] == "metrics")
+
+
+def test_the_weights_on_the_page_are_those_that_are_downloaded() -> None:
+    (text,) = blocks(page("how-to/compare-with-papers.md"), "toml")
+    keys = tomllib.loads(text)["embedding"]
+
+    assert keys["sha256"] == SHA256
+    assert keys["weights"] == f"weights-inception-2015-12-05-{SHA256[:8]}.pth"
+    resolved = ganfw.resolve(ganfw.Recipe(extends="mnist_mlp", embedding=keys), ganfw.discover())
+    assert resolved.parameters("embedding") == {name: keys[name] for name in ("weights", "sha256")}
+
+
+def test_arrays_of_a_reference_file_are_those_on_the_page(registry: ganfw.Registry) -> None:
+    recipe = ganfw.Recipe.load("mnist_mlp", registry).with_overrides(["data.split=test"])
+
+    content = ganfw.build_reference(ganfw.resolve(recipe, registry), device="cpu", count=90).to_bytes()
+
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        rows = table(section(FILES, "Reference files"))
+        assert sorted(found) == sorted(name for row in rows for name in re.findall(r"`(\w+)`", row[0]))
+        description = json.loads(found["ganfw"].item())
+        assert description.keys() - {"format"} == set(re.findall(r"`(\w+)`", rows[-1][1]))
 
 
 def test_the_python_on_the_how_to_page_evaluates(
