@@ -104,8 +104,15 @@ def _named(source: str, registry: Registry) -> Recipe:
     help="Change how long and where the run trains, folders of its data, or a callback. Repeatable.",
 )
 @click.option("--accept-other-data", is_flag=True, help="Continue although the data is not that of the run.")
+@click.option("--allow-other-size", is_flag=True, help="Continue with another number of processes, which is not exact.")
 @with_registry
-def resume(run_directory: Path, overrides: tuple[str, ...], accept_other_data: bool, registry: Registry) -> None:
+def resume(
+    run_directory: Path,
+    overrides: tuple[str, ...],
+    accept_other_data: bool,
+    allow_other_size: bool,
+    registry: Registry,
+) -> None:
     """Continue a RUN from its newest checkpoint, bit for bit as if it had never stopped.
 
     With --set run.epochs=N a finished run is trained for longer.
@@ -118,7 +125,12 @@ def resume(run_directory: Path, overrides: tuple[str, ...], accept_other_data: b
     check_run_directory(run_directory)
     with join_processes() as processes, locked(run_directory) if processes.is_main else contextlib.nullcontext():
         training, skipped = resume_training(
-            run_directory, registry, overrides, processes, accept_other_data=accept_other_data
+            run_directory,
+            registry,
+            overrides,
+            processes,
+            accept_other_data=accept_other_data,
+            allow_other_size=allow_other_size,
         )
         if processes.is_main:
             for reason in skipped:

@@ -39,6 +39,7 @@ def resume_training(
     processes: ProcessGroup | None = None,
     *,
     accept_other_data: bool = False,
+    allow_other_size: bool = False,
 ) -> tuple[Training, tuple[str, ...]]:
     """Build a training that continues a run from its newest undamaged checkpoint, or from the start.
 
@@ -49,15 +50,16 @@ def resume_training(
         run: the run directory.
         registry: what the plugins offer.
         overrides: changes such as `"run.epochs=300"`, only of how long and where to train, and of callbacks.
-        processes: the processes that train together, as many as before. None for only this one.
+        processes: the processes that train together. None for only this one.
         accept_other_data: continue with data that is not that of the run.
+        allow_other_size: continue with more or fewer processes than before, which is not exact.
 
     Returns:
         The training, and why newer checkpoints were passed over, a line each.
 
     Raises:
-        RunError: the run does not exist, all of its checkpoints are damaged, its data is other data, or an override
-            would change what it is.
+        RunError: the run does not exist, all of its checkpoints are damaged, its data is other data, the number of
+            processes is another one, or an override would change what it is.
         RecipeError: a package that supplied a part is missing.
     """
     run, processes = Path(run), processes or ProcessGroup()
@@ -78,7 +80,8 @@ def resume_training(
         _check_data(run, recorded_data(run), training, accept_other_data)
         return training, ()
     checkpoint = open_checkpoint(run)
-    training = _load(checkpoint, resolve(checkpoint.recipe().with_overrides(overrides), registry), processes, directory)
+    resolved = resolve(checkpoint.recipe().with_overrides(overrides), registry)
+    training = _load(checkpoint, resolved, processes, directory, allow_other_size=allow_other_size)
     _check_data(run, checkpoint.manifest.data_sha256, training, accept_other_data)
     return training, checkpoint.skipped
 
@@ -121,6 +124,7 @@ def _load(
     directory: Path | None,
     *,
     adapt: bool = False,
+    allow_other_size: bool = False,
 ) -> Training:
     """Build the training of a recipe, and give it the state of a checkpoint."""
     require_same(processes, {"checkpoint": f"{checkpoint.manifest.step}"})
@@ -131,6 +135,12 @@ def _load(
         _check_shape(checkpoint, training)
         if adapt:
             _adapt(state, checkpoint, training)
+        elif allow_other_size and state["processes"] != processes.size:
+            before = state["processes"]
+            training.say(
+                f"number of processes: {processes.size}, not {before} as before; the run continues, but not bit for bit"
+            )
+            _begin_window(state, processes)
         device, seed = training.experiment.device, training.experiment.settings.seed
         if (device.type, seed) != (checkpoint.manifest.device, checkpoint.manifest.seed):
             training.say(f"random numbers are drawn anew: the run continues on {device.type} with seed {seed}")
@@ -153,8 +163,8 @@ def _adapt(state: dict[str, Any], checkpoint: Checkpoint, training: Training) ->
     experiment, saved = training.experiment, state["parts"]
     networks = {network_address(name) for name in experiment.networks}
     if state["processes"] != experiment.processes.size or not _is_same("step", checkpoint, experiment):
-        state |= {"means": {}, "running_means": {"steps": {}, "sums": {}}}
-    state |= {"processes": experiment.processes.size, "compiles": training.compiles, "parts": {}}
+        _begin_window(state, experiment.processes)
+    state |= {"compiles": training.compiles, "parts": {}}
     for address, part in experiment.stateful_parts().items():
         own = part.state_dict()
         if address not in saved or not (address in networks or _is_same(address, checkpoint, experiment)):
@@ -163,6 +173,11 @@ def _adapt(state: dict[str, Any], checkpoint: Checkpoint, training: Training) ->
             state["parts"][address] = {**saved[address], "param_groups": own["param_groups"]}
         else:
             state["parts"][address] = saved[address]
+
+
+def _begin_window(state: dict[str, Any], processes: ProcessGroup) -> None:
+    """Leave out the sums of a window that is not full: they are those of other processes, or of another step."""
+    state |= {"processes": processes.size, "means": {}, "running_means": {"steps": {}, "sums": {}}}
 
 
 def _is_same(address: str, checkpoint: Checkpoint, experiment: Experiment) -> bool:

@@ -336,8 +336,9 @@ class Training:
         processes = self.experiment.processes
         if state["processes"] != processes.size:
             raise RunError(
-                f"the run was trained by {state['processes']} processes and continues only with as many, "
-                f"not with {processes.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume …"
+                f"the run was trained by {state['processes']} processes and continues exactly only with as many, "
+                f"not with {processes.size}: torchrun --nproc-per-node {state['processes']} --no-python ganfw resume "
+                "…; to continue all the same: --allow-other-size"
             )
         parts = self.experiment.stateful_parts()
         for name in sorted(state["parts"].keys() ^ parts.keys()):

@@ -329,13 +329,28 @@ def test_resume_is_exact_with_as_many_processes_and_refused_with_others(launch: 
     launch(2, "resume", str(half), "--set=run.max_steps=11")
 
     assert refusal == (
-        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and continues only with "
-        "as many, not with 1: torchrun --nproc-per-node 2 --no-python ganfw resume …\n"
+        f"Error: {half / 'checkpoints' / 'step-000005'}: the run was trained by 2 processes and continues exactly only "
+        "with as many, not with 1: torchrun --nproc-per-node 2 --no-python ganfw resume …; "
+        "to continue all the same: --allow-other-size\n"
     )
     assert all(torch.equal(value, weights(whole, 11)[key]) for key, value in weights(half, 11).items())
     assert lines(half) == lines(whole)
     for path in (whole / "samples").iterdir():
         assert (half / "samples" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_run_of_four_processes_continues_with_fewer_if_that_is_allowed(launch: Launcher, size: int) -> None:
+    whole = launch.run(1, f"alone-{size}", "run.max_steps=11", "generator.batch_norm=false")
+    half = launch.run(4, f"four-{size}", "run.max_steps=5", "generator.batch_norm=false")
+
+    said = launch(size, "resume", str(half), "--set=run.max_steps=11", "--allow-other-size")
+
+    assert said.startswith(f"number of processes: {size}, not 4 as before; the run continues, but not bit for bit\n")
+    torch.testing.assert_close(weights(half, 11), weights(whole, 11), rtol=0, atol=1e-5)
+    environment = json.loads((half / "environment.json").read_text())
+    assert (environment["processes"], environment["resumed"][0]["processes"]) == (4, size)
 
 
 def workers(launcher: "subprocess.Popen[str]", size: int) -> list[int]:
