@@ -98,6 +98,17 @@ def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
     check(tmp_path)
 
 
+def test_every_recipe_says_which_results_it_expects_of_a_few_steps() -> None:
+    recipes = [Recipe.load(part.part.name, REGISTRY) for part in REGISTRY.parts("recipe")]
+    expected = {each.name: ganfw.resolve(each, REGISTRY).expectations.get("quick") for each in recipes}
+
+    assert len(expected) == 15
+    for name, expectation in expected.items():
+        assert expectation, f"{name} has no [expect.quick]"
+        assert len(expectation.runs.seeds) >= 5, name
+        assert {"frechet_distance", "loss/discriminator", "loss/generator"} <= expectation.within.keys(), name
+
+
 def test_the_reference_recipe_is_the_reference_gan(registry: Registry) -> None:
     resolved = ganfw.resolve(Recipe.load("mnist_mlp", registry), registry)
     tables = resolved.recipe.tables

@@ -111,9 +111,8 @@ def main() -> None:
     """  # noqa: D301 - click reads the backspace character
 
 
-_TRAINING = (run, resume, sweep, verify)
 _OF_SAMPLES = (sample, interpolate, invert, play, evaluate, report, export)
-_MAKING = (*_TRAINING, *_OF_SAMPLES, reference, train_evaluator)
-_LOOKING = (runs, table, check, show, parts, plugins, recipes)
+_MAKING = (run, resume, sweep, *_OF_SAMPLES, reference, train_evaluator)
+_LOOKING = (runs, table, check, show, verify, parts, plugins, recipes)
 for command in (*_MAKING, *_LOOKING, new):
     main.add_command(command)

@@ -64,7 +64,7 @@ def verify(
     subjects = [subject_of(source, form, registry, overrides) for source in sources]
     launcher: Launcher = registry.find("launcher", "local").build({}, {} if jobs is None else {"jobs": jobs})
     with _folder(out) as folder:
-        say(f"{len(subjects)} recipes, {form} form, {launcher.jobs} at once", err=True, bold=True)
+        say(f"recipes to verify: {len(subjects)}, {form} form, {launcher.jobs} at once", err=True, bold=True)
         runs = _train(folder, [each.trials[0] for each in subjects], launcher, registry)
         doubted = [each for each in subjects if not _passed(each.compare(runs))]
         if doubted:

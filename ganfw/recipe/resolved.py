@@ -31,7 +31,7 @@ class ResolvedRecipe:
     recipe: Recipe
     settings: RunSettings
     parts: Mapping[str, RegisteredPart] = field(repr=lambda parts: f"<{', '.join(parts)}>")
-    expectations: Mapping[str, Expectation] = field(factory=dict, repr=False)
+    expectations: Mapping[str, Expectation] = field(factory=dict, eq=False, repr=False)
 
     def _repr_html_(self) -> str:
         return f"<pre># {html.escape(self.recipe.name)}\n{html.escape(self.to_toml())}</pre>"

@@ -104,9 +104,10 @@ def test_help_lists_the_commands_in_the_order_of_work() -> None:
             "evaluate",
             "report",
             "export",
+            "reference",
             "train-evaluator",
             "runs",
             "table",
         ),
-        *("check", "show", "parts", "plugins", "recipes", "new"),
+        *("check", "show", "verify", "parts", "plugins", "recipes", "new"),
     ]

@@ -45,7 +45,6 @@ def test_without_steps_it_is_of_the_whole_run_with_the_samples_of_ganfw_evaluate
 
 def test_it_is_no_setting_of_a_run() -> None:
     assert "expect" not in resolved(BASE).to_toml()
-    assert resolved(BASE) != resolved('extends = "ring_mlp"')
     assert resolved(BASE).recipe == resolved('extends = "ring_mlp"\nformat = 1').recipe
 
 

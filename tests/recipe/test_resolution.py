@@ -320,7 +320,7 @@ RUN_KEYS = (
 )
 TABLE_NAMES = (
     "tables are run, data, noise, generator, discriminator, networks, loss, regularizers, augmentations, step, "
-    "optimizer, schedule, averaging, sampler, callbacks, embedding, metrics"
+    "optimizer, schedule, averaging, sampler, callbacks, embedding, metrics, expect"
 )
 
 
