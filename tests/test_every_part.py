@@ -119,6 +119,7 @@ def test_the_reference_recipe_is_the_reference_gan(registry: Registry) -> None:
         "batch_size": 128,
         "device": "auto",
         "precision": "fp32",
+        "tf32": False,
         "compile": "auto",
         "accumulate": 1,
         "sync_batch_norm": True,

@@ -1,4 +1,4 @@
-"""Let PyTorch use what a machine has, without a change in any result's precision."""
+"""Let PyTorch use what a machine has, without a change in any result's precision unless a recipe asks for one."""
 
 import contextlib
 import functools
@@ -11,13 +11,20 @@ _matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # tor
 
 
 @contextlib.contextmanager
-def fast_kernels(device: torch.device) -> Iterator[None]:
+def fast_kernels(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
     """Within the block, compute on `device` with the fastest kernels of full precision.
 
     On a CPU, float32 matrix products go to oneDNN where it keeps float32 precision: the default, MKL, leaves half
     of the speed of AVX-512 unused on processors that are not Intel's. A choice of the user's own in
     `torch.backends.mkldnn.matmul.fp32_precision` is not changed.
+
+    On CUDA, float32 products and convolutions are those of float32, or with `tf32` those of TF32, whatever was chosen
+    outside of the block.
     """
+    if device.type == "cuda":
+        with _float32_products("tf32" if tf32 else "ieee"):
+            yield
+        return
     if device.type != "cpu" or _matmul.fp32_precision != "none" or not _onednn_is_exact():
         yield
         return
@@ -26,6 +33,26 @@ def fast_kernels(device: torch.device) -> Iterator[None]:
         yield
     finally:
         _matmul.fp32_precision = "none"
+
+
+@contextlib.contextmanager
+def _float32_products(precision: str) -> Iterator[None]:
+    """Within the block, let cuBLAS and cuDNN compute float32 products in a precision: `"ieee"` or `"tf32"`.
+
+    By its default torch computes matrix products in float32, and convolutions in TF32: factors are rounded to 10 bits.
+    cuDNN's convolutions and recurrent layers are set alike, for torch refuses to read one switch of both otherwise.
+    Source: "CUDA semantics" in the documentation of torch, section "TensorFloat-32".
+    """
+    cudnn: Any = torch.backends.cudnn  # torch has no types for what these modules turn into
+    switches: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn)
+    before = [switch.fp32_precision for switch in switches]
+    for switch in switches:
+        switch.fp32_precision = precision
+    try:
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.fp32_precision = value
 
 
 @functools.cache

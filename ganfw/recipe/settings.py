@@ -16,6 +16,7 @@ class RunSettings:
     max_steps: Annotated[Annotated[int, Ge(1)] | None, "stop after this many steps even if epochs are left"] = None
     device: Annotated[str, "'auto' (CUDA, then MPS, then CPU), or a torch device: 'cpu', 'cuda:1'"] = "auto"
     precision: Annotated[Literal["fp32", "bf16"], "of training passes; weights and losses are float32"] = "fp32"
+    tf32: Annotated[bool, "on CUDA, factors of float32 products are rounded to TF32 in training passes"] = False
     compile: Annotated[bool | Literal["auto"], "losses with their gradients; 'auto': in long runs"] = "auto"
     accumulate: Annotated[int, Ge(1), "parts of a batch, computed one after the other: less memory"] = 1
     sync_batch_norm: Annotated[bool, "in several processes, BatchNorm sees the rows of all of them"] = True

@@ -157,7 +157,7 @@ class Training:
         experiment = self.experiment
         settings, networks = experiment.settings, tuple(experiment.networks.values())
         with contextlib.ExitStack() as stack:
-            stack.enter_context(fast_kernels(experiment.device))
+            stack.enter_context(fast_kernels(experiment.device, tf32=settings.tf32))
             if settings.sync_batch_norm:
                 stack.enter_context(synchronised_batch_norm(experiment.processes, *networks))
             stack.enter_context(computing_in(settings.precision, experiment.device, *networks))

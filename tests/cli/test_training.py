@@ -401,8 +401,8 @@ def test_all_problems_of_a_recipe_are_reported_at_once() -> None:
     assert bad_input("run", "mine.toml", "--set", "loss.use=bec") == (
         "Error: 5 problems in recipe 'mine'\n\n"
         "mine.toml:9: run.batch_size must be >= 1, not 0\n    batch_size = 0\n"
-        "  its keys are seed, epochs, batch_size, max_steps, device, precision, compile, accumulate, sync_batch_norm, "
-        "log_every_steps, workers\n\n"
+        "  its keys are seed, epochs, batch_size, max_steps, device, precision, tf32, compile, accumulate, "
+        "sync_batch_norm, log_every_steps, workers\n\n"
         "mine.toml:5: noise.z_dim must be >= 1, not 0\n    z_dim = 0\n  see: ganfw parts noise normal\n\n"
         "mine.toml:3: unknown key 'hiden_dim' of generator 'mlp'\n    hiden_dim = 3\n"
         "  did you mean 'hidden_dim'?\n  see: ganfw parts generator mlp\n\n"

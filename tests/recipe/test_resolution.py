@@ -159,6 +159,7 @@ class TestDefaults:
                 "batch_size": 128,
                 "device": "auto",
                 "precision": "fp32",
+                "tf32": False,
                 "compile": "auto",
                 "accumulate": 1,
                 "sync_batch_norm": True,
@@ -315,7 +316,7 @@ class TestValues:
 
 
 RUN_KEYS = (
-    "its keys are seed, epochs, batch_size, max_steps, device, precision, compile, accumulate, sync_batch_norm, "
+    "its keys are seed, epochs, batch_size, max_steps, device, precision, tf32, compile, accumulate, sync_batch_norm, "
     "log_every_steps, workers"
 )
 TABLE_NAMES = (
@@ -594,6 +595,7 @@ epochs = 2              # toy.toml:4
 batch_size = 128        # default
 device = "auto"         # default
 precision = "fp32"      # default
+tf32 = false            # default
 compile = "auto"        # default
 accumulate = 1          # default
 sync_batch_norm = true  # default
