@@ -18,6 +18,8 @@ from ganfw.recipe.tables import DEFAULT_TABLES
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytest_plugins = ["ganfw.testing.devices"]
+
 ALONE = (
     "--no-sandbox",
     "--disable-gpu",
@@ -34,14 +36,14 @@ settings.register_profile("without deadlines", settings(), deadline=None)  # a b
 settings.load_profile("without deadlines")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what computes in bfloat16 where the processor does not."""
-    try:
-        require_precision("bf16", torch.device("cpu"))
-    except InputError as error:
-        for item in items:
-            if item.get_closest_marker("bf16"):
-                item.add_marker(pytest.mark.skip(reason=str(error)))
+@pytest.fixture(autouse=True)
+def bfloat16_where_there_is_some(request: pytest.FixtureRequest) -> None:
+    """Skip what computes in bfloat16 where the device does not."""
+    if request.node.get_closest_marker("bf16"):
+        try:
+            require_precision("bf16", request.getfixturevalue("device"))
+        except InputError as error:
+            pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,12 +70,12 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def tiny() -> Recipe:
+def tiny(device: torch.device) -> Recipe:
     """Return the reference recipe with small networks, less data and few steps: a run takes half a second."""
     return Recipe(
         name="tiny",
         extends="mnist_mlp",
-        run={"batch_size": 32, "log_every_steps": 4, "max_steps": 10},
+        run={"batch_size": 32, "log_every_steps": 4, "max_steps": 10, "device": str(device)},
         data={"split": "test"},
         generator={"hidden_dim": 4},
         discriminator={"hidden_dim": 4},

@@ -2,11 +2,12 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+import torch
 from attrs import field, frozen
 from packaging.utils import canonicalize_name
 
@@ -42,8 +43,9 @@ OF_PLUGINS = (hooks.is_active, hooks.hooks_import_nothing_heavy, hooks.uses_only
 """The checks of a plugin as a whole: `check(plugin, folder)`."""
 
 OF_RECIPES = (recipes.is_right, recipes.says_what_to_expect, recipes.runs, recipes.resumes_exactly)
-"""The checks of a recipe: `check(registered, registry, folder)`."""
+"""The checks of a recipe: `check(registered, registry, folder, overrides)`."""
 
+Overrides = Sequence[str]
 _CheckOfPart = Callable[[Subject], None]
 _ALWAYS = (parts.is_documented, parts.builds_with_its_defaults)
 _IN_TRAINING = (*_ALWAYS, parts.trains, parts.repeats_itself, parts.resumes_exactly)
@@ -103,19 +105,21 @@ class Check:
     subject: str
     name: str
     _owner: str = field(repr=False)
-    _function: Callable[[Path], None] = field(repr=False)
+    _function: Callable[[Path, Overrides], None] = field(repr=False)
 
-    def __call__(self, folder: Path) -> None:
+    def __call__(self, folder: Path, *, device: torch.device | str | None = None) -> None:
         """Check it.
 
         Args:
             folder: an empty folder, for runs; pytest's `tmp_path`.
+            device: where the part is tried; by default, where the recipe says that it goes into.
 
         Raises:
             AssertionError: it is not true; the message names the part and what is wrong.
+            SkipTest: it cannot be found out on this device; pytest then skips the test.
         """
         try:
-            self._function(folder)
+            self._function(folder, () if device is None else (f"run.device={device}",))
         except AssertionError as error:
             raise AssertionError(f"{self._owner}: {error}") from error
 
@@ -185,7 +189,7 @@ def _checks(
 ) -> Iterator[Check]:
     label, owner = f"plugin {plugin.distribution}", f"plugin '{plugin.distribution}'"
     for of_plugin in OF_PLUGINS:
-        yield Check(label, _name(of_plugin), owner, functools.partial(of_plugin, plugin))
+        yield Check(label, _name(of_plugin), owner, functools.partial(_check_plugin, of_plugin, plugin))
     for part in plugin.parts:
         registered, label = RegisteredPart(part, plugin), f"{part.kind} {part.name}"
         if part.kind == "recipe":
@@ -198,8 +202,14 @@ def _checks(
             yield Check(label, _name(of_part), str(registered), functools.partial(_check_in, of_part, subject_in))
 
 
-def _check_in(check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder: Path) -> None:
-    check(subject_in(folder))
+def _check_plugin(check: Callable[[Plugin, Path], None], plugin: Plugin, folder: Path, _overrides: Overrides) -> None:
+    check(plugin, folder)
+
+
+def _check_in(
+    check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder: Path, overrides: Overrides
+) -> None:
+    check(subject_in(folder).again(*overrides))
 
 
 def _name(check: Callable[..., None]) -> str:

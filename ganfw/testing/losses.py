@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest import SkipTest
 
 import torch
 from torch import Tensor
@@ -15,7 +16,8 @@ def gives_finite_scalars(subject: Subject) -> None:
     loss = subject.part
     for scale in (0.0, 1.0, 20.0):
         for count in (1, 6):
-            real, fake = (scale * sign * torch.linspace(-1, 1, count).reshape(-1, 1) for sign in (1, -1))
+            logits = torch.linspace(-1, 1, count, device=subject.device).reshape(-1, 1)
+            real, fake = (scale * sign * logits for sign in (1, -1))
             for name, value in _values(loss, real, fake).items():
                 subject.require_tensor(value, f"the {name}'s loss of logits up to {scale:g}", ())
 
@@ -23,7 +25,7 @@ def gives_finite_scalars(subject: Subject) -> None:
 def is_a_mean(subject: Subject) -> None:
     """A batch that holds everything twice has the same loss, so the learning rate does not depend on its size."""
     loss = subject.part
-    real, fake = _logits(6)
+    real, fake = _logits(subject, 6)
     once, twice = _values(loss, real, fake), _values(loss, torch.cat([real, real]), torch.cat([fake, fake]))
     for name in once:
         assert torch.allclose(once[name], twice[name]), (
@@ -35,7 +37,8 @@ def is_a_mean(subject: Subject) -> None:
 def gradients_have_the_right_signs(subject: Subject) -> None:
     """Better separated logits lower the discriminator's loss; fakes that are judged more real, the generator's."""
     loss = subject.part
-    undecided = torch.linspace(-0.1, 0.1, 8, dtype=torch.float64).reshape(-1, 1)
+    _require_float64(subject.device)
+    undecided = torch.linspace(-0.1, 0.1, 8, dtype=torch.float64, device=subject.device).reshape(-1, 1)
     real, fake = _gradients(lambda real, fake: loss.discriminator(real, fake), undecided, undecided)
     assert real < 1e-9, "a higher logit of real samples raises the discriminator's loss: turn its sign"
     assert fake > -1e-9, "a higher logit of fakes lowers the discriminator's loss: turn its sign"
@@ -51,8 +54,9 @@ def gradients_have_the_right_signs(subject: Subject) -> None:
 
 def gradients_are_right(subject: Subject) -> None:
     """Gradients are those of finite differences, so nothing is detached or rounded on the way."""
+    _require_float64(subject.device)
     loss = subject.part
-    real, fake = (logits.double().requires_grad_() for logits in _logits(4))
+    real, fake = (logits.double().requires_grad_() for logits in _logits(subject, 4))
     for name, function, inputs in (
         ("discriminator", loss.discriminator, (real, fake)),
         ("generator", lambda fake: _of_generator(loss, real.detach(), fake), (fake,)),
@@ -64,7 +68,7 @@ def gradients_are_right(subject: Subject) -> None:
 def draws_nothing(subject: Subject) -> None:
     """The losses depend only on the logits, and do not change them."""
     loss = subject.part
-    real, fake = _logits(6)
+    real, fake = _logits(subject, 6)
     kept = (real.clone(), fake.clone())
     with subject.draws_nothing("a loss samples nothing"):
         first, second = (_values(loss, real, fake) for _ in range(2))
@@ -83,9 +87,14 @@ def _of_generator(loss: Any, real: Tensor, fake: Tensor) -> Tensor:
     return value
 
 
-def _logits(count: int) -> list[Tensor]:
+def _logits(subject: Subject, count: int) -> list[Tensor]:
     random = torch.Generator().manual_seed(0)
-    return [torch.randn(count, 1, generator=random) for _ in range(2)]
+    return [torch.randn(count, 1, generator=random).to(subject.device) for _ in range(2)]
+
+
+def _require_float64(device: torch.device) -> None:
+    if device.type == "mps":
+        raise SkipTest("MPS has no float64, in which gradients are compared")
 
 
 def _gradients(function: Callable[[Tensor, Tensor], Tensor], real: Tensor, fake: Tensor) -> tuple[float, float]:

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from unittest import SkipTest
 
 import torch
 from torch import Tensor
@@ -71,8 +72,11 @@ def trains_compiled(subject: Subject) -> None:
 def trains_in_two_processes(subject: Subject) -> None:
     """Two processes that torchrun starts end with the weights of one, to 1e-4.
 
-    The processes import the part anew, from where Python finds it here.
+    The processes import the part anew, from where Python finds it here. Each needs a GPU of its own where they train
+    on GPUs.
     """
+    if subject.device.type != "cpu" and torch.get_device_module(subject.device).device_count() < 2:
+        raise SkipTest(f"two processes need two devices of type {subject.device.type}")
     recipe = _descending(subject, "run.sync_batch_norm=true", "run.compile=false")
     task, single, together = (subject.folder / name for name in ("task", "single", "together"))
     task.write_bytes(pickle.dumps((recipe.to_toml(), subject.registry)))

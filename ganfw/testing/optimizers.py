@@ -10,7 +10,7 @@ from ganfw.testing.subject import Subject
 
 def holds_the_parameters(subject: Subject) -> None:
     """It is a torch optimizer that holds each parameter that it is given once."""
-    parameters = [nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    parameters = [nn.Parameter(torch.zeros(2, device=subject.device)) for _ in range(3)]
     optimizer = _build(subject, parameters)
     is_optimizer = isinstance(optimizer, torch.optim.Optimizer)
     assert is_optimizer, f"it must be a torch.optim.Optimizer, not {type(optimizer).__name__}"
@@ -20,7 +20,7 @@ def holds_the_parameters(subject: Subject) -> None:
 
 def descends(subject: Subject) -> None:
     """It lowers a bowl: after some steps down the gradient of a square, the square is smaller."""
-    weight = nn.Parameter(torch.linspace(-2, 2, 8))
+    weight = nn.Parameter(torch.linspace(-2, 2, 8, device=subject.device))
     optimizer = _build(subject, [weight])
     before = float(weight.detach().square().sum())
     for _ in range(20):
@@ -32,5 +32,5 @@ def descends(subject: Subject) -> None:
 
 
 def _build(subject: Subject, parameters: list[nn.Parameter]) -> Any:
-    context = {"parameters": parameters, "seed": 0, "device": torch.device("cpu")}
+    context = {"parameters": parameters, "seed": 0, "device": subject.device}
     return subject.registered.build(context, subject.parameters)

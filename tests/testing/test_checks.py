@@ -91,7 +91,7 @@ def test_check_fails_on_what_breaks_it(
 ) -> None:
     subject = subject_of(kind, target, builtin, tmp_path)
     with pytest.raises((AssertionError, GanfwError)) as caught:
-        Check(f"{kind} broken", check.__name__, str(subject.registered), lambda _: check(subject))(tmp_path)
+        Check(f"{kind} broken", check.__name__, str(subject.registered), lambda *_: check(subject))(tmp_path)
 
     expected = f"{kind} 'broken' (ganfw-broken 1.0): {complaint}"
     told = str(caught.value)
