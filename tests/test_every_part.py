@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from _pytest.mark import ParameterSet
 
 import ganfw
@@ -94,8 +95,8 @@ def in_turn(checks: list[Check]) -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize("check", in_turn(CHECKS), ids=str)
-def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
-    check(tmp_path)
+def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+    check(tmp_path, device=device)
 
 
 def test_every_recipe_says_which_results_it_expects_of_a_few_steps() -> None:

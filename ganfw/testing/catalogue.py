@@ -206,9 +206,7 @@ def _check_plugin(check: Callable[[Plugin, Path], None], plugin: Plugin, folder:
     check(plugin, folder)
 
 
-def _check_in(
-    check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder: Path, overrides: Overrides
-) -> None:
+def _check_in(check: _CheckOfPart, subject_in: Callable[[Path], Subject], folder: Path, overrides: Overrides) -> None:
     check(subject_in(folder).again(*overrides))
 
 

@@ -89,13 +89,13 @@ def test_it_resumes_exactly(name: str, zoo: Registry, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_samples_come_from_the_checkpoint(name: str, zoo: Registry, tmp_path: Path) -> None:
+def test_samples_come_from_the_checkpoint(device: torch.device, name: str, zoo: Registry, tmp_path: Path) -> None:
     experiment = ganfw.assemble(ganfw.resolve(recipe_of(name, zoo), zoo))
     directory = ganfw.create_run_directory(tmp_path, experiment)
     ganfw.train(experiment, directory=directory)
     inputs = experiment.batches.first(4)
 
-    source = ganfw.open_checkpoint(directory).source(zoo, "cpu")
+    source = ganfw.open_checkpoint(directory).source(zoo, device)
 
     assert torch.equal(source.sample(4, inputs=inputs), experiment.source.sample(4, inputs=inputs))
 

@@ -70,9 +70,11 @@ class ReferenceStep:
 
 @pytest.mark.parametrize(("d_steps", "g_steps"), [(1, 1), (1, 3), (3, 1)])
 @pytest.mark.parametrize("batch_size", [128, 96])
-def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: int, batch_size: int) -> None:
+def test_step_equals_plain_pytorch(
+    device: torch.device, registry: Registry, d_steps: int, g_steps: int, batch_size: int
+) -> None:
     torch.manual_seed(0)
-    noise = registry.load("noise", "normal")("cpu", z_dim=64)
+    noise = registry.load("noise", "normal")(device, z_dim=64)
     generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
     discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
     loss = registry.load("loss", "bce")()
@@ -90,7 +92,7 @@ def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: in
         generator_steps=g_steps,
     )
     reference = ReferenceStep(reference_generator(), reference_discriminator(), d_steps, g_steps)
-    random = seeded_generator("cpu", 0, "test")
+    random = seeded_generator(device, 0, "test")
     for _ in range(3):  # each time from the same weights and moments: rounding would grow from step to step
         for theirs, ours in ((reference.generator, generator), (reference.discriminator, discriminator)):
             values = list(ours.state_dict().values())
@@ -115,9 +117,9 @@ def test_step_equals_plain_pytorch(registry: Registry, d_steps: int, g_steps: in
                 torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
-def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(registry: Registry) -> None:
+def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(device: torch.device, registry: Registry) -> None:
     torch.manual_seed(0)
-    noise = registry.load("noise", "normal")("cpu", z_dim=64)
+    noise = registry.load("noise", "normal")(device, z_dim=64)
     generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
     discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
     sgd = registry.load("optimizer", "sgd")
@@ -134,10 +136,10 @@ def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(registry: Regist
         reuse_fakes=True,
     )
     images = torch.rand(8, 1, 28, 28)
-    Updater(ours).run(step, step.updates(), Batch(images), seeded_generator("cpu", 0))
+    Updater(ours).run(step, step.updates(), Batch(images), seeded_generator(device, 0))
 
     optimizers = [torch.optim.SGD(network.parameters(), lr=0.1) for network in networks]
-    fake = networks[0](noise(8, seeded_generator("cpu", 0)))
+    fake = networks[0](noise(8, seeded_generator(device, 0)))
     loss = (nn.functional.softplus(networks[1](fake.detach())) + nn.functional.softplus(-networks[1](images))).mean()
     (loss / 2).backward()
     optimizers[1].step()
@@ -181,10 +183,10 @@ def squared_slopes(discriminator: nn.Module, samples: Tensor) -> Tensor:
     return torch.stack(squares)
 
 
-def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
+def test_step_with_everything_equals_plain_pytorch(device: torch.device, registry: Registry) -> None:
     """Relativistic loss, R1 every second step, a penalty in every step, flips, and a mean of weights; two D updates."""
     torch.manual_seed(0)
-    noise = registry.load("noise", "normal")("cpu", z_dim=8)
+    noise = registry.load("noise", "normal")(device, z_dim=8)
     generator = registry.load("generator", "mlp")(8, (1, 28, 28), hidden_dim=4)
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Softplus(), nn.Linear(16, 1))
     theirs_g, theirs_d, mean = (copy.deepcopy(network) for network in (generator, discriminator, generator))
@@ -208,7 +210,7 @@ def test_step_with_everything_equals_plain_pytorch(registry: Registry) -> None:
         discriminator_steps=2,
     )
     theirs = [torch.optim.SGD(network.parameters(), lr=0.05) for network in (theirs_g, theirs_d)]
-    random = seeded_generator("cpu", 0, "test")
+    random = seeded_generator(device, 0, "test")
     for number in range(3):
         images = torch.rand(6, 1, 28, 28)
         replay = torch.Generator().set_state(random.get_state())
@@ -275,10 +277,10 @@ class Evaluator(nn.Module):
     ("norm", "rows"), [(nn.Identity(), [16, 8]), (nn.BatchNorm1d(8), [8, 8, 8])], ids=["without", "with batch norm"]
 )
 def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
-    registry: Registry, norm: nn.Module, rows: list[int]
+    device: torch.device, registry: Registry, norm: nn.Module, rows: list[int]
 ) -> None:
     torch.manual_seed(0)
-    noise = registry.load("noise", "normal")("cpu", z_dim=4)
+    noise = registry.load("noise", "normal")(device, z_dim=4)
     generator = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2)
     discriminator = Evaluator(norm)
     apart = copy.deepcopy(discriminator)
@@ -294,9 +296,9 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
         "discriminator": sgd(discriminator.parameters(), lr=0.0),
     }
     images = torch.rand(8, 1, 28, 28)
-    z = noise(8, seeded_generator("cpu", 0))
+    z = noise(8, seeded_generator(device, 0))
 
-    statistics = Updater(optimizers).run(step, step.updates(), Batch(images), seeded_generator("cpu", 0))
+    statistics = Updater(optimizers).run(step, step.updates(), Batch(images), seeded_generator(device, 0))
 
     assert discriminator.rows == rows
     with torch.no_grad():
@@ -305,7 +307,9 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
     torch.testing.assert_close(statistics["loss/discriminator"], expected, rtol=0, atol=1e-6)
 
 
-def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Registry, tiny: ganfw.Recipe) -> None:
+def test_step_changes_both_networks_and_leaves_gradients_enabled(
+    device: torch.device, registry: Registry, tiny: ganfw.Recipe
+) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
     before = copy.deepcopy(
         [experiment.networks["generator"].state_dict(), experiment.networks["discriminator"].state_dict()]
@@ -313,7 +317,7 @@ def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Regis
     batch = next(experiment.batches.epoch(0))
 
     updater = Updater(experiment.optimizers)
-    statistics = updater.run(experiment.step, experiment.updates, batch, seeded_generator("cpu", 0))
+    statistics = updater.run(experiment.step, experiment.updates, batch, seeded_generator(device, 0))
 
     after = [experiment.networks["generator"].state_dict(), experiment.networks["discriminator"].state_dict()]
     for old, new in zip(before, after, strict=True):
@@ -327,10 +331,10 @@ def test_step_changes_both_networks_and_leaves_gradients_enabled(registry: Regis
 
 @pytest.mark.parametrize("loss", ["bce", "relativistic"])
 def test_generator_update_computes_no_gradient_of_the_discriminator(
-    registry: Registry, tiny: ganfw.Recipe, loss: str
+    device: torch.device, registry: Registry, tiny: ganfw.Recipe, loss: str
 ) -> None:
     experiment = ganfw.assemble(ganfw.resolve(ganfw.Recipe(extends=tiny, loss={"use": loss}), registry))
-    batch, random = next(experiment.batches.epoch(0)), seeded_generator("cpu", 0)
+    batch, random = next(experiment.batches.epoch(0)), seeded_generator(device, 0)
     updater = Updater(experiment.optimizers)
     updater.run(experiment.step, experiment.updates, batch, random)
     gradients = [weight.grad.clone() for weight in experiment.networks["discriminator"].parameters()]
@@ -341,11 +345,13 @@ def test_generator_update_computes_no_gradient_of_the_discriminator(
         torch.testing.assert_close(weight.grad, before, rtol=0, atol=0)
 
 
-def test_frozen_weights_of_the_discriminator_stay_frozen(registry: Registry, tiny: ganfw.Recipe) -> None:
+def test_frozen_weights_of_the_discriminator_stay_frozen(
+    device: torch.device, registry: Registry, tiny: ganfw.Recipe
+) -> None:
     experiment = ganfw.assemble(ganfw.resolve(tiny, registry))
     frozen = next(experiment.networks["discriminator"].parameters()).requires_grad_(False)
 
-    batch, random = next(experiment.batches.epoch(0)), seeded_generator("cpu", 0)
+    batch, random = next(experiment.batches.epoch(0)), seeded_generator(device, 0)
     Updater(experiment.optimizers).run(experiment.step, experiment.updates, batch, random)
 
     assert not frozen.requires_grad

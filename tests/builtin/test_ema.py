@@ -22,9 +22,9 @@ RECIPE = {"averaging": {"generator": {"use": "ema", "decay": 0.5}}, "optimizer":
 
 
 @pytest.fixture
-def noise(registry: Registry) -> Noise:
+def noise(device: torch.device, registry: Registry) -> Noise:
     """Return noise of two coordinates."""
-    return registry.load("noise", "normal")("cpu", z_dim=2)
+    return registry.load("noise", "normal")(device, z_dim=2)
 
 
 def test_weights_follow_the_closed_form(registry: Registry, noise: Noise) -> None:
@@ -218,7 +218,7 @@ def test_averaging_leaves_the_run_as_it_was_and_changes_what_is_sampled(
 
 
 def test_samples_of_a_run_and_of_a_checkpoint_alone_are_those_of_the_mean(
-    registry: Registry, tiny: Recipe, tmp_path: Path
+    device: torch.device, registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
     run = train(registry, Recipe(extends=tiny, name="mean", **RECIPE), tmp_path)
     alone = tmp_path / "alone"
@@ -230,7 +230,7 @@ def test_samples_of_a_run_and_of_a_checkpoint_alone_are_those_of_the_mean(
         assert result.exit_code == 0, result.output
         assert picture.read_bytes() == grid
 
-    source = ganfw.open_checkpoint(alone).source(registry, "cpu")
+    source = ganfw.open_checkpoint(alone).source(registry, device)
     generator = source.networks["generator"]
     state = ganfw.open_checkpoint(run).part_state("averaging.generator")["networks"]["generator"]
     saved = ganfw.open_checkpoint(run).part_state("generator")

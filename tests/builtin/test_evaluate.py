@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 import ganfw
@@ -36,7 +37,7 @@ def errors(run: Path) -> dict[int, float]:
 
 
 def test_best_checkpoint_is_kept_and_all_results_are_written(
-    judged: Recipe, judging_registry: Registry, tmp_path: Path
+    device: torch.device, judged: Recipe, judging_registry: Registry, tmp_path: Path
 ) -> None:
     directory = run(with_evaluation(judged), judging_registry, tmp_path)
 
@@ -45,8 +46,8 @@ def test_best_checkpoint_is_kept_and_all_results_are_written(
     best = ganfw.open_checkpoint(directory / "best")
     assert best.manifest.step == min(found, key=lambda step: found[step])
     assert ganfw.open_checkpoint(directory).path.name == "step-000010"
-    judge = ganfw.open_evaluator(ganfw.resolve(best.recipe(), judging_registry), device="cpu")
-    source = best.source(judging_registry, "cpu")
+    judge = ganfw.open_evaluator(ganfw.resolve(best.recipe(), judging_registry), device=str(device))
+    source = best.source(judging_registry, device)
     again = ganfw.evaluate(source, judge, count=20)
     assert again["brightness_error"] == min(found.values())
 
@@ -79,15 +80,15 @@ def test_a_run_is_the_same_with_evaluations(judged: Recipe, judging_registry: Re
 
 
 def test_samples_are_compared_with_training_samples_to_tune_by(
-    judged: Recipe, judging_registry: Registry, tmp_path: Path
+    device: torch.device, judged: Recipe, judging_registry: Registry, tmp_path: Path
 ) -> None:
     directory = run(with_evaluation(judged, held_out=False, best=""), judging_registry, tmp_path)
 
     document = json.loads((directory / "eval" / "step-000010-count-20-training-data.json").read_text())
     assert (document["reference"]["split"], document["reference"]["count"]) == (None, 10_000)
     resolved = ganfw.resolve(judged, judging_registry)
-    assert document["reference"] == ganfw.open_evaluator(resolved, device="cpu", held_out=False).about_reference
-    assert document["reference"] != ganfw.open_evaluator(resolved, device="cpu").about_reference
+    assert document["reference"] == ganfw.open_evaluator(resolved, device=str(device), held_out=False).about_reference
+    assert document["reference"] != ganfw.open_evaluator(resolved, device=str(device)).about_reference
 
 
 def test_samples_are_compared_with_a_reference_that_was_kept(

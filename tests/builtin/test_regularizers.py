@@ -16,7 +16,6 @@ from ganfw import Recipe, Registry, RowRandom, UpdateContext
 from ganfw.engine.precision import computing_in
 from ganfw.testing import check_exact_resume
 
-CPU = torch.device("cpu")
 PENALTIES = ("r1", "r2", "gradient_penalty", "dragan")
 
 
@@ -190,14 +189,14 @@ def test_with_batch_norm_the_slope_is_that_of_the_sum_of_logits(registry: Regist
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_in_bfloat16_a_penalty_is_near_that_in_float32(registry: Registry, name: str) -> None:
+def test_in_bfloat16_a_penalty_is_near_that_in_float32(device: torch.device, registry: Registry, name: str) -> None:
     torch.manual_seed(0)
     discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=32)
     real, fake = samples(16, 1, 28, 28, dtype=torch.float32)
     values, gradients = {}, {}
     for precision in ("fp32", "bf16"):
         discriminator.zero_grad()
-        with computing_in(precision, CPU, discriminator):
+        with computing_in(precision, device, discriminator):
             value = registry.load("regularizer", name)().discriminator(context(discriminator, real, fake))
             value.backward()
         assert value.dtype == torch.float32
@@ -228,12 +227,12 @@ def test_weights_are_clipped_in_place_and_frozen_ones_left_alone(registry: Regis
         assert torch.equal(new, expected), name
 
 
-def test_clipped_weights_are_those_of_the_next_pass_in_bfloat16(registry: Registry) -> None:
+def test_clipped_weights_are_those_of_the_next_pass_in_bfloat16(device: torch.device, registry: Registry) -> None:
     discriminator = nn.Linear(1, 1, bias=False)
     nn.init.ones_(discriminator.weight)
     clipping = registry.load("regularizer", "weight_clipping")(limit=0.25)
     objective = ganfw.Objective(nn.Identity(), discriminator, registry.load("loss", "bce")(), {"clipping": clipping})
-    with computing_in("bf16", CPU, discriminator):
+    with computing_in("bf16", device, discriminator):
         before = [discriminator(torch.ones(1, 1)).item() for _ in range(2)]
         objective.constrain()
         after = discriminator(torch.ones(1, 1)).item()

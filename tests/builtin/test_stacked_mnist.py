@@ -58,12 +58,9 @@ def test_a_missing_copy_of_mnist_is_reported(registry: Registry, tmp_path: objec
     assert str(caught.value) == f"{path}: no such file, zipped or not; data.root must hold MNIST/raw/{name}"
 
 
-CPU = torch.device("cpu")
-
-
-def test_features_are_those_of_the_channels(registry: Registry, stacked: TensorData) -> None:
-    digits = registry.load("embedding", "mnist_classifier")((1, 28, 28), CPU)
-    features, probabilities = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), CPU)(
+def test_features_are_those_of_the_channels(device: torch.device, registry: Registry, stacked: TensorData) -> None:
+    digits = registry.load("embedding", "mnist_classifier")((1, 28, 28), device)
+    features, probabilities = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), device)(
         stacked.samples[:50]
     )
 
@@ -77,8 +74,10 @@ def test_features_are_those_of_the_channels(registry: Registry, stacked: TensorD
     torch.testing.assert_close(probabilities.sum(1), torch.ones(50))
 
 
-def test_nearly_every_number_is_read(registry: Registry, stacked: TensorData) -> None:
-    _, probabilities = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), CPU)(stacked.samples[:2000])
+def test_nearly_every_number_is_read(device: torch.device, registry: Registry, stacked: TensorData) -> None:
+    _, probabilities = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), device)(
+        stacked.samples[:2000]
+    )
 
     assert stacked.labels is not None
     assert (
@@ -86,16 +85,16 @@ def test_nearly_every_number_is_read(registry: Registry, stacked: TensorData) ->
     )  # 99.2 % of digits, three times
 
 
-def test_the_identity_tells_the_classifiers_file(registry: Registry) -> None:
-    digits = registry.load("embedding", "mnist_classifier")((1, 28, 28), CPU)
-    embedding = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), CPU)
+def test_the_identity_tells_the_classifiers_file(device: torch.device, registry: Registry) -> None:
+    digits = registry.load("embedding", "mnist_classifier")((1, 28, 28), device)
+    embedding = registry.load("embedding", "stacked_mnist_classifier")((3, 28, 28), device)
 
     assert embedding.identity == f"stacked_{digits.identity}"
 
 
-def test_other_images_are_refused(registry: Registry) -> None:
+def test_other_images_are_refused(device: torch.device, registry: Registry) -> None:
     with pytest.raises(InputError) as caught:
-        registry.load("embedding", "stacked_mnist_classifier")((1, 28, 28), CPU)
+        registry.load("embedding", "stacked_mnist_classifier")((1, 28, 28), device)
     assert str(caught.value) == (
         "stacked_mnist_classifier needs images of 3 x 28 x 28, but the samples are 1 x 28 x 28"
     )

@@ -22,7 +22,6 @@ from ganfw.testing import check_exact_resume
 from ganfw.training.loop import WORTH_COMPILING
 from ganfw.training.trial import unchanged
 
-CPU = torch.device("cpu")
 STEPS = 4
 
 
@@ -108,7 +107,7 @@ class Squares:
 
 
 def update_often(
-    network: nn.Module, sizes: list[int], said: list[str] | None, precision: Precision = "fp32"
+    device: torch.device, network: nn.Module, sizes: list[int], said: list[str] | None, precision: Precision = "fp32"
 ) -> tuple[list[bool], list[Tensor]]:
     """Update on batches of some sizes, compiled if there is a list for what is said.
 
@@ -116,11 +115,11 @@ def update_often(
     """
     before = [weight.detach().clone() for weight in network.parameters()]
     x = torch.rand(max(sizes), 6, generator=torch.Generator().manual_seed(0))
-    compiler = None if said is None else Compiler(CPU, 8, said.append, lambda: unchanged({"n": network}, CPU))
+    compiler = None if said is None else Compiler(device, 8, said.append, lambda: unchanged({"n": network}, device))
     step = Squares(network)
     updater = Updater({"network": torch.optim.SGD(network.parameters(), lr=0.1)}, compiler=compiler)
     compiled = []
-    with computing_in(precision, CPU, network), compiler.active() if compiler else contextlib.nullcontext():
+    with computing_in(precision, device, network), compiler.active() if compiler else contextlib.nullcontext():
         for size in sizes:
             updater.run(step, step.updates(), Batch(x[:size]), torch.Generator())
             compiled.append(step.is_compiled)
@@ -133,12 +132,12 @@ def network() -> nn.Sequential:
 
 
 @needs_compiler
-def test_full_batches_are_compiled_and_short_ones_not_and_give_the_same() -> None:
+def test_full_batches_are_compiled_and_short_ones_not_and_give_the_same(device: torch.device) -> None:
     sizes = [8, 8, 5, 8, 5]
-    as_written, plain = update_often(network(), sizes, None)
+    as_written, plain = update_often(device, network(), sizes, None)
     said: list[str] = []
 
-    compiled, changes = update_often(network(), sizes, said)
+    compiled, changes = update_often(device, network(), sizes, said)
 
     assert not any(as_written)
     assert compiled == [True, True, False, True, False]
@@ -147,19 +146,19 @@ def test_full_batches_are_compiled_and_short_ones_not_and_give_the_same() -> Non
 
 
 @needs_compiler
-def test_running_statistics_are_those_of_the_plain_passes() -> None:
+def test_running_statistics_are_those_of_the_plain_passes(device: torch.device) -> None:
     networks = network(), network()
     for each, said in zip(networks, (None, []), strict=True):
-        update_often(each, [8] * STEPS, said)
+        update_often(device, each, [8] * STEPS, said)
 
     for plain, compiled in zip(*(each.buffers() for each in networks), strict=True):
         torch.testing.assert_close(compiled, plain, rtol=0, atol=1e-6)
 
 
 @needs_compiler
-def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth() -> None:
-    _, exact = update_often(network(), [8] * STEPS, None)
-    compiled, mixed = update_often(network(), [8] * STEPS, [], "bf16")
+def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth(device: torch.device) -> None:
+    _, exact = update_often(device, network(), [8] * STEPS, None)
+    compiled, mixed = update_often(device, network(), [8] * STEPS, [], "bf16")
 
     assert all(compiled)
     difference = torch.cat([(a - b).flatten() for a, b in zip(exact, mixed, strict=True)])
@@ -167,7 +166,7 @@ def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth() -> None:
 
 
 @needs_compiler
-def test_gradients_lie_as_their_weights_do_each_by_itself() -> None:
+def test_gradients_lie_as_their_weights_do_each_by_itself(device: torch.device) -> None:
     torch.manual_seed(0)
     weights = {name: nn.Parameter(torch.rand(3, 4)) for name in ("added", "also_added", "transposed", "unused")}
     x = torch.rand(4, 3)
@@ -177,7 +176,7 @@ def test_gradients_lie_as_their_weights_do_each_by_itself() -> None:
 
     gradients = {}
     said: list[str] = []
-    for compiler in (None, Compiler(CPU, len(x), said.append)):
+    for compiler in (None, Compiler(device, len(x), said.append)):
         updater = Updater({"all": torch.optim.SGD(weights.values(), lr=0.0)}, compiler=compiler)
         with compiler.active() if compiler else contextlib.nullcontext():
             updater.apply(Update("all", loss_of), Batch(x), torch.Generator())
@@ -389,5 +388,5 @@ def test_a_resumed_run_computes_as_was_decided_before_its_first_step(
     assert len(asked) == 1
 
 
-def test_several_processes_do_not_compile() -> None:
-    assert compile_blocker(CPU, ProcessGroup(size=2)) == "there are several processes"
+def test_several_processes_do_not_compile(device: torch.device) -> None:
+    assert compile_blocker(device, ProcessGroup(size=2)) == "there are several processes"

@@ -8,8 +8,8 @@ from ganfw import InputError, Noise, Registry, invert
 
 
 @pytest.fixture
-def noise(registry: Registry) -> Noise:
-    found: Noise = registry.load("noise", "normal")(torch.device("cpu"), z_dim=3)
+def noise(device: torch.device, registry: Registry) -> Noise:
+    found: Noise = registry.load("noise", "normal")(device, z_dim=3)
     return found
 
 

@@ -13,8 +13,6 @@ from ganfw.engine.precision import computing_in, require_precision
 from ganfw.engine.random_streams import seeded_generator
 from ganfw.engine.updates import Updater
 
-CPU = torch.device("cpu")
-
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)
@@ -29,14 +27,14 @@ def gradients(run: nn.Module, x: Tensor) -> list[Tensor]:
     return [weight.grad for weight in run.parameters() if weight.grad is not None]
 
 
-def test_outputs_and_gradients_are_those_of_autocast_in_float32() -> None:
+def test_outputs_and_gradients_are_those_of_autocast_in_float32(device: torch.device) -> None:
     ours, theirs = network(), network()
     for _ in range(2):  # with the weights of the second step too
         x = torch.rand(5, 1, 8, 8)
-        with computing_in("bf16", CPU, ours):
+        with computing_in("bf16", device, ours):
             output = ours(x)
             mine = gradients(ours, x)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             expected = theirs(x)
             outputs = theirs(x)
         theirs.zero_grad()
@@ -51,7 +49,7 @@ def test_outputs_and_gradients_are_those_of_autocast_in_float32() -> None:
             torch.optim.SGD(run.parameters(), lr=0.1, fused=True).step()
 
 
-def test_a_weight_used_in_float32_too_is_left_to_autocast() -> None:
+def test_a_weight_used_in_float32_too_is_left_to_autocast(device: torch.device) -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -61,29 +59,29 @@ def test_a_weight_used_in_float32_too_is_left_to_autocast() -> None:
             return nn.functional.linear(x, self.weight) + self.weight.double().float()
 
     run = Twice()
-    with computing_in("bf16", CPU, run):
+    with computing_in("bf16", device, run):
         outputs = [float(run(torch.zeros(1, 1)).detach()) for _ in range(2)]
 
     assert outputs == [pytest.approx(1.001, abs=1e-6)] * 2
 
 
-def test_evaluation_mode_stays_in_float32() -> None:
+def test_evaluation_mode_stays_in_float32(device: torch.device) -> None:
     run = network().eval()
     x = torch.rand(2, 1, 8, 8)
     expected = run(x)
-    with computing_in("bf16", CPU, run):
+    with computing_in("bf16", device, run):
         torch.testing.assert_close(run(x), expected, rtol=0, atol=0)
 
 
-def test_nothing_is_left_on_the_network(registry: Registry) -> None:
+def test_nothing_is_left_on_the_network(device: torch.device, registry: Registry) -> None:
     run = network()
     names = list(run.state_dict())
-    with computing_in("bf16", CPU, run):
+    with computing_in("bf16", device, run):
         gradients(run, torch.rand(2, 1, 8, 8))
         run(torch.rand(2, 1, 8, 8))
         with pytest.raises(RuntimeError):
             run(torch.rand(2, 1, 9, 9))
-        assert not torch.is_autocast_enabled("cpu")
+        assert not torch.is_autocast_enabled(device.type)
         assert all(isinstance(weight, nn.Parameter) for weight in run.parameters())
 
     assert list(run.state_dict()) == names
@@ -91,13 +89,13 @@ def test_nothing_is_left_on_the_network(registry: Registry) -> None:
     copy.deepcopy(run)
 
 
-def test_a_network_gets_its_own_forward_pass_back() -> None:
+def test_a_network_gets_its_own_forward_pass_back(device: torch.device) -> None:
     plain, owner = network(), network()
     own = owner.forward = lambda x: x + 1
     x = torch.rand(2, 1, 8, 8)
-    with computing_in("bf16", CPU, plain, owner):
+    with computing_in("bf16", device, plain, owner):
         assert plain(x).dtype == torch.float32
-        with computing_in("bf16", CPU, reference := network()):
+        with computing_in("bf16", device, reference := network()):
             torch.testing.assert_close(plain(x), reference(x), rtol=0, atol=0)
         reference.load_state_dict(plain.state_dict())
         torch.testing.assert_close(plain.eval()(x), reference.eval()(x), rtol=0, atol=0)
@@ -106,7 +104,7 @@ def test_a_network_gets_its_own_forward_pass_back() -> None:
     assert owner.forward is own
 
 
-def sgd_step(registry: Registry, precision: Any) -> list[Tensor]:
+def sgd_step(device: torch.device, registry: Registry, precision: Any) -> list[Tensor]:
     """Return how one step of plain gradient descent changes the reference networks."""
     torch.manual_seed(0)
     generator = registry.load("generator", "mlp")(64, (1, 28, 28))
@@ -116,7 +114,7 @@ def sgd_step(registry: Registry, precision: Any) -> list[Tensor]:
         generator,
         discriminator,
         registry.load("loss", "bce")(),
-        registry.load("noise", "normal")("cpu", z_dim=64),
+        registry.load("noise", "normal")(device, z_dim=64),
     )
     optimizers = {
         "generator": sgd(generator.parameters(), lr=1.0),
@@ -124,15 +122,15 @@ def sgd_step(registry: Registry, precision: Any) -> list[Tensor]:
     }
     weights = [*generator.parameters(), *discriminator.parameters()]
     before = [weight.detach().clone() for weight in weights]
-    with computing_in(precision, CPU, generator, discriminator):
+    with computing_in(precision, device, generator, discriminator):
         batch = Batch(torch.rand(128, 1, 28, 28))
-        Updater(optimizers).run(step, step.updates(), batch, seeded_generator("cpu", 0))
+        Updater(optimizers).run(step, step.updates(), batch, seeded_generator(device, 0))
     return [weight.detach() - old for weight, old in zip(weights, before, strict=True)]
 
 
-def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth(registry: Registry) -> None:
-    exact = torch.cat([change.flatten() for change in sgd_step(registry, "fp32")])
-    mixed = torch.cat([change.flatten() for change in sgd_step(registry, "bf16")])
+def test_an_update_in_bf16_is_that_in_float32_within_a_twentieth(device: torch.device, registry: Registry) -> None:
+    exact = torch.cat([change.flatten() for change in sgd_step(device, registry, "fp32")])
+    mixed = torch.cat([change.flatten() for change in sgd_step(device, registry, "bf16")])
 
     error = (mixed - exact).norm() / exact.norm()
     assert 1e-4 < error < 0.05
@@ -154,9 +152,9 @@ class Tracking(nn.Module):
         return {"logits": y[:, :1], "inner": {"classes": y[:, 1:]}, "largest": y.argmax(1)}
 
 
-def test_a_mapping_of_outputs_is_float32_and_integers_stay() -> None:
+def test_a_mapping_of_outputs_is_float32_and_integers_stay(device: torch.device) -> None:
     run = Tracking()
-    with computing_in("bf16", CPU, run):
+    with computing_in("bf16", device, run):
         outputs = run(torch.rand(5, 3))
 
     assert run.seen == [torch.bfloat16]
@@ -166,9 +164,9 @@ def test_a_mapping_of_outputs_is_float32_and_integers_stay() -> None:
     assert bool(run.mean.any())
 
 
-def test_a_copy_that_is_made_meanwhile_is_a_network_of_its_own() -> None:
+def test_a_copy_that_is_made_meanwhile_is_a_network_of_its_own(device: torch.device) -> None:
     run = network()
-    with computing_in("bf16", CPU, run):
+    with computing_in("bf16", device, run):
         twin = copy.deepcopy(run)
         nn.init.zeros_(run[6].weight)
         assert bool(run(torch.rand(2, 1, 8, 8)).diff(dim=0).abs().max() == 0)
@@ -178,7 +176,7 @@ def test_a_copy_that_is_made_meanwhile_is_a_network_of_its_own() -> None:
 
 
 @pytest.mark.bf16
-def test_every_network_of_an_experiment_computes_in_bf16(registry: Registry) -> None:
+def test_every_network_of_an_experiment_computes_in_bf16(device: torch.device, registry: Registry) -> None:
     networks = {name: Tracking() for name in ("encoder", "critic")}
 
     class Both:
@@ -193,7 +191,7 @@ def test_every_network_of_an_experiment_computes_in_bf16(registry: Registry) -> 
         networks=networks,
         optimizers={name: torch.optim.SGD(each.parameters(), lr=0.1) for name, each in networks.items()},
         step=Both(),
-        settings=ganfw.RunSettings(device="cpu", precision="bf16", batch_size=8),
+        settings=ganfw.RunSettings(device=str(device), precision="bf16", batch_size=8),
     )
     for each in networks.values():
         each.seen.clear()
@@ -213,14 +211,16 @@ def test_every_network_of_an_experiment_computes_in_bf16(registry: Registry) -> 
     ("capabilities", "able"),
     [({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"bf16": True}, True), ({"avx512_f": True}, False)],
 )
-def test_bf16_asks_for_hardware(monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], able: bool) -> None:
+def test_bf16_asks_for_hardware(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], able: bool
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    require_precision("fp32", CPU)
+    require_precision("fp32", device)
     if able:
-        require_precision("bf16", CPU)
+        require_precision("bf16", device)
     else:
         with pytest.raises(InputError) as caught:
-            require_precision("bf16", CPU)
+            require_precision("bf16", device)
         assert str(caught.value) == ('run.precision = "bf16": cpu has no bfloat16 arithmetic; use "fp32"')
 
 

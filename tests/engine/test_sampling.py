@@ -22,13 +22,13 @@ def generator(registry: Registry) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def noise(registry: Registry) -> Noise:
+def noise(device: torch.device, registry: Registry) -> Noise:
     """Return standard normal noise."""
-    sampler: Noise = registry.load("noise", "normal")("cpu", z_dim=64)
+    sampler: Noise = registry.load("noise", "normal")(device, z_dim=64)
     return sampler
 
 
-def test_samples_are_float_images_in_0_to_1(generator: nn.Module, noise: Noise) -> None:
+def test_samples_are_float_images_in_0_to_1(device: torch.device, generator: nn.Module, noise: Noise) -> None:
     images = sample(generator, noise, 25)
 
     assert (images.shape, images.dtype, images.device.type) == ((25, 1, 28, 28), torch.float32, "cpu")
@@ -148,8 +148,8 @@ def test_far_truncation_changes_nothing_visible(generator: nn.Module, noise: Noi
     torch.testing.assert_close(sample(generator, noise, 9, truncation=12), sample(generator, noise, 9))
 
 
-def test_uniform_noise_has_no_truncation(registry: Registry) -> None:
-    uniform = registry.load("noise", "uniform")("cpu")
+def test_uniform_noise_has_no_truncation(device: torch.device, registry: Registry) -> None:
+    uniform = registry.load("noise", "uniform")(device)
 
     with pytest.raises(InputError) as caught:
         draw_noise(uniform, 3, truncation=0.5)

@@ -34,8 +34,8 @@ class Steps:
         return self._updates
 
 
-def run(updater: Updater, *updates: Update, step: int = 0, rows: int = ROWS) -> dict[str, Tensor]:
-    return updater.run(Steps(*updates), updates, batch_of(step, rows), seeded_generator("cpu", 0, "test"))
+def run(device: torch.device, updater: Updater, *updates: Update, step: int = 0, rows: int = ROWS) -> dict[str, Tensor]:
+    return updater.run(Steps(*updates), updates, batch_of(step, rows), seeded_generator(device, 0, "test"))
 
 
 def square(of: nn.Module) -> Callable[..., Tensor]:
@@ -46,16 +46,20 @@ def gradients(*networks: nn.Module) -> list[Tensor | None]:
     return [weight.grad for each in networks for weight in each.parameters()]
 
 
-def test_what_follows_an_update_sees_the_weights_that_after_has_changed() -> None:
+def test_what_follows_an_update_sees_the_weights_that_after_has_changed(device: torch.device) -> None:
     weight, seen = nn.Parameter(torch.ones(())), []
     update = Update("critic", lambda batch, random: weight.square(), after=lambda: weight.clamp_(max=0.25))
     optimizer = torch.optim.SGD([weight], lr=0.1)
-    run(Updater({"critic": optimizer}, followers={"critic": [lambda: seen.append(float(weight.detach()))]}), update)
+    run(
+        device,
+        Updater({"critic": optimizer}, followers={"critic": [lambda: seen.append(float(weight.detach()))]}),
+        update,
+    )
 
     assert seen == [0.25]
 
 
-def test_a_batch_of_fewer_rows_than_parts_is_split_in_rows() -> None:
+def test_a_batch_of_fewer_rows_than_parts_is_split_in_rows(device: torch.device) -> None:
     sizes: list[int] = []
 
     def loss(batch: Batch, random: RowRandom) -> Tensor:
@@ -63,12 +67,12 @@ def test_a_batch_of_fewer_rows_than_parts_is_split_in_rows() -> None:
         return weight.square()
 
     weight = nn.Parameter(torch.ones(()))
-    run(Updater({"critic": torch.optim.SGD([weight])}, accumulate=5), Update("critic", loss), rows=2)
+    run(device, Updater({"critic": torch.optim.SGD([weight])}, accumulate=5), Update("critic", loss), rows=2)
 
     assert sizes == [1, 1]
 
 
-def test_updates_come_in_order_as_often_as_they_say_each_with_what_follows() -> None:
+def test_updates_come_in_order_as_often_as_they_say_each_with_what_follows(device: torch.device) -> None:
     events: list[str] = []
     optimizers = {}
 
@@ -101,7 +105,7 @@ def test_updates_come_in_order_as_often_as_they_say_each_with_what_follows() -> 
     )
     updater = Updater(optimizers, followers={"generator": [lambda: events.append("follow")]})
 
-    statistics = run(updater, *updates)
+    statistics = run(device, updater, *updates)
 
     critic = ["draw", "loss critic", "observe", "step critic", "after"]
     assert events == [*critic, *critic, "draw", "loss generator", "step generator", "follow"]
@@ -114,18 +118,18 @@ def test_updates_come_in_order_as_often_as_they_say_each_with_what_follows() -> 
     assert not any(value.requires_grad for value in statistics.values())
 
 
-def test_a_lazy_update_is_made_in_the_first_step_and_then_in_every_so_many() -> None:
+def test_a_lazy_update_is_made_in_the_first_step_and_then_in_every_so_many(device: torch.device) -> None:
     often, lazy = network(), network()
     optimizers = {"often": torch.optim.SGD(often.parameters()), "lazy": torch.optim.SGD(lazy.parameters())}
     updates = (Update("often", square(often)), Update("lazy", square(lazy), every_steps=3))
 
-    told = [list(run(Updater(optimizers), *updates, step=step)) for step in range(7)]
+    told = [list(run(device, Updater(optimizers), *updates, step=step)) for step in range(7)]
 
     both, one = ["loss/often", "loss/lazy"], ["loss/often"]
     assert told == [both, one, one, both, one, one, both]
 
 
-def test_a_step_may_drive_its_updates_itself() -> None:
+def test_a_step_may_drive_its_updates_itself(device: torch.device) -> None:
     net = network()
     update = Update("net", square(net), every_steps=2)
 
@@ -136,7 +140,7 @@ def test_a_step_may_drive_its_updates_itself() -> None:
 
     theirs = copy.deepcopy(net)
     updater = Updater({"net": torch.optim.SGD(net.parameters(), lr=0.1)})
-    random = seeded_generator("cpu", 0)
+    random = seeded_generator(device, 0)
     statistics = updater.run(Twice(update), (update,), batch_of(), random)
     assert updater.run(Twice(update), (update,), batch_of(step=1), random) == {}
 
@@ -150,7 +154,7 @@ def test_a_step_may_drive_its_updates_itself() -> None:
     torch.testing.assert_close(statistics["loss/net"], (losses[0] + losses[1]).detach() / 2)
 
 
-def test_a_gradient_continues_through_what_is_drawn_to_the_weights_of_the_optimizer() -> None:
+def test_a_gradient_continues_through_what_is_drawn_to_the_weights_of_the_optimizer(device: torch.device) -> None:
     generator, critic = nn.Linear(2, 3), network()
     theirs, z = copy.deepcopy(generator), torch.rand(ROWS, 2)
     update = Update(
@@ -158,19 +162,19 @@ def test_a_gradient_continues_through_what_is_drawn_to_the_weights_of_the_optimi
         lambda batch, random, fakes, factor: critic(fakes).square().mean() * factor,
         draw=lambda batch, random: (generator(z), 2.0),
     )
-    run(Updater({"generator": torch.optim.SGD(generator.parameters(), lr=0.0)}), update)
+    run(device, Updater({"generator": torch.optim.SGD(generator.parameters(), lr=0.0)}), update)
 
     (2 * critic(theirs(z)).square().mean()).backward(inputs=list(theirs.parameters()))
     torch.testing.assert_close(gradients(generator), gradients(theirs), rtol=0, atol=1e-7)
     assert gradients(critic) == [None] * 4
 
 
-def test_gradients_of_an_update_are_of_its_optimizer_alone_and_begin_at_zero() -> None:
+def test_gradients_of_an_update_are_of_its_optimizer_alone_and_begin_at_zero(device: torch.device) -> None:
     net, other = network(), network()
     both = lambda batch, random: (net(batch.samples) + other(batch.samples)).square().mean()  # noqa: E731
     updater = Updater({"net": torch.optim.SGD(net.parameters(), lr=0.0)})
     for _ in range(2):
-        run(updater, Update("net", both))
+        run(device, updater, Update("net", both))
 
     first = gradients(net)
     assert gradients(other) == [None] * 4
@@ -185,7 +189,7 @@ PENALTIES = {"gp": "gradient_penalty", "r1": "r1"}
 @pytest.mark.parametrize("accumulate", [2, 3, 5, 12, 40])
 @pytest.mark.parametrize("reuse_fakes", [False, True], ids=["fresh fakes", "reused fakes"])
 def test_accumulated_parts_give_the_gradient_of_the_whole_batch(
-    registry: Registry, accumulate: int, reuse_fakes: bool
+    device: torch.device, registry: Registry, accumulate: int, reuse_fakes: bool
 ) -> None:
     """With penalties, one of which draws random numbers, and an augmentation that does, for rows of their own."""
 
@@ -199,7 +203,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(
             generator,
             discriminator,
             registry.load("loss", "relativistic")(),
-            registry.load("noise", "normal")("cpu", z_dim=4),
+            registry.load("noise", "normal")(device, z_dim=4),
             {name: registry.load("regularizer", use)() for name, use in PENALTIES.items()},
             {"noisy": noisy},
             reuse_fakes=reuse_fakes,
@@ -208,7 +212,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(
             "generator": torch.optim.SGD(generator.parameters(), lr=0.1),
             "discriminator": torch.optim.SGD(discriminator.parameters(), lr=0.1),
         }
-        random = seeded_generator("cpu", 0, "test")
+        random = seeded_generator(device, 0, "test")
         statistics = Updater(optimizers, accumulate=parts).run(step, step.updates(), batch_of(), random)
         return gradients(generator, discriminator), statistics, random.get_state()
 
@@ -223,11 +227,13 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(
 
 
 @pytest.mark.parametrize("limit", [1e-3, 0.1, 100.0])
-def test_gradients_are_clipped_as_torch_clips_them(limit: float) -> None:
+def test_gradients_are_clipped_as_torch_clips_them(device: torch.device, limit: float) -> None:
     net, free = network(), network()
     theirs = copy.deepcopy(net)
     optimizers = {name: torch.optim.SGD(each.parameters(), lr=0.5) for name, each in (("net", net), ("free", free))}
-    run(Updater(optimizers, clip_norms={"net": limit}), Update("net", square(net)), Update("free", square(free)))
+    run(
+        device, Updater(optimizers, clip_norms={"net": limit}), Update("net", square(net)), Update("free", square(free))
+    )
 
     theirs(batch_of().samples).square().mean().backward()
     unclipped = gradients(copy.deepcopy(theirs))
@@ -240,20 +246,22 @@ def test_gradients_are_clipped_as_torch_clips_them(limit: float) -> None:
     torch.testing.assert_close(list(net.parameters()), list(theirs.parameters()), rtol=0, atol=1e-8)
 
 
-def test_what_follows_an_optimizer_is_called_once_for_each_of_its_steps() -> None:
+def test_what_follows_an_optimizer_is_called_once_for_each_of_its_steps(device: torch.device) -> None:
     net, calls = network(), []
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     followers = {"net": [lambda: calls.append(float(net[0].bias[0].detach())), lambda: None]}
     updater = Updater({"net": optimizer}, accumulate=4, followers=followers)
 
-    run(updater, Update("net", square(net), times=3))
+    run(device, updater, Update("net", square(net), times=3))
 
     assert len(calls) == 3
     assert len(set(calls)) == 3
     assert calls[-1] == net[0].bias[0].item()
 
 
-def test_an_augmentation_observes_each_part_of_the_batch_and_its_statistics_are_means_over_rows() -> None:
+def test_an_augmentation_observes_each_part_of_the_batch_and_its_statistics_are_means_over_rows(
+    device: torch.device,
+) -> None:
     class Watching:
         def __init__(self) -> None:
             self.seen: list[int] = []
@@ -282,7 +290,7 @@ def test_an_augmentation_observes_each_part_of_the_batch_and_its_statistics_are_
     )
     updater = Updater({"discriminator": torch.optim.SGD(discriminator.parameters())}, accumulate=3)
 
-    statistics = run(updater, update, rows=10)
+    statistics = run(device, updater, update, rows=10)
 
     assert watching.seen == [3, 3, 4]
     assert float(statistics["watching/rows"]) == pytest.approx((3 * 3 + 3 * 3 + 4 * 4) / 10)

@@ -26,7 +26,7 @@ def fourier(tiny: Recipe) -> Recipe:
 
 @pytest.mark.parametrize("averaging", [{}, {"generator": {"use": "ema"}}])
 def test_a_random_buffer_that_is_not_saved_is_drawn_again_as_it_was(
-    open_registry: Registry, fourier: Recipe, tmp_path: Path, averaging: dict[str, object]
+    device: torch.device, open_registry: Registry, fourier: Recipe, tmp_path: Path, averaging: dict[str, object]
 ) -> None:
     recipe = Recipe(name="fourier", extends=fourier, averaging=averaging)
     experiment = ganfw.assemble(ganfw.resolve(recipe, open_registry))
@@ -35,23 +35,23 @@ def test_a_random_buffer_that_is_not_saved_is_drawn_again_as_it_was(
     expected = experiment.source.sample(10, seed=3)
     torch.manual_seed(1234)
 
-    source = open_checkpoint(directory).source(open_registry, "cpu")
+    source = open_checkpoint(directory).source(open_registry, device)
 
     assert torch.equal(source.sample(10, seed=3), expected)
 
 
-def test_a_checkpoint_keeps_two_samples_of_the_seed(registry: Registry, trained: Path) -> None:
+def test_a_checkpoint_keeps_two_samples_of_the_seed(device: torch.device, registry: Registry, trained: Path) -> None:
     checkpoint = open_checkpoint(trained)
     saved = load_file(checkpoint.path / "fingerprint.safetensors")
 
     assert list(saved) == ["samples"]
     assert saved["samples"].dtype == torch.float32
-    assert torch.equal(saved["samples"], checkpoint.source(registry, "cpu").sample(2, seed=checkpoint.manifest.seed))
-    assert checkpoint.manifest.device == "cpu"
+    assert torch.equal(saved["samples"], checkpoint.source(registry, device).sample(2, seed=checkpoint.manifest.seed))
+    assert checkpoint.manifest.device == device.type
 
 
 def test_networks_that_sample_otherwise_than_when_they_were_saved_are_refused(
-    registry: Registry, tiny: Recipe, tmp_path: Path
+    device: torch.device, registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
     script = tmp_path / "changing_network.py"
     script.write_text(SCRIPT.read_text().replace("open_parts:", "changing_network:"))
@@ -64,7 +64,7 @@ def test_networks_that_sample_otherwise_than_when_they_were_saved_are_refused(
     changed = ganfw.discover(scripts=[script])
 
     with pytest.raises(RunError) as caught:
-        open_checkpoint(directory).source(changed, "cpu")
+        open_checkpoint(directory).source(changed, device)
     message = str(caught.value)
     start = (
         f"{open_checkpoint(directory).path}: its networks are built again and give other samples than when they were "
@@ -96,7 +96,7 @@ def test_an_experiment_that_cannot_sample_from_a_seed_has_no_fingerprint(
     ],
 )
 def test_samples_are_the_same_however_a_run_computes(
-    registry: Registry, tiny: Recipe, tmp_path: Path, settings: dict[str, object]
+    device: torch.device, registry: Registry, tiny: Recipe, tmp_path: Path, settings: dict[str, object]
 ) -> None:
     experiment = ganfw.assemble(ganfw.resolve(Recipe(name="tiny", extends=tiny, run=settings), registry))
     directory = ganfw.create_run_directory(tmp_path, experiment)
@@ -104,4 +104,4 @@ def test_samples_are_the_same_however_a_run_computes(
 
     checkpoint = open_checkpoint(directory)
     saved = load_file(checkpoint.path / "fingerprint.safetensors")["samples"]
-    assert torch.allclose(checkpoint.source(registry, "cpu").sample(2, seed=0), saved, atol=1e-6)
+    assert torch.allclose(checkpoint.source(registry, device).sample(2, seed=0), saved, atol=1e-6)

@@ -15,17 +15,21 @@ from ganfw import Recipe, Registry, RunError, open_checkpoint
 Run = Callable[..., Path]
 
 
-def test_checkpoint_alone_is_enough_to_sample(registry: Registry, trained: Path, tmp_path: Path) -> None:
+def test_checkpoint_alone_is_enough_to_sample(
+    device: torch.device, registry: Registry, trained: Path, tmp_path: Path
+) -> None:
     alone = tmp_path / "alone"
     shutil.move(open_checkpoint(trained).path, alone)
     shutil.rmtree(trained)
 
-    assert open_checkpoint(alone).source(registry, "cpu").sample(5).shape == (5, 1, 28, 28)
+    assert open_checkpoint(alone).source(registry, device).sample(5).shape == (5, 1, 28, 28)
 
 
-def test_sampling_a_checkpoint_shows_the_last_grid_of_its_run(registry: Registry, trained: Path) -> None:
+def test_sampling_a_checkpoint_shows_the_last_grid_of_its_run(
+    device: torch.device, registry: Registry, trained: Path
+) -> None:
     checkpoint = open_checkpoint(trained)
-    samples = checkpoint.source(registry, "cpu").sample(25, seed=checkpoint.manifest.seed)
+    samples = checkpoint.source(registry, device).sample(25, seed=checkpoint.manifest.seed)
 
     ganfw.write_png(trained / "again.png", ganfw.image_grid(samples))
 
@@ -33,28 +37,30 @@ def test_sampling_a_checkpoint_shows_the_last_grid_of_its_run(registry: Registry
 
 
 def test_networks_and_noise_are_rebuilt_with_their_context_arguments_and_states(
-    run: Run, scripted_registry: Registry, tiny: Recipe, tmp_path: Path
+    device: torch.device, run: Run, scripted_registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
     recipe = Recipe(extends=tiny, noise={"use": "counting"}, generator={"use": "asking"})
     directory = run(recipe, tmp_path)
 
-    source = open_checkpoint(directory).source(scripted_registry, "cpu")
+    source = open_checkpoint(directory).source(scripted_registry, device)
 
     assert source.networks["generator"].noise is source.noise
     assert cast("Any", source.noise).calls == 25  # two a step; one for each of two grids and of three windows
 
 
-def test_loading_to_sample_leaves_global_randomness_alone(registry: Registry, trained: Path) -> None:
+def test_loading_to_sample_leaves_global_randomness_alone(
+    device: torch.device, registry: Registry, trained: Path
+) -> None:
     state = torch.get_rng_state()
-    open_checkpoint(trained).source(registry, "cpu")
+    open_checkpoint(trained).source(registry, device)
 
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_weights_can_be_read_without_ganfw(registry: Registry, trained: Path) -> None:
+def test_weights_can_be_read_without_ganfw(device: torch.device, registry: Registry, trained: Path) -> None:
     checkpoint = open_checkpoint(trained)
     weights = load_file(checkpoint.path / "generator.safetensors")
-    generator = checkpoint.source(registry, "cpu").networks["generator"]
+    generator = checkpoint.source(registry, device).networks["generator"]
 
     assert weights.keys() == generator.state_dict().keys()
     assert all(torch.equal(weights[name], value) for name, value in generator.state_dict().items())
@@ -104,7 +110,9 @@ def test_a_damaged_file_is_reported(trained: Path, name: str, damage: str) -> No
     assert str(caught.value) == f"{path}: {expected.get(damage, 'damaged: it is not what the manifest says')}"
 
 
-def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_reported(registry: Registry, trained: Path) -> None:
+def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_reported(
+    device: torch.device, registry: Registry, trained: Path
+) -> None:
     folder = trained / "checkpoints"
     damaged = folder / "step-000010" / "generator.safetensors"
     flip(damaged)
@@ -113,7 +121,7 @@ def test_the_newest_undamaged_checkpoint_is_opened_and_damage_is_reported(regist
 
     assert checkpoint.path == folder / "step-000006"
     assert checkpoint.skipped == (f"{damaged}: damaged: it is not what the manifest says",)
-    assert checkpoint.source(registry, "cpu")
+    assert checkpoint.source(registry, device)
 
 
 def test_a_checkpoint_removed_while_it_is_opened_is_no_damage(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

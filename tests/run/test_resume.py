@@ -148,7 +148,7 @@ def test_state_of_another_experiment_is_refused(registry: Registry, tiny: Recipe
 
 
 def test_an_experiment_composed_by_hand_is_saved_and_continues(
-    registry: Registry, tiny: Recipe, tmp_path: Path
+    device: torch.device, registry: Registry, tiny: Recipe, tmp_path: Path
 ) -> None:
     def compose() -> Experiment:
         built = ganfw.assemble(ganfw.resolve(tiny, registry))
@@ -177,7 +177,7 @@ def test_an_experiment_composed_by_hand_is_saved_and_continues(
         f"{checkpoint.path}: saved from parts composed by hand, without a recipe to build them from; compose them "
         f"again in Python, and call open_checkpoint('{checkpoint.path}').restore(Training(experiment))"
     )
-    other = evolve(compose(), noise=registry.load("noise", "uniform")("cpu", z_dim=64))
+    other = evolve(compose(), noise=registry.load("noise", "uniform")(device, z_dim=64))
     with pytest.raises(RunError, match="give other samples than when they were saved"):
         checkpoint.restore(Training(other))
 

@@ -44,9 +44,9 @@ CHECKS = [
     [pytest.param(check, marks=pytest.mark.slow if check.name in SLOW else ()) for check in CHECKS],
     ids=str,
 )
-def test_sound_parts_pass(check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_parts_pass(device: torch.device, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path, str(TESTS)])  # where the processes of a check find them
-    check(tmp_path)
+    check(tmp_path, device=device)
 
 
 def test_all_checks_of_the_kinds_were_made() -> None:
@@ -115,7 +115,7 @@ def test_large_data_is_tried_in_small_batches(tmp_path: Path, monkeypatch: pytes
     assert sizes == [64, 64, 64]
 
 
-def test_a_translation_of_images_passes_as_a_sampler(tmp_path: Path) -> None:
+def test_a_translation_of_images_passes_as_a_sampler(device: torch.device, tmp_path: Path) -> None:
     checks = checks_of(
         "ganfw",
         registry=REGISTRY,
@@ -126,7 +126,7 @@ def test_a_translation_of_images_passes_as_a_sampler(tmp_path: Path) -> None:
 
     for number, check in enumerate(chosen):
         (tmp_path / str(number)).mkdir()
-        check(tmp_path / str(number))
+        check(tmp_path / str(number), device=device)
 
     assert len(chosen) == 10
 

@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 from ganfw import Batch, DataError, TensorData
 from ganfw.training.batches import Batches
 
-CPU = torch.device("cpu")
 SIZE = 23
 
 
@@ -38,25 +37,25 @@ def collect(batches: Batches, epoch: int, first_batch: int = 0) -> list[Batch]:
     return list(batches.epoch(epoch, first_batch))
 
 
-def test_every_sample_is_served_once_an_epoch_with_its_label_and_the_short_batch_kept() -> None:
-    served = collect(Batches(numbered(), 5, 0, CPU), 0)
+def test_every_sample_is_served_once_an_epoch_with_its_label_and_the_short_batch_kept(device: torch.device) -> None:
+    served = collect(Batches(numbered(), 5, 0, device), 0)
 
     assert [len(batch.samples) for batch in served] == [5, 5, 5, 5, 3]
     assert sorted(torch.cat([batch.labels for batch in served]).tolist()) == list(range(SIZE))
     assert all(torch.equal(batch.samples[:, 0].long(), batch.labels) for batch in served)
 
 
-def test_order_differs_between_epochs_and_seeds_and_repeats_with_the_same() -> None:
+def test_order_differs_between_epochs_and_seeds_and_repeats_with_the_same(device: torch.device) -> None:
     def order(seed: int, epoch: int) -> list[int]:
-        return torch.cat([batch.labels for batch in collect(Batches(numbered(), 5, seed, CPU), epoch)]).tolist()
+        return torch.cat([batch.labels for batch in collect(Batches(numbered(), 5, seed, device), epoch)]).tolist()
 
     assert order(0, 0) == order(0, 0)
     assert len({tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}) == 9
 
 
 @pytest.mark.parametrize("data", [numbered(), Noisy()], ids=["in memory", "torch data set"])
-def test_an_epoch_can_be_entered_anywhere(data: Any) -> None:
-    batches = Batches(data, 5, 0, CPU, workers=0)
+def test_an_epoch_can_be_entered_anywhere(device: torch.device, data: Any) -> None:
+    batches = Batches(data, 5, 0, device, workers=0)
 
     whole, rest = collect(batches, 2), collect(batches, 2, first_batch=3)
 
@@ -66,10 +65,10 @@ def test_an_epoch_can_be_entered_anywhere(data: Any) -> None:
         assert torch.equal(actual.labels, expected.labels)
 
 
-def test_uint8_images_become_floats_in_0_to_1() -> None:
+def test_uint8_images_become_floats_in_0_to_1(device: torch.device) -> None:
     images = torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
 
-    (batch,) = collect(Batches(TensorData(images), 256, 0, CPU), 0)
+    (batch,) = collect(Batches(TensorData(images), 256, 0, device), 0)
 
     assert batch.labels is None
     assert torch.equal(batch.samples.flatten().sort().values, torch.arange(256) / 255)
@@ -77,49 +76,49 @@ def test_uint8_images_become_floats_in_0_to_1() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_random_transforms_do_not_depend_on_the_number_of_workers(workers: int) -> None:
-    expected = collect(Batches(Noisy(), 5, 0, CPU, workers=0), 1)
+def test_random_transforms_do_not_depend_on_the_number_of_workers(device: torch.device, workers: int) -> None:
+    expected = collect(Batches(Noisy(), 5, 0, device, workers=0), 1)
 
-    for left, right in zip(expected, collect(Batches(Noisy(), 5, 0, CPU, workers=workers), 1), strict=True):
+    for left, right in zip(expected, collect(Batches(Noisy(), 5, 0, device, workers=workers), 1), strict=True):
         assert torch.equal(left.samples, right.samples)
 
 
-def test_random_transforms_differ_between_epochs() -> None:
-    batches = Batches(Noisy(), SIZE, 0, CPU, workers=0)
+def test_random_transforms_differ_between_epochs(device: torch.device) -> None:
+    batches = Batches(Noisy(), SIZE, 0, device, workers=0)
     first, second = (collect(batches, epoch)[0].samples.sum() for epoch in (0, 1))
 
     assert first != second
 
 
-def test_shape_and_classes_are_found_in_a_torch_data_set() -> None:
-    batches = Batches(Noisy(), 5, 0, CPU)
+def test_shape_and_classes_are_found_in_a_torch_data_set(device: torch.device) -> None:
+    batches = Batches(Noisy(), 5, 0, device)
 
     assert (batches.sample_shape, batches.num_classes, batches.size, batches.per_epoch) == ((1, 2, 2), 2, SIZE, 5)
 
 
-def test_first_gives_samples_in_the_order_of_the_data() -> None:
-    assert Batches(numbered(), 5, 0, CPU).first(3).samples.flatten().tolist() == [0, 1, 2]
-    assert len(Batches(numbered(), 5, 0, CPU).first(99).samples) == SIZE
-    assert Batches(Noisy(), 5, 0, CPU).first(3).labels.tolist() == [0, 1, 0]
+def test_first_gives_samples_in_the_order_of_the_data(device: torch.device) -> None:
+    assert Batches(numbered(), 5, 0, device).first(3).samples.flatten().tolist() == [0, 1, 2]
+    assert len(Batches(numbered(), 5, 0, device).first(99).samples) == SIZE
+    assert Batches(Noisy(), 5, 0, device).first(3).labels.tolist() == [0, 1, 0]
 
 
-def test_a_torch_data_set_may_give_samples_without_labels() -> None:
+def test_a_torch_data_set_may_give_samples_without_labels(device: torch.device) -> None:
     class Plain(Noisy):
         def __getitem__(self, index: int) -> Any:
             return super().__getitem__(index)[0]
 
-    (batch,) = collect(Batches(Plain(), SIZE, 0, CPU, workers=0), 0)
+    (batch,) = collect(Batches(Plain(), SIZE, 0, device, workers=0), 0)
 
     assert (batch.samples.shape, batch.labels) == ((SIZE, 1, 2, 2), None)
 
 
-def test_a_torch_data_set_without_length_is_refused() -> None:
+def test_a_torch_data_set_without_length_is_refused(device: torch.device) -> None:
     class Endless(Dataset[Any]):
         def __getitem__(self, index: int) -> Tensor:
             return torch.zeros(1)
 
     with pytest.raises(DataError) as caught:
-        Batches(Endless(), 5, 0, CPU)
+        Batches(Endless(), 5, 0, device)
     assert str(caught.value) == "a torch data set must have a length of at least 1"
 
 
@@ -138,12 +137,12 @@ class Pairs(Dataset[Any]):
         return self.items[index]
 
 
-def test_further_entries_are_served_beside_their_samples() -> None:
+def test_further_entries_are_served_beside_their_samples(device: torch.device) -> None:
     size = torch.arange(SIZE)
     data = TensorData(
         size.float()[:, None], size, SIZE, more={"mask": size[:, None].to(torch.uint8), "angle": size / 10}
     )
-    batches = Batches(data, 5, 0, CPU)
+    batches = Batches(data, 5, 0, device)
 
     for batch in batches.epoch(0, total_steps=7):
         assert torch.equal(batch.more["angle"], batch.labels / 10)
@@ -153,12 +152,12 @@ def test_further_entries_are_served_beside_their_samples() -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_items_may_be_dicts_with_entries_of_their_own(workers: int) -> None:
+def test_items_may_be_dicts_with_entries_of_their_own(device: torch.device, workers: int) -> None:
     items = [
         {"samples": torch.full((2,), float(index)), "labels": index, "mask": torch.tensor([index == 1]).byte()}
         for index in range(2)
     ]
-    batch = next(Batches(Pairs(*items), 3, 0, CPU, workers).epoch(0))
+    batch = next(Batches(Pairs(*items), 3, 0, device, workers).epoch(0))
 
     assert torch.equal(batch.samples[:, 0].long(), batch.labels)
     assert torch.equal(batch.more["mask"][:, 0], (batch.labels == 1) / 255)
@@ -202,8 +201,10 @@ def test_items_may_be_dicts_with_entries_of_their_own(workers: int) -> None:
         ({"images": torch.zeros(2)}, "item 1 of the data has images; it must have 'samples'"),
     ],
 )
-def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message: str, workers: int) -> None:
-    batches = Batches(Pairs(torch.zeros(2), item), 1, 0, CPU, workers)
+def test_an_item_of_another_form_is_refused_whoever_loads_it(
+    device: torch.device, item: Any, message: str, workers: int
+) -> None:
+    batches = Batches(Pairs(torch.zeros(2), item), 1, 0, device, workers)
 
     with pytest.raises(DataError) as caught:
         list(batches.epoch(0))
@@ -217,20 +218,20 @@ def test_an_item_of_another_form_is_refused_whoever_loads_it(item: Any, message:
         ((torch.zeros(2), 1), "item 1 of the data has samples, labels; it must have samples, as item 0 has"),
     ],
 )
-def test_items_of_one_batch_have_one_form(second: Any, message: str) -> None:
-    batches = Batches(Pairs(torch.zeros(2), second), 2, 0, CPU, 0)
+def test_items_of_one_batch_have_one_form(device: torch.device, second: Any, message: str) -> None:
+    batches = Batches(Pairs(torch.zeros(2), second), 2, 0, device, 0)
 
     with pytest.raises(DataError) as caught:
         batches.first(2)
     assert str(caught.value) == message
 
 
-def test_workers_stay_from_epoch_to_epoch_and_leave_at_the_end() -> None:
+def test_workers_stay_from_epoch_to_epoch_and_leave_at_the_end(device: torch.device) -> None:
     class Workers(Noisy):
         def __getitem__(self, index: int) -> Tensor:
             return torch.tensor([float(os.getpid())])
 
-    batches = Batches(Workers(), 5, 0, CPU, workers=1)
+    batches = Batches(Workers(), 5, 0, device, workers=1)
     with batches.keeping_workers():
         first, second = ({float(batch.samples[0]) for batch in collect(batches, epoch)} for epoch in (0, 1))
     third = {float(batch.samples[0]) for batch in collect(batches, 2)}
@@ -240,8 +241,8 @@ def test_workers_stay_from_epoch_to_epoch_and_leave_at_the_end() -> None:
     assert os.getpid() not in first
 
 
-def test_an_epoch_left_in_its_middle_leaves_nothing_to_the_next() -> None:
-    batches, expected = Batches(Noisy(), 5, 0, CPU, workers=1), collect(Batches(Noisy(), 5, 0, CPU, workers=0), 1)
+def test_an_epoch_left_in_its_middle_leaves_nothing_to_the_next(device: torch.device) -> None:
+    batches, expected = Batches(Noisy(), 5, 0, device, workers=1), collect(Batches(Noisy(), 5, 0, device, workers=0), 1)
     with batches.keeping_workers():
         next(batches.epoch(0))
         served = collect(batches, 1)

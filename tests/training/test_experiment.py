@@ -44,9 +44,9 @@ def build(registry: Registry, recipe: Recipe) -> ganfw.Experiment:
     return assemble(ganfw.resolve(recipe, registry))
 
 
-def of_two(resolved: ganfw.ResolvedRecipe) -> ganfw.Experiment:
+def of_two(device: torch.device, resolved: ganfw.ResolvedRecipe) -> ganfw.Experiment:
     """Build an experiment as the first of two processes does."""
-    return build_experiment(Builder(resolved, torch.device("cpu"), processes=ProcessGroup(0, 2)))
+    return build_experiment(Builder(resolved, device, processes=ProcessGroup(0, 2)))
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
@@ -148,24 +148,28 @@ def test_a_step_that_would_ignore_tables_is_refused(further: Registry, tiny: Rec
         assert f"[{address}] is not used: step 'lazy' (further_parts.py) does not ask for it" in told(caught)
 
 
-def test_what_is_changed_by_hand_is_what_is_served_and_tried(further: Registry, tiny: Recipe) -> None:
+def test_what_is_changed_by_hand_is_what_is_served_and_tried(
+    device: torch.device, further: Registry, tiny: Recipe
+) -> None:
     experiment = build(further, tiny)
     data = TensorData(torch.rand(12, 1, 28, 28))
 
-    changed = evolve(experiment, data=data, settings=RunSettings(batch_size=4, device="cpu"), resolved=None)
+    changed = evolve(experiment, data=data, settings=RunSettings(batch_size=4, device=str(device)), resolved=None)
 
     assert (changed.batches.size, changed.batches.per_epoch) == (12, 3)
     assert torch.equal(changed.batches.first(12).samples, data.samples)
 
 
-def test_what_keeps_statistics_is_refused_in_several_processes(further: Registry, tiny: Recipe) -> None:
+def test_what_keeps_statistics_is_refused_in_several_processes(
+    device: torch.device, further: Registry, tiny: Recipe
+) -> None:
     resolved = ganfw.resolve(Recipe(extends=tiny, augmentations={"bright": {"use": "adaptive"}}), further)
     with pytest.raises(PartError) as caught:
-        of_two(resolved)
+        of_two(device, resolved)
     assert told(caught) == (
         "augmentation 'adaptive' (further_parts.py) keeps statistics of its own process; train in one"
     )
-    assert of_two(ganfw.resolve(Recipe(extends=tiny, augmentations={"noise": {"use": "noise"}}), further))
+    assert of_two(device, ganfw.resolve(Recipe(extends=tiny, augmentations={"noise": {"use": "noise"}}), further))
 
     class Remembers:
         def discriminator(self, context: ganfw.UpdateContext) -> torch.Tensor:
@@ -187,12 +191,14 @@ def test_what_keeps_statistics_is_refused_in_several_processes(further: Registry
     assert told(caught).endswith("keeps statistics of its own process; train in one")
 
 
-def test_conditional_networks_train_sample_and_resume(further: Registry, tiny: Recipe, tmp_path: Path) -> None:
+def test_conditional_networks_train_sample_and_resume(
+    device: torch.device, further: Registry, tiny: Recipe, tmp_path: Path
+) -> None:
     tables = {**EVERYTHING, **LABELLED}
     recipe = Recipe(extends=tiny, **tables, callbacks={"samples": {"every_steps": 2}})
     check_exact_resume(recipe, further, tmp_path, stop_at=5, steps=8)
 
-    source = ganfw.open_checkpoint(tmp_path / "stopped" / "experiment-1").source(further, "cpu")
+    source = ganfw.open_checkpoint(tmp_path / "stopped" / "experiment-1").source(further, device)
     generator, noise = source.networks["generator"], source.noise
     z = ganfw.draw_noise(noise, 12)
     classes = torch.arange(12) % 10
@@ -271,11 +277,11 @@ def test_lazy_layers_that_nobody_can_fill_are_reported(further: Registry, tiny: 
     assert told(caught) == "generator LazyLinear has lazy layers: call it on a batch once, before its optimizer is made"
 
 
-def test_what_one_prints_is_short_and_holds_no_tensors(registry: Registry, tiny: Recipe) -> None:
+def test_what_one_prints_is_short_and_holds_no_tensors(device: torch.device, registry: Registry, tiny: Recipe) -> None:
     resolved = ganfw.resolve(tiny, registry)
     experiment = assemble(resolved)
     training = ganfw.Training(experiment)
-    evaluator = ganfw.open_evaluator(resolved, device="cpu")
+    evaluator = ganfw.open_evaluator(resolved, device=str(device))
     found = ganfw.evaluate(experiment.source, evaluator, count=20, real_data=False)
     batch = experiment.batches.first(2)
     for printed in (registry, resolved, experiment, training, evaluator, found, experiment.source, batch):

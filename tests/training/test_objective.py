@@ -62,9 +62,11 @@ def networks() -> tuple[nn.Module, nn.Module]:
     return nn.Linear(3, 2), nn.Sequential(nn.Linear(2, 4), nn.LeakyReLU(0.2), nn.Linear(4, 1))
 
 
-def of(objective: Objective, network: str, batch: Batch, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def of(
+    device: torch.device, objective: Objective, network: str, batch: Batch, fake: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss of a network as its update computes it, and the statistics."""
-    random = batch.row_random(seeded_generator("cpu", 0, "test"))
+    random = batch.row_random(seeded_generator(device, 0, "test"))
     of_network = objective.of_discriminator if network == "discriminator" else objective.of_generator
     loss, seen = of_network(batch, random, *objective.due(network, batch), fake=fake)
     return loss, objective.observe(seen) if network == "discriminator" else seen
@@ -76,14 +78,14 @@ def test_a_loss_is_relativistic_when_its_generator_asks_for_real_logits(registry
     assert relativistic == {"relativistic"}
 
 
-def test_terms_are_added_and_reported(registry: Registry) -> None:
+def test_terms_are_added_and_reported(device: torch.device, registry: Registry) -> None:
     generator, discriminator = networks()
     objective = Objective(generator, discriminator, Plain(), {"noted": Noted()})
     bare = Objective(generator, discriminator, Plain())
     batch, fake = Batch(torch.rand(5, 2)), torch.rand(5, 2)
 
     for network, term in (("discriminator", 2.0), ("generator", 0.5)):
-        (loss, told), (without, nothing) = (of(each, network, batch, fake) for each in (objective, bare))
+        (loss, told), (without, nothing) = (of(device, each, network, batch, fake) for each in (objective, bare))
         torch.testing.assert_close(loss, without + term)
         assert nothing == {}
         assert {name: (float(value), value.requires_grad) for name, value in told.items()} == {
@@ -91,32 +93,32 @@ def test_terms_are_added_and_reported(registry: Registry) -> None:
         }
 
 
-def test_a_lazy_term_is_left_out_and_then_multiplied_and_reported_as_it_is() -> None:
+def test_a_lazy_term_is_left_out_and_then_multiplied_and_reported_as_it_is(device: torch.device) -> None:
     objective = Objective(*networks(), Plain(), {"noted": Noted(every_steps=3)})
     bare = Objective(*networks(), Plain())
     samples, fake = torch.rand(5, 2), torch.rand(5, 2)
     terms, told = [], []
     for step in range(7):
         batch = Batch(samples, step=step)
-        loss, statistics = of(objective, "discriminator", batch, fake)
-        terms.append(round((loss - of(bare, "discriminator", batch, fake)[0]).item(), 5))
+        loss, statistics = of(device, objective, "discriminator", batch, fake)
+        terms.append(round((loss - of(device, bare, "discriminator", batch, fake)[0]).item(), 5))
         told.append([float(value) for value in statistics.values()])
 
     assert terms == [6, 0, 0, 6, 0, 0, 6]
     assert told == [[2], [], [], [2], [], [], [2]]
 
 
-def test_the_step_goes_to_penalties_in_a_tensor() -> None:
+def test_the_step_goes_to_penalties_in_a_tensor(device: torch.device) -> None:
     noted = Noted()
     objective = Objective(*networks(), Plain(), {"noted": noted})
-    of(objective, "discriminator", Batch(torch.rand(5, 2), step=7, total_steps=9), torch.rand(5, 2))
+    of(device, objective, "discriminator", Batch(torch.rand(5, 2), step=7, total_steps=9), torch.rand(5, 2))
 
     context = noted.seen[0][1]
     assert (context.step.shape, context.step.dtype, int(context.step)) == ((), torch.int64, 7)
     assert context.total_steps == 9
 
 
-def test_regularizers_see_what_the_discriminator_saw(registry: Registry) -> None:
+def test_regularizers_see_what_the_discriminator_saw(device: torch.device, registry: Registry) -> None:
     generator, discriminator = networks()
     noted, shift = Noted(), Shift()
     loss = registry.load("loss", "relativistic")()
@@ -124,8 +126,8 @@ def test_regularizers_see_what_the_discriminator_saw(registry: Registry) -> None
     batch = Batch(torch.rand(5, 2), torch.arange(5))
     fake = generator(torch.rand(5, 3))
 
-    _, statistics = of(objective, "discriminator", batch, fake)
-    of(objective, "generator", batch, fake)
+    _, statistics = of(device, objective, "discriminator", batch, fake)
+    of(device, objective, "generator", batch, fake)
 
     assert [network for network, _ in noted.seen] == ["discriminator", "generator"]
     for _, context in noted.seen:
@@ -152,20 +154,20 @@ def test_weights_are_constrained_without_gradients() -> None:
     assert torch.is_grad_enabled()
 
 
-def test_without_a_relativistic_loss_real_logits_are_computed_for_the_discriminator_alone() -> None:
+def test_without_a_relativistic_loss_real_logits_are_computed_for_the_discriminator_alone(device: torch.device) -> None:
     noted = Noted()
     objective = Objective(*networks(), Plain(), {"noted": noted})
-    of(objective, "generator", Batch(torch.rand(5, 2)), torch.rand(5, 2))
+    of(device, objective, "generator", Batch(torch.rand(5, 2)), torch.rand(5, 2))
 
     assert noted.seen[0][1].real_logits is None
 
 
-def test_the_relativistic_generator_gets_real_logits_without_gradient(registry: Registry) -> None:
+def test_the_relativistic_generator_gets_real_logits_without_gradient(device: torch.device, registry: Registry) -> None:
     generator, discriminator = networks()
     objective = Objective(generator, discriminator, registry.load("loss", "relativistic")())
     batch, z = Batch(torch.rand(5, 2)), torch.rand(5, 3)
 
-    loss, _ = of(objective, "generator", batch, generator(z))
+    loss, _ = of(device, objective, "generator", batch, generator(z))
     loss.backward()
     through_fakes = [weight.grad.clone() for weight in discriminator.parameters()]
 
@@ -181,7 +183,7 @@ def test_the_relativistic_generator_gets_real_logits_without_gradient(registry: 
 
 @pytest.mark.parametrize("loss", ["bce", "relativistic"])
 def test_one_pass_over_both_gives_what_two_passes_give(
-    registry: Registry, loss: str, monkeypatch: pytest.MonkeyPatch
+    device: torch.device, registry: Registry, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator, discriminator = networks()
     batch, fake = Batch(torch.rand(6, 2)), torch.rand(6, 2)
@@ -193,7 +195,7 @@ def test_one_pass_over_both_gives_what_two_passes_give(
             "ganfw.training.objective.treats_rows_independently", lambda *args, found=one_pass, **named: found
         )
         objective = Objective(generator, discriminator, registry.load("loss", loss)(), *parts)
-        value, _ = of(objective, "discriminator", batch, fake)
+        value, _ = of(device, objective, "discriminator", batch, fake)
         value.backward()
         results.append([value.detach(), *[weight.grad.clone() for weight in discriminator.parameters()]])
 
@@ -201,14 +203,16 @@ def test_one_pass_over_both_gives_what_two_passes_give(
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
 
 
-def test_what_is_found_out_about_the_discriminator_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_found_out_about_the_discriminator_is_found_once(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried = []
     monkeypatch.setattr(
         "ganfw.training.objective.treats_rows_independently", lambda *args, **named: bool(tried.append(args))
     )
     objective = Objective(*networks(), Plain())
     for _ in range(3):
-        of(objective, "discriminator", Batch(torch.rand(5, 2)), torch.rand(5, 2))
+        of(device, objective, "discriminator", Batch(torch.rand(5, 2)), torch.rand(5, 2))
 
     assert len(tried) == 1
     assert not hasattr(objective, "state_dict")
@@ -226,14 +230,14 @@ class Joint(nn.Module):
         return {"logits": logits, "classes": self.classes(samples)}
 
 
-def test_networks_are_given_what_they_name_and_outputs_stand_by_name() -> None:
+def test_networks_are_given_what_they_name_and_outputs_stand_by_name(device: torch.device) -> None:
     torch.manual_seed(0)
     noted, discriminator, generator = Noted(), Joint(), nn.Linear(3, 2)
     encoder = nn.Linear(2, 3)
     everyone = {"generator": generator, "discriminator": discriminator, "encoder": encoder}
     objective = Objective(generator, discriminator, Plain(), {"noted": noted}, None, everyone)
     batch, z = Batch(torch.rand(5, 2), torch.arange(5)), torch.rand(5, 3)
-    random = batch.row_random(seeded_generator("cpu", 0))
+    random = batch.row_random(seeded_generator(device, 0))
 
     for network in ("discriminator", "generator"):
         getattr(objective, f"of_{network}")(batch, random, *objective.due(network, batch), z)
@@ -260,13 +264,13 @@ def test_what_tells_cannot_take_the_name_of_the_losses(kind: str, parts: tuple[A
     )
 
 
-def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registry) -> None:
+def test_an_experiment_composed_by_hand_trains_with_everything(device: torch.device, registry: Registry) -> None:
     torch.manual_seed(0)
     generator, discriminator = networks()
     loss = registry.load("loss", "relativistic")()
     regularizers = {"r1": registry.load("regularizer", "r1")(every_steps=2), "noted": Noted()}
     augmentations = {"shift": Shift()}
-    noise = registry.load("noise", "normal")("cpu", z_dim=3)
+    noise = registry.load("noise", "normal")(device, z_dim=3)
     optimizers = {
         name: registry.load("optimizer", "sgd")(network.parameters(), lr=0.1)
         for name, network in (("generator", generator), ("discriminator", discriminator))
@@ -282,7 +286,7 @@ def test_an_experiment_composed_by_hand_trains_with_everything(registry: Registr
         augmentations=augmentations,
         schedules={"generator": registry.load("schedule", "cosine")()},
         averaging={"mean": registry.load("averaging", "ema")({"generator": generator}, noise)},
-        settings=RunSettings(batch_size=10, device="cpu"),
+        settings=RunSettings(batch_size=10, device=str(device)),
     )
     tried = len(regularizers["noted"].seen)
 

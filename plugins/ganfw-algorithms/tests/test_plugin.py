@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 from small_recipes import small
 
 import ganfw
@@ -97,8 +98,8 @@ def test_plugin_is_discovered() -> None:
     "check",
     [pytest.param(check, marks=[pytest.mark.slow] if check.name in SLOW else [], id=str(check)) for check in CHECKS],
 )
-def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
-    check(tmp_path)
+def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+    check(tmp_path, device=device)
 
 
 def test_recipe_in_the_readme_is_right() -> None:

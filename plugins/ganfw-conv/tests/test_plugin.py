@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import ganfw
 from ganfw.testing import Check, check_exact_resume, checks_of, small_recipe
@@ -40,8 +41,8 @@ def test_every_part_and_recipe_is_checked() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
-def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
-    check(tmp_path)
+def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+    check(tmp_path, device=device)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from torchvision import datasets
 
 import ganfw
 
+pytest_plugins = ["ganfw.testing.devices"]
+
 COUNTS = {"train": 60, "test": 20}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganfw.testing import Check, checks_of
 
@@ -39,8 +40,8 @@ def hashes(know_cifar: Callable[[Path], None]) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
-def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
-    check(tmp_path)
+def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+    check(tmp_path, device=device)
 
 
 def test_every_part_is_checked() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import ganfw
 from ganfw.testing import Check, checks_of
@@ -14,8 +15,8 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.mark.parametrize("check", checks_of("ganfw-example"), ids=str)
-def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
-    check(tmp_path)
+def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+    check(tmp_path, device=device)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ import torch
 
 import ganfw
 
+pytest_plugins = ["ganfw.testing.devices"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganfw.testing import Check, checks_of
 
@@ -10,8 +11,8 @@ CHECKS = checks_of("ganfw-tensorboard")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
-def test_parts_keep_their_contract(check: Check, tmp_path: Path) -> None:
-    check(tmp_path)
+def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+    check(tmp_path, device=device)
 
 
 def test_every_part_is_checked() -> None:
