@@ -73,7 +73,7 @@ def _nearest(
     """Return the best of the first noise vectors for each sample, and the mean squared differences on the CPU."""
     candidates = draw_noise(noise, CANDIDATES, seed=seed)
     chosen, errors = [], []
-    for row, sample in enumerate(samples):
+    for row, sample in enumerate(samples.cpu()):
         along = None if labels is None else labels[row].expand(CANDIDATES)
         if row == 0 or labels is not None:
             made = generate(generator, candidates, labels=along).flatten(1)

@@ -41,8 +41,8 @@ def plain() -> nn.Module:
 
 
 def test_what_a_generator_has_made_is_found(noise: Noise) -> None:
-    generator = plain()
-    planted = noise(5, torch.Generator().manual_seed(1))
+    generator = plain().to(noise.device)
+    planted = noise(5, torch.Generator(noise.device).manual_seed(1))
     with torch.no_grad():
         samples = generator.eval()(planted)
     generator.train()
@@ -62,7 +62,7 @@ def test_what_a_generator_has_made_is_found(noise: Noise) -> None:
 
 
 def test_it_draws_nothing_of_others_and_is_the_same_for_one_seed(noise: Noise) -> None:
-    generator, samples = plain(), torch.rand(2, 1, 4, 4)
+    generator, samples = plain().to(noise.device), torch.rand(2, 1, 4, 4, device=noise.device)
     state = torch.get_rng_state()
 
     first, second = (invert(generator, noise, samples, seed=4, steps=5) for _ in range(2))
@@ -74,8 +74,8 @@ def test_it_draws_nothing_of_others_and_is_the_same_for_one_seed(noise: Noise) -
 
 def test_a_class_is_kept(noise: Noise) -> None:
     torch.manual_seed(0)
-    generator, labels = Conditional(), torch.tensor([0, 1, 1])
-    planted = noise(3, torch.Generator().manual_seed(1))
+    generator, labels = Conditional().to(noise.device), torch.tensor([0, 1, 1], device=noise.device)
+    planted = noise(3, torch.Generator(noise.device).manual_seed(1))
     with torch.no_grad():
         samples = generator(planted, labels)
 

@@ -7,6 +7,8 @@ from ganfw import PartError, RunError
 from ganfw.distributed.process_group import ProcessGroup
 from ganfw.training.means import RunningMeans, check_statistics
 
+CPU = torch.device("cpu")
+
 
 def test_means_are_exact_over_many_steps() -> None:
     means = RunningMeans(ProcessGroup())
@@ -38,10 +40,10 @@ def test_added_statistics_stay_as_they_were() -> None:
     assert float(value) == 1
 
 
-def test_state_continues_in_other_means(device: torch.device) -> None:
+def test_state_continues_in_other_means() -> None:
     means, other = RunningMeans(ProcessGroup()), RunningMeans(ProcessGroup())
     means.add({"a": torch.tensor(1.0)})
-    other.load_state_dict(means.state_dict(), device)
+    other.load_state_dict(means.state_dict(), CPU)
     for each in (means, other):
         each.add({"a": torch.tensor(4.0)})
 
@@ -65,21 +67,21 @@ def test_state_continues_in_other_means(device: torch.device) -> None:
         {"steps": {1: 1}, "sums": {1: torch.ones(1)}},
     ],
 )
-def test_state_that_running_means_never_have_is_refused(device: torch.device, state: dict[str, Any]) -> None:
+def test_state_that_running_means_never_have_is_refused(state: dict[str, Any]) -> None:
     means = RunningMeans(ProcessGroup())
     with pytest.raises(RunError) as caught:
-        means.load_state_dict(state, device)
+        means.load_state_dict(state, CPU)
     assert str(caught.value) == "the state of the running means does not fit"
     assert means.state_dict() == {"steps": {}, "sums": {}}
 
 
-def test_a_statistic_is_averaged_over_the_steps_that_gave_it(device: torch.device) -> None:
+def test_a_statistic_is_averaged_over_the_steps_that_gave_it() -> None:
     means = RunningMeans(ProcessGroup())
     for step in range(6):
         lazy = {"r1": torch.tensor(float(step))} if step % 2 == 0 else {}
         means.add({"loss": torch.tensor(1.0 + step), **lazy})
     again = RunningMeans(ProcessGroup())
-    again.load_state_dict(means.state_dict(), device)
+    again.load_state_dict(means.state_dict(), CPU)
 
     assert means.means() == again.means() == {"loss": 3.5, "r1": 2.0}
 
@@ -112,11 +114,9 @@ def test_a_statistic_is_averaged_over_the_steps_that_gave_it(device: torch.devic
         ({"a": torch.zeros((), device="meta")}, "step mine logs 'a' elsewhere: detach it"),
     ],
 )
-def test_a_statistic_that_cannot_be_logged_is_refused(
-    device: torch.device, statistics: dict[str, Any], message: str
-) -> None:
-    check_statistics("step mine", {"loss/generator": torch.zeros(())}, device)
+def test_a_statistic_that_cannot_be_logged_is_refused(statistics: dict[str, Any], message: str) -> None:
+    check_statistics("step mine", {"loss/generator": torch.zeros(())}, CPU)
     with pytest.raises(PartError) as caught:
-        check_statistics("step mine", {"loss/generator": torch.zeros(()), **statistics}, device)
+        check_statistics("step mine", {"loss/generator": torch.zeros(()), **statistics}, CPU)
     reserved = "('step', 'epoch', 'images', 'seconds', 'warnings')"
     assert str(caught.value) == (message + reserved if message.endswith("other than ") else message)

@@ -78,17 +78,17 @@ class Updates:
         return self._updates
 
 
-def compose(device: torch.device, registry: Registry, **changed: Any) -> Experiment:
+def compose(registry: Registry, **changed: Any) -> Experiment:
     """Compose a small experiment by hand, with some parts exchanged."""
     generator = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2)
     discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=2)
     parts: dict[str, Any] = {
         "data": TensorData(torch.zeros(8, 1, 28, 28, dtype=torch.uint8)),
-        "noise": registry.load("noise", "normal")(device, z_dim=4),
+        "noise": registry.load("noise", "normal")("cpu", z_dim=4),
         "generator": generator,
         "discriminator": discriminator,
         "loss": Loss(same),
-        "settings": RunSettings(device=str(device)),
+        "settings": RunSettings(device="cpu"),
         "step": Updates(),
         "optimizers": {},
         "regularizers": {},
@@ -98,13 +98,13 @@ def compose(device: torch.device, registry: Registry, **changed: Any) -> Experim
     return Experiment(**found, networks=networks)
 
 
-def compose_updated(device: torch.device, *updates: Update, networks: dict[str, nn.Module], **parts: Any) -> Experiment:
+def compose_updated(*updates: Update, networks: dict[str, nn.Module], **parts: Any) -> Experiment:
     """Compose an experiment of two values a sample, whose step makes some updates, one optimizer for each network."""
     return Experiment(
         **{
             "data": TensorData(torch.linspace(0, 1, 16).reshape(8, 2), torch.arange(8) % 2, 2),
             "networks": networks,
-            "settings": RunSettings(device=str(device)),
+            "settings": RunSettings(device="cpu"),
             "step": Updates(*updates),
             "optimizers": {name: torch.optim.SGD(network.parameters(), lr=0.1) for name, network in networks.items()},
             **parts,
@@ -112,8 +112,8 @@ def compose_updated(device: torch.device, *updates: Update, networks: dict[str, 
     )
 
 
-def test_parts_that_fit_are_accepted_and_left_as_they_were(device: torch.device, registry: Registry) -> None:
-    first = compose(device, registry)
+def test_parts_that_fit_are_accepted_and_left_as_they_were(registry: Registry) -> None:
+    first = compose(registry)
     random_state = torch.get_rng_state()
     experiment = evolve(first)
 
@@ -177,22 +177,22 @@ def test_parts_that_fit_are_accepted_and_left_as_they_were(device: torch.device,
     ],
 )
 def test_a_part_that_does_not_fit_is_reported_by_name(
-    device: torch.device, registry: Registry, changed: dict[str, Callable[[Any], Any]], message: str
+    registry: Registry, changed: dict[str, Callable[[Any], Any]], message: str
 ) -> None:
     with pytest.raises(PartError) as caught:
-        compose(device, registry, **changed)
+        compose(registry, **changed)
     if "\\d" in message:
         assert caught.match(message.replace("[0, 1]", r"\[0, 1\]"))
     else:
         assert str(caught.value) == message
 
 
-def test_an_error_of_a_parts_own_making_is_passed_on(device: torch.device, registry: Registry) -> None:
+def test_an_error_of_a_parts_own_making_is_passed_on(registry: Registry) -> None:
     def refuse(_: Tensor) -> Tensor:
         raise InputError("this network wants images of 32 pixels")
 
     with pytest.raises(InputError) as caught:
-        compose(device, registry, discriminator=lambda part: Wrapped(part, refuse))
+        compose(registry, discriminator=lambda part: Wrapped(part, refuse))
     assert str(caught.value) == "this network wants images of 32 pixels"
 
 
@@ -208,9 +208,8 @@ def test_a_registered_part_is_reported_with_its_package(registry: Registry, tiny
     assert str(caught.value) == expected
 
 
-def test_data_that_is_no_image_may_have_any_range(device: torch.device, registry: Registry) -> None:
+def test_data_that_is_no_image_may_have_any_range(registry: Registry) -> None:
     experiment = compose(
-        device,
         registry,
         data=lambda _: TensorData(torch.randn(8, 2) * 9),
         generator=lambda _: nn.Linear(4, 2),
@@ -222,34 +221,32 @@ def test_data_that_is_no_image_may_have_any_range(device: torch.device, registry
 
 @pytest.mark.parametrize(("size", "batch_size"), [(9, 4), (1, 128), (3, 1)])
 def test_a_batch_of_one_is_refused_where_a_network_mixes_the_batch(
-    device: torch.device, registry: Registry, size: int, batch_size: int
+    registry: Registry, size: int, batch_size: int
 ) -> None:
     parts = {
         "data": lambda _: TensorData(torch.zeros(size, 1, 28, 28, dtype=torch.uint8)),
-        "settings": lambda _: RunSettings(batch_size=batch_size, device=str(device)),
+        "settings": lambda _: RunSettings(batch_size=batch_size, device="cpu"),
     }
 
     with pytest.raises(PartError) as caught:
-        compose(device, registry, **parts)
+        compose(registry, **parts)
     assert str(caught.value).startswith(
         f"generator MLPGenerator cannot train on one sample, and with {size} samples and run.batch_size = {batch_size} "
         "there is a batch of one; choose another batch size: Expected more than 1 value"
     )
     without = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2, norm="none")
-    compose(device, registry, **parts, generator=lambda _: without)
+    compose(registry, **parts, generator=lambda _: without)
     mixing = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 1))
     with pytest.raises(PartError, match="discriminator Sequential cannot train on one sample"):
-        compose(device, registry, **parts, generator=lambda _: without, discriminator=lambda _: mixing)
+        compose(registry, **parts, generator=lambda _: without, discriminator=lambda _: mixing)
 
 
-def test_a_part_of_one_is_refused_where_a_network_mixes_the_batch(device: torch.device, registry: Registry) -> None:
+def test_a_part_of_one_is_refused_where_a_network_mixes_the_batch(registry: Registry) -> None:
     parts = {"data": lambda _: TensorData(torch.zeros(14, 1, 28, 28, dtype=torch.uint8))}
-    compose(device, registry, **parts, settings=lambda _: RunSettings(batch_size=8, accumulate=3, device=str(device)))
+    compose(registry, **parts, settings=lambda _: RunSettings(batch_size=8, accumulate=3, device="cpu"))
 
     with pytest.raises(PartError) as caught:
-        compose(
-            device, registry, **parts, settings=lambda _: RunSettings(batch_size=8, accumulate=4, device=str(device))
-        )
+        compose(registry, **parts, settings=lambda _: RunSettings(batch_size=8, accumulate=4, device="cpu"))
 
     assert str(caught.value).startswith(
         "generator MLPGenerator cannot train on one sample, and with 14 samples and run.batch_size = 8 there is a part "
@@ -257,13 +254,12 @@ def test_a_part_of_one_is_refused_where_a_network_mixes_the_batch(device: torch.
     )
 
 
-def test_a_misfit_is_reported_before_a_batch_of_one(device: torch.device, registry: Registry) -> None:
+def test_a_misfit_is_reported_before_a_batch_of_one(registry: Registry) -> None:
     with pytest.raises(PartError, match=r"generator Wrapped gives shape \(2, 784\)"):
         compose(
-            device,
             registry,
             data=lambda _: TensorData(torch.zeros(9, 1, 28, 28, dtype=torch.uint8)),
-            settings=lambda _: RunSettings(batch_size=4, device=str(device)),
+            settings=lambda _: RunSettings(batch_size=4, device="cpu"),
             generator=lambda part: Wrapped(part, lambda x: x.flatten(1)),
         )
 
@@ -308,15 +304,14 @@ class Remembering:
         self.mean, self.calls = state["mean"], state["calls"]
 
 
-def test_the_trial_leaves_every_state_as_it_was(device: torch.device, registry: Registry) -> None:
+def test_the_trial_leaves_every_state_as_it_was(registry: Registry) -> None:
     generator, discriminator, loss, penalty = nn.Linear(4, 2), Tracking(), Remembering(), Remembering()
-    parts = (generator, discriminator, loss, registry.load("noise", "normal")(device, z_dim=4))
+    parts = (generator, discriminator, loss, registry.load("noise", "normal")("cpu", z_dim=4))
     step = registry.load("step", "alternating")(*parts, {"remembering": penalty})
     buffers = {name: id(buffer) for name, buffer in discriminator.named_buffers()}
-    before = copy.deepcopy(global_state(device))
+    before = copy.deepcopy(global_state(torch.device("cpu")))
 
     compose_updated(
-        device,
         networks={"generator": generator, "discriminator": discriminator},
         step=step,
         loss=loss,
@@ -329,7 +324,7 @@ def test_the_trial_leaves_every_state_as_it_was(device: torch.device, registry: 
     assert {name: (id(buffer), float(buffer)) for name, buffer in discriminator.named_buffers()} == {
         name: (identity, 0) for name, identity in buffers.items()
     }
-    after = global_state(device)
+    after = global_state(torch.device("cpu"))
     assert torch.equal(after["torch"], before["torch"])
     assert after["python"] == before["python"]
     assert torch.equal(after["numpy"]["state"]["key"], before["numpy"]["state"]["key"])
@@ -344,9 +339,9 @@ class Forgetful(nn.Module):
         return self.layers(x)
 
 
-def test_an_attribute_error_is_one_sentence_that_names_the_part(device: torch.device, registry: Registry) -> None:
+def test_an_attribute_error_is_one_sentence_that_names_the_part(registry: Registry) -> None:
     with pytest.raises(PartFailure) as caught:
-        compose(device, registry, generator=lambda _: Forgetful())
+        compose(registry, generator=lambda _: Forgetful())
 
     assert str(caught.value) == (
         "generator Forgetful fails on (2, 4): AttributeError: 'Forgetful' object has no attribute 'layers'"
@@ -356,9 +351,7 @@ def test_an_attribute_error_is_one_sentence_that_names_the_part(device: torch.de
     assert any(frame.name == "forward" for frame in traceback.extract_tb(cause.__traceback__))
 
 
-def test_a_penalty_that_fails_in_an_update_is_named_and_the_network_it_calls_is(
-    device: torch.device, registry: Registry
-) -> None:
+def test_a_penalty_that_fails_in_an_update_is_named_and_the_network_it_calls_is(registry: Registry) -> None:
     class Broken:
         def discriminator(self, context: UpdateContext) -> Tensor:
             return context.slopes
@@ -368,7 +361,7 @@ def test_a_penalty_that_fails_in_an_update_is_named_and_the_network_it_calls_is(
             return context.discriminate(context.real.flatten(1)[:, :5]).mean()
 
     def compose_with(penalty: Any) -> Experiment:
-        experiment = compose(device, registry)
+        experiment = compose(registry)
         step = registry.load("step", "alternating")(
             *experiment.networks.values(), experiment.loss, experiment.noise, {"mine": penalty}
         )
@@ -430,16 +423,16 @@ def mean_of(network: nn.Module, change: Callable[[Tensor], Any] = same) -> Calla
         (lambda ours, other: [mean_of(ours)], "step Updates: updates must return ganfw.Update, not function"),
     ],
 )
-def test_an_update_that_does_not_fit_is_refused(device: torch.device, updates: Any, message: str) -> None:
+def test_an_update_that_does_not_fit_is_refused(updates: Any, message: str) -> None:
     ours, other = nn.Linear(2, 1), nn.Linear(2, 1)
     optimizers = {"ours": torch.optim.SGD(ours.parameters())}
 
     with pytest.raises(PartError) as caught:
-        compose_updated(device, *updates(ours, other), networks={"ours": ours, "other": other}, optimizers=optimizers)
+        compose_updated(*updates(ours, other), networks={"ours": ours, "other": other}, optimizers=optimizers)
     assert str(caught.value) == message
 
 
-def test_one_pass_is_found_out_in_the_trial_and_stands_in_no_state(device: torch.device, registry: Registry) -> None:
+def test_one_pass_is_found_out_in_the_trial_and_stands_in_no_state(registry: Registry) -> None:
     calls = []
 
     class Counting(nn.Linear):
@@ -448,10 +441,10 @@ def test_one_pass_is_found_out_in_the_trial_and_stands_in_no_state(device: torch
             return super().forward(x)
 
     generator, discriminator = nn.Linear(4, 2), Counting(2, 1)
-    noise = registry.load("noise", "normal")(device, z_dim=4)
+    noise = registry.load("noise", "normal")("cpu", z_dim=4)
     step = registry.load("step", "alternating")(generator, discriminator, Loss(same), noise)
     experiment = compose_updated(
-        device, networks={"generator": generator, "discriminator": discriminator}, step=step, noise=noise
+        networks={"generator": generator, "discriminator": discriminator}, step=step, noise=noise
     )
     assert 2 * COUNT in calls  # two passes over the rows among other neighbours, or one over reals and fakes
     calls.clear()
@@ -486,11 +479,11 @@ class Distance(nn.Module):
     ],
 )
 def test_what_can_be_no_logit_is_doubted(
-    device: torch.device, registry: Registry, capsys: pytest.CaptureFixture[str], last: nn.Module, doubt: str | None
+    registry: Registry, capsys: pytest.CaptureFixture[str], last: nn.Module, doubt: str | None
 ) -> None:
     network = last if isinstance(last, Distance) else nn.Sequential(nn.Flatten(), nn.Linear(784, 1), last)
     before = [weight.clone() for weight in network.parameters()]
-    tried = compose(device, registry, discriminator=lambda part: network)
+    tried = compose(registry, discriminator=lambda part: network)
 
     assert all(torch.equal(weight, old) for weight, old in zip(network.parameters(), before, strict=True))
     ganfw.train(tried, steps=1)
