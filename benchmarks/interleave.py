@@ -1,10 +1,12 @@
 """Time contestants in turn, each in a process of its own, so that the machine's moods fall on all alike."""
 
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,14 +26,16 @@ class Contestant:
         command: prints `seconds S` for each line with a number of steps that it reads.
         environment: variables that the process has besides this one's.
         rates: steps a second, a round each.
-        peak_mib: the most memory that it had before it was let end.
+        first_step: seconds from its start to the end of its first step.
+        peak_mib: the most memory that it had before it was let end; if it trains on CUDA, the most that tensors took.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(factory=dict)
     rates: list[float] = field(factory=list)
-    peak_mib: float = 0.0
+    first_step: float = math.nan
+    peak_mib: float = math.nan
     process: "subprocess.Popen[str]" = field(init=False)
 
     def start(self) -> None:
@@ -59,8 +63,12 @@ class Contestant:
     def end(self) -> None:
         """Let the process end."""
         assert self.process.stdin
+        assert self.process.stdout
         self.peak_mib = resident_mib(self.process.pid, peak=True)
         self.process.stdin.close()
+        for line in self.process.stdout:
+            if line.startswith("cuda MiB "):
+                self.peak_mib = float(line.split()[2])
         self.process.wait(60)
 
 
@@ -69,17 +77,26 @@ def other(loop: str, *settings: str) -> Contestant:
     return Contestant(loop.replace("_", " "), [sys.executable, str(HERE / "loops.py"), loop, *settings])
 
 
-def ganfw_run(name: str, *settings: str, environment: Mapping[str, str] | None = None) -> Contestant:
-    """Return a contestant for `ganfw run recipes/mnist_mlp.toml` with its default callbacks and some settings."""
+def ganfw_run(
+    name: str, *settings: str, recipe: str = str(RECIPE), environment: Mapping[str, str] | None = None
+) -> Contestant:
+    """Return a contestant for `ganfw run RECIPE` with its default callbacks and some settings."""
     overrides = [f"--set={setting}" for setting in ("callbacks.stepper.use=stepper", *settings)]
     scripts = [f"--plugin={HERE / script}" for script in ("stepper.py", "dummies.py")]
     out = tempfile.mkdtemp(dir=scratch())
-    command = [sys.executable, "-m", "ganfw", "run", str(RECIPE), *scripts, "--out", out, *overrides]
+    command = [sys.executable, "-m", "ganfw", "run", recipe, *scripts, "--out", out, *overrides]
     return Contestant(name, command, environment or {})
 
 
 def interleave(
-    contestants: Sequence[Contestant], rounds: int, steps: int = 0, *, seconds: float = 0.0, warm_up: int = 30
+    contestants: Sequence[Contestant],
+    rounds: int,
+    steps: int = 0,
+    *,
+    seconds: float = 0.0,
+    warm_up: int = 30,
+    until: float = math.inf,
+    nobody_first: bool = True,
 ) -> None:
     """Let every contestant train, one after the other, and all over again `rounds` times, each time from another first.
 
@@ -90,22 +107,30 @@ def interleave(
         rounds: how often.
         steps: how many steps each does in a round; 0 for as many as it can do in `seconds`.
         seconds: about how long each trains in a round.
-        warm_up: steps that each does first, untimed.
+        warm_up: steps that each does first, of which only the first one is timed.
+        until: when to begin no further round, by `time.monotonic`.
+        nobody_first: whether to begin with that process; others have been started just before where it is not needed.
     """
-    nobody = Contestant("nobody", contestants[0].command, contestants[0].environment)
-    nobody.start()
-    nobody.train(warm_up)
+    nobody = [Contestant("nobody", contestants[0].command, contestants[0].environment)] if nobody_first else []
+    for each in nobody:
+        each.start()
+        each.train(warm_up)
     turns = []
     for contestant in contestants:
+        started = time.monotonic()
         contestant.start()
-        contestant.train(warm_up)
+        contestant.train(1)
+        contestant.first_step = time.monotonic() - started
+        contestant.train(warm_up - 1)
         turns.append((contestant, steps or max(1, round(5 * seconds / contestant.train(5)))))
     for number in range(rounds):
+        if number > 0 and time.monotonic() > until:
+            break
         for turn in range(number, number + len(turns)):
             contestant, length = turns[turn % len(turns)]
             contestant.rates.append(length / contestant.train(length))
             print(f"round {number + 1}: {contestant.name} {contestant.rates[-1]:.1f} steps/s", file=sys.stderr)
-    for contestant in (nobody, *contestants):
+    for contestant in (*nobody, *contestants):
         contestant.end()
 
 

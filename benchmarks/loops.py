@@ -67,10 +67,10 @@ def forever(loader: Any) -> Iterator[Any]:
     return chain.from_iterable(repeat(loader))
 
 
-def notebook() -> TrainSteps:
+def notebook(device: str = "cpu") -> TrainSteps:
     """Return the loop of a first GAN notebook: a DataLoader, and `.item()` each step."""
     loader = torch.utils.data.DataLoader(torchvision_mnist(), batch_size=BATCH, shuffle=True)
-    gen, disc = generator(), discriminator()
+    gen, disc = generator().to(device), discriminator().to(device)
     gen_opt = torch.optim.Adam(gen.parameters(), lr=LEARNING_RATE)
     disc_opt = torch.optim.Adam(disc.parameters(), lr=LEARNING_RATE)
     batches = forever(loader)
@@ -80,10 +80,10 @@ def notebook() -> TrainSteps:
         for _ in range(steps):
             real, _labels = next(batches)
             count = len(real)
-            real = real.view(count, -1)
+            real = real.view(count, -1).to(device)
 
             disc_opt.zero_grad()
-            fake = gen(torch.randn(count, Z_DIM))
+            fake = gen(torch.randn(count, Z_DIM, device=device))
             fake_logits = disc(fake.detach())
             real_logits = disc(real)
             disc_loss = (
@@ -93,7 +93,7 @@ def notebook() -> TrainSteps:
             disc_opt.step()
 
             gen_opt.zero_grad()
-            fake_logits = disc(gen(torch.randn(count, Z_DIM)))
+            fake_logits = disc(gen(torch.randn(count, Z_DIM, device=device)))
             gen_loss = bce(fake_logits, torch.ones_like(fake_logits))
             gen_loss.backward()
             gen_opt.step()
@@ -422,6 +422,8 @@ def main() -> None:
         started = time.perf_counter()
         train(int(line))
         print("seconds", time.perf_counter() - started, flush=True)
+    if torch.cuda.is_initialized():
+        print("cuda MiB", torch.cuda.max_memory_allocated() / 2**20, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+import torch
+
 from ganfw import Callback, Part, Training, hookimpl
 
 
@@ -36,6 +38,8 @@ class Stepper(Callback):
     def _wait(self, training: Training) -> None:
         line = sys.stdin.readline()
         if not line:
+            if torch.cuda.is_initialized():
+                print("cuda MiB", torch.cuda.max_memory_allocated() / 2**20, file=sys.__stdout__, flush=True)
             training.stop("the end of standard input")
             return
         self.until = training.step + int(line)

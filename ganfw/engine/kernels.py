@@ -18,8 +18,8 @@ def fast_kernels(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
     of the speed of AVX-512 unused on processors that are not Intel's. A choice of the user's own in
     `torch.backends.mkldnn.matmul.fp32_precision` is not changed.
 
-    On CUDA, float32 products and convolutions are those of float32, or with `tf32` those of TF32, whatever was chosen
-    outside of the block.
+    On CUDA, float32 products and convolutions are those of float32, or with `tf32` those of TF32. A choice outside of
+    the block has no effect in it.
     """
     if device.type == "cuda":
         with _float32_products("tf32" if tf32 else "ieee"):

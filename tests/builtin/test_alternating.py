@@ -52,8 +52,8 @@ class ReferenceStep:
             self.discriminator_optimizer.zero_grad()
             fake_logits = self.discriminator(self.generator(noises.pop(0)).detach())
             real_logits = self.discriminator(real)
-            fake_loss = self.criterion(fake_logits, torch.zeros(len(real), 1))
-            real_loss = self.criterion(real_logits, torch.ones(len(real), 1))
+            fake_loss = self.criterion(fake_logits, torch.zeros(len(real), 1, device=real.device))
+            real_loss = self.criterion(real_logits, torch.ones(len(real), 1, device=real.device))
             loss = (fake_loss + real_loss) / 2
             loss.backward()
             self.discriminator_optimizer.step()
@@ -61,7 +61,7 @@ class ReferenceStep:
         for _ in range(self.g_steps):
             self.generator_optimizer.zero_grad()
             logits = self.discriminator(self.generator(noises.pop(0)))
-            loss = self.criterion(logits, torch.ones(len(real), 1))
+            loss = self.criterion(logits, torch.ones(len(real), 1, device=real.device))
             loss.backward()
             self.generator_optimizer.step()
             g_losses.append(loss.item())
@@ -75,8 +75,8 @@ def test_step_equals_plain_pytorch(
 ) -> None:
     torch.manual_seed(0)
     noise = registry.load("noise", "normal")(device, z_dim=64)
-    generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
-    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
+    generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN).to(device)
+    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN).to(device)
     loss = registry.load("loss", "bce")()
     adam = registry.load("optimizer", "adam")
     optimizers = {
@@ -91,7 +91,7 @@ def test_step_equals_plain_pytorch(
         discriminator_steps=d_steps,
         generator_steps=g_steps,
     )
-    reference = ReferenceStep(reference_generator(), reference_discriminator(), d_steps, g_steps)
+    reference = ReferenceStep(reference_generator().to(device), reference_discriminator().to(device), d_steps, g_steps)
     random = seeded_generator(device, 0, "test")
     for _ in range(3):  # each time from the same weights and moments: rounding would grow from step to step
         for theirs, ours in ((reference.generator, generator), (reference.discriminator, discriminator)):
@@ -103,8 +103,8 @@ def test_step_equals_plain_pytorch(
             (reference.discriminator_optimizer, optimizers["discriminator"]),
         ):
             theirs.load_state_dict({**theirs.state_dict(), "state": copy.deepcopy(ours.state_dict()["state"])})
-        images = torch.rand(batch_size, 1, 28, 28)
-        replay = torch.Generator().set_state(random.get_state())
+        images = torch.rand(batch_size, 1, 28, 28, device=device)
+        replay = torch.Generator(device).set_state(random.get_state())
         noises = [noise(batch_size, replay) for _ in range(d_steps + g_steps)]
 
         statistics = Updater(optimizers).run(step, step.updates(), Batch(images), random)
@@ -120,8 +120,8 @@ def test_step_equals_plain_pytorch(
 def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(device: torch.device, registry: Registry) -> None:
     torch.manual_seed(0)
     noise = registry.load("noise", "normal")(device, z_dim=64)
-    generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN)
-    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN)
+    generator = registry.load("generator", "mlp")(64, (1, 28, 28), hidden_dim=HIDDEN).to(device)
+    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=HIDDEN).to(device)
     sgd = registry.load("optimizer", "sgd")
     ours = {
         "generator": sgd(generator.parameters(), lr=0.1),
@@ -135,7 +135,7 @@ def test_reused_fakes_equal_one_generator_pass_in_plain_pytorch(device: torch.de
         noise,
         reuse_fakes=True,
     )
-    images = torch.rand(8, 1, 28, 28)
+    images = torch.rand(8, 1, 28, 28, device=device)
     Updater(ours).run(step, step.updates(), Batch(images), seeded_generator(device, 0))
 
     optimizers = [torch.optim.SGD(network.parameters(), lr=0.1) for network in networks]
@@ -169,7 +169,7 @@ class Flip:
 
 
 def flipped(samples: Tensor, random: torch.Generator) -> Tensor:
-    mirrored = torch.rand(len(samples), generator=random) < 0.5
+    mirrored = torch.rand(len(samples), generator=random, device=samples.device) < 0.5
     return torch.stack([x.flip(-1) if mirror else x for x, mirror in zip(samples, mirrored, strict=True)])
 
 
@@ -187,8 +187,8 @@ def test_step_with_everything_equals_plain_pytorch(device: torch.device, registr
     """Relativistic loss, R1 every second step, a penalty in every step, flips, and a mean of weights; two D updates."""
     torch.manual_seed(0)
     noise = registry.load("noise", "normal")(device, z_dim=8)
-    generator = registry.load("generator", "mlp")(8, (1, 28, 28), hidden_dim=4)
-    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Softplus(), nn.Linear(16, 1))
+    generator = registry.load("generator", "mlp")(8, (1, 28, 28), hidden_dim=4).to(device)
+    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Softplus(), nn.Linear(16, 1)).to(device)
     theirs_g, theirs_d, mean = (copy.deepcopy(network) for network in (generator, discriminator, generator))
     sgd = registry.load("optimizer", "sgd")
     optimizers = {
@@ -212,20 +212,20 @@ def test_step_with_everything_equals_plain_pytorch(device: torch.device, registr
     theirs = [torch.optim.SGD(network.parameters(), lr=0.05) for network in (theirs_g, theirs_d)]
     random = seeded_generator(device, 0, "test")
     for number in range(3):
-        images = torch.rand(6, 1, 28, 28)
-        replay = torch.Generator().set_state(random.get_state())
+        images = torch.rand(6, 1, 28, 28, device=device)
+        replay = torch.Generator(device).set_state(random.get_state())
         statistics = updater.run(step, step.updates(), Batch(images, step=number), random)
 
         d_losses, r1s, gps = [], [], []
         for _ in range(2):
-            fake = theirs_g(torch.randn(6, 8, generator=replay)).detach()
+            fake = theirs_g(torch.randn(6, 8, generator=replay, device=device)).detach()
             real, fake = flipped(images, replay), flipped(fake, replay)
             loss = nn.functional.softplus(theirs_d(fake) - theirs_d(real)).mean()
             if number % 2 == 0:
                 r1 = 0.5 / 2 * squared_slopes(theirs_d, real).mean()
                 loss = loss + 2 * r1
                 r1s.append(r1.item())
-            t = torch.rand(6, 1, 1, 1, generator=replay)
+            t = torch.rand(6, 1, 1, 1, generator=replay, device=device)
             gp = 0.1 * ((squared_slopes(theirs_d, t * real + (1 - t) * fake).sqrt() - 1) ** 2).mean()
             loss = loss + gp
             gps.append(gp.item())
@@ -233,7 +233,7 @@ def test_step_with_everything_equals_plain_pytorch(device: torch.device, registr
             loss.backward()
             theirs[1].step()
             d_losses.append(loss.item())
-        fake = flipped(theirs_g(torch.randn(6, 8, generator=replay)), replay)
+        fake = flipped(theirs_g(torch.randn(6, 8, generator=replay, device=device)), replay)
         real = flipped(images, replay)
         loss = nn.functional.softplus(theirs_d(real).detach() - theirs_d(fake)).mean()
         theirs[0].zero_grad()
@@ -281,8 +281,8 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
 ) -> None:
     torch.manual_seed(0)
     noise = registry.load("noise", "normal")(device, z_dim=4)
-    generator = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2)
-    discriminator = Evaluator(norm)
+    generator = registry.load("generator", "mlp")(4, (1, 28, 28), hidden_dim=2).to(device)
+    discriminator = Evaluator(norm).to(device)
     apart = copy.deepcopy(discriminator)
     sgd = registry.load("optimizer", "sgd")
     step = registry.load("step", "alternating")(
@@ -295,7 +295,7 @@ def test_fakes_and_reals_share_a_pass_only_where_that_gives_the_same(
         "generator": sgd(generator.parameters(), lr=0.0),
         "discriminator": sgd(discriminator.parameters(), lr=0.0),
     }
-    images = torch.rand(8, 1, 28, 28)
+    images = torch.rand(8, 1, 28, 28, device=device)
     z = noise(8, seeded_generator(device, 0))
 
     statistics = Updater(optimizers).run(step, step.updates(), Batch(images), seeded_generator(device, 0))

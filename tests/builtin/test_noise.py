@@ -15,10 +15,10 @@ COLUMNS = 50
 
 def draw(device: torch.device, registry: Registry, name: str, seed: int = 0, **parameters: float) -> np.ndarray:
     sampler = registry.load("noise", name)(device, z_dim=COLUMNS, **parameters)
-    noise = sampler(DRAWS // COLUMNS, torch.Generator().manual_seed(seed))
+    noise = sampler(DRAWS // COLUMNS, torch.Generator(device).manual_seed(seed))
     assert noise.shape == (DRAWS // COLUMNS, COLUMNS)
     assert noise.dtype == torch.float32
-    return noise.numpy().ravel().astype(np.float64)
+    return noise.cpu().numpy().ravel().astype(np.float64)
 
 
 @pytest.mark.parametrize("threshold", [0.01, 0.1, 0.5, 1, 2, 4, 6, 8, 20, math.inf])
@@ -75,7 +75,7 @@ def test_truncated_noise_never_rounds_beyond_the_threshold(
 ) -> None:
     sampler = registry.load("noise", "truncated")(device, z_dim=COLUMNS, threshold=threshold)
 
-    largest = float(sampler(20_000, torch.Generator().manual_seed(0)).abs().max())
+    largest = float(sampler(20_000, torch.Generator(device).manual_seed(0)).abs().max())
 
     assert largest <= threshold
 
@@ -84,9 +84,9 @@ def test_truncating_normal_noise_gives_truncated_noise(device: torch.device, reg
     normal = registry.load("noise", "normal")(device, z_dim=7)
     truncated = registry.load("noise", "truncated")(device, z_dim=7, threshold=0.5)
 
-    actual = normal.truncated(0.5)(11, torch.Generator().manual_seed(3))
+    actual = normal.truncated(0.5)(11, torch.Generator(device).manual_seed(3))
 
-    assert torch.equal(actual, truncated(11, torch.Generator().manual_seed(3)))
+    assert torch.equal(actual, truncated(11, torch.Generator(device).manual_seed(3)))
 
 
 def test_truncating_truncated_noise_keeps_the_smaller_threshold(device: torch.device, registry: Registry) -> None:

@@ -36,7 +36,7 @@ def context(
         discriminate=judge,
         generate=nn.Identity(),
         networks={"discriminator": discriminator},
-        random=random or RowRandom(torch.Generator().manual_seed(0), len(real)),
+        random=random or RowRandom(torch.Generator(real.device).manual_seed(0), len(real)),
     )
 
 
@@ -191,8 +191,8 @@ def test_with_batch_norm_the_slope_is_that_of_the_sum_of_logits(registry: Regist
 @pytest.mark.parametrize("name", PENALTIES)
 def test_in_bfloat16_a_penalty_is_near_that_in_float32(device: torch.device, registry: Registry, name: str) -> None:
     torch.manual_seed(0)
-    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=32)
-    real, fake = samples(16, 1, 28, 28, dtype=torch.float32)
+    discriminator = registry.load("discriminator", "mlp")((1, 28, 28), hidden_dim=32).to(device)
+    real, fake = (each.to(device) for each in samples(16, 1, 28, 28, dtype=torch.float32))
     values, gradients = {}, {}
     for precision in ("fp32", "bf16"):
         discriminator.zero_grad()

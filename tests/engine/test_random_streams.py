@@ -27,7 +27,7 @@ def test_streams_of_other_names_or_seeds_differ_and_are_in_range() -> None:
 
 
 def test_a_stream_is_a_function_of_seed_and_name(device: torch.device) -> None:
-    first, again = (torch.rand(4, generator=seeded_generator(device, 3, "x")) for _ in range(2))
+    first, again = (torch.rand(4, generator=seeded_generator(device, 3, "x"), device=device) for _ in range(2))
 
     assert torch.equal(first, again)
 

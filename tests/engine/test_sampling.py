@@ -11,13 +11,13 @@ from ganfw import InputError, Noise, Recipe, Registry, draw_noise, evaluation_mo
 
 
 @pytest.fixture(scope="module")
-def generator(registry: Registry) -> nn.Module:
+def generator(device: torch.device, registry: Registry) -> nn.Module:
     """Return a generator of the reference size whose BatchNorm has seen data."""
     torch.manual_seed(0)
-    network: nn.Module = registry.load("generator", "mlp")(64, (1, 28, 28))
+    network: nn.Module = registry.load("generator", "mlp")(64, (1, 28, 28)).to(device)
     with torch.no_grad():
         for _ in range(20):
-            network(torch.randn(128, 64))
+            network(torch.randn(128, 64).to(device))
     return network
 
 
@@ -28,7 +28,7 @@ def noise(device: torch.device, registry: Registry) -> Noise:
     return sampler
 
 
-def test_samples_are_float_images_in_0_to_1(device: torch.device, generator: nn.Module, noise: Noise) -> None:
+def test_samples_are_float_images_in_0_to_1(generator: nn.Module, noise: Noise) -> None:
     images = sample(generator, noise, 25)
 
     assert (images.shape, images.dtype, images.device.type) == ((25, 1, 28, 28), torch.float32, "cpu")
@@ -139,7 +139,7 @@ def test_truncation_reduces_diversity_step_by_step(generator: nn.Module, noise: 
 def test_truncation_zero_gives_one_image_alone(generator: nn.Module, noise: Noise) -> None:
     images = sample(generator, noise, 9, truncation=0)
     with torch.no_grad(), evaluation_mode(generator):
-        mean = generator(torch.zeros(1, 64))
+        mean = generator(torch.zeros(1, 64, device=noise.device)).cpu()
 
     torch.testing.assert_close(images, mean.expand(9, -1, -1, -1))
 

@@ -198,7 +198,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(
 
     def trained(parts: int) -> tuple[list[Tensor | None], dict[str, Tensor], Tensor]:
         torch.manual_seed(0)
-        generator, discriminator = nn.Linear(4, 3), network()
+        generator, discriminator = nn.Linear(4, 3).to(device), network().to(device)
         step = registry.load("step", "alternating")(
             generator,
             discriminator,
@@ -212,8 +212,8 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(
             "generator": torch.optim.SGD(generator.parameters(), lr=0.1),
             "discriminator": torch.optim.SGD(discriminator.parameters(), lr=0.1),
         }
-        random = seeded_generator(device, 0, "test")
-        statistics = Updater(optimizers, accumulate=parts).run(step, step.updates(), batch_of(), random)
+        random, batch = seeded_generator(device, 0, "test"), Batch(batch_of().samples.to(device))
+        statistics = Updater(optimizers, accumulate=parts).run(step, step.updates(), batch, random)
         return gradients(generator, discriminator), statistics, random.get_state()
 
     whole, parts = trained(1), trained(accumulate)

@@ -46,7 +46,7 @@ class Shift:
 
     def observe(self, real_logits: Tensor) -> dict[str, Tensor]:
         self.told.append(real_logits)
-        return {"size": torch.tensor(float(len(real_logits)))}
+        return {"size": torch.tensor(float(len(real_logits)), device=real_logits.device)}
 
 
 class Plain:
@@ -266,7 +266,7 @@ def test_what_tells_cannot_take_the_name_of_the_losses(kind: str, parts: tuple[A
 
 def test_an_experiment_composed_by_hand_trains_with_everything(device: torch.device, registry: Registry) -> None:
     torch.manual_seed(0)
-    generator, discriminator = networks()
+    generator, discriminator = (network.to(device) for network in networks())
     loss = registry.load("loss", "relativistic")()
     regularizers = {"r1": registry.load("regularizer", "r1")(every_steps=2), "noted": Noted()}
     augmentations = {"shift": Shift()}
