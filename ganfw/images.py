@@ -43,16 +43,30 @@ def image_grid(images: Tensor, columns: int | None = None, *, padding: int = 4, 
     require_images(images)
     if captions and len(captions) != len(images):
         raise InputError(f"{len(captions)} captions of {len(images)} images: give one for each image, or none")
-    from torchvision.utils import make_grid
-
     channels, width = images.shape[1], images.shape[3]
     scale = max(1, round(MIN_WIDTH / width))
     cells = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     if captions:
         strips = torch.stack([_line(text, cells.shape[3]) for text in captions])
         cells = torch.cat([cells, strips.unsqueeze(1).expand(-1, channels, -1, -1)], dim=2)
-    grid: Tensor = make_grid(cells, nrow=columns or math.isqrt(len(images)), padding=padding, pad_value=GREY)
-    return grid[:channels]
+    return _laid_out(cells, min(columns or math.isqrt(len(images)), len(images)), padding)
+
+
+def _laid_out(cells: Tensor, columns: int, padding: int) -> Tensor:
+    """Return `(n, channels, height, width)` cells as one image, grey between and around them; a single one as it is.
+
+    As torchvision's make_grid, whose import brings torch's compiler.
+    """
+    if len(cells) == 1:
+        return cells[0]
+    count, channels, height, width = cells.shape
+    rows = math.ceil(count / columns)
+    grid = cells.new_full((channels, rows * (height + padding) + padding, columns * (width + padding) + padding), GREY)
+    for index, cell in enumerate(cells):
+        row, column = divmod(index, columns)
+        top, left = row * (height + padding) + padding, column * (width + padding) + padding
+        grid[:, top : top + height, left : left + width] = cell
+    return grid
 
 
 def _line(text: str, width: int) -> Tensor:

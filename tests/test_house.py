@@ -183,3 +183,13 @@ def test_describing_a_part_imports_that_part_alone() -> None:
     loaded = loaded_by("parts", "loss", "bce")
 
     assert [name for name in loaded if name.startswith("ganfw.builtin.")] == ["ganfw.builtin.losses"]
+
+
+def test_a_run_imports_no_compiler_unless_it_compiles(tmp_path: Path) -> None:
+    small = ("run.max_steps=2", "run.device=cpu", "data.split=test", "callbacks.samples.every_steps=1")
+    settings = [option for setting in small for option in ("--set", setting)]
+
+    loaded = loaded_by("run", "mnist_mlp", "--out", str(tmp_path), *settings)
+
+    assert "ganfw.run.save" in loaded  # its last step was saved
+    assert not loaded & {"torch._dynamo", "torch._inductor", "sympy", "torchvision"}

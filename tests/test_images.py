@@ -1,3 +1,4 @@
+import math
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.utils import make_grid
 
 from ganfw import InputError, RunError, image_grid, terminal_preview, write_png
 from ganfw.images import CAPTION_HEIGHT, GREY, read_images, to_uint8
@@ -170,3 +172,14 @@ def test_what_would_be_read_wrongly_is_refused(tmp_path: Path, save: Callable[[P
     with pytest.raises(InputError) as caught:
         read_images(tmp_path, (1, 2, 2))
     assert str(caught.value).startswith(f"{file}: {reason}")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("count", "columns"), [(1, None), (2, None), (5, 2), (6, 3), (7, 9), (25, 5)])
+def test_grids_are_those_of_torchvision(count: int, columns: int | None, channels: int) -> None:
+    images = torch.rand(count, channels, 90, 130, generator=torch.Generator().manual_seed(0))
+    rows = columns or math.isqrt(count)
+
+    expected = make_grid(to_uint8(images), nrow=rows, padding=3, pad_value=GREY)[:channels]
+
+    assert torch.equal(image_grid(images, columns, padding=3), expected)

@@ -1,8 +1,15 @@
-"""The optimizers of torch.optim, with torch's own defaults."""
+"""The optimizers of torch.optim, with torch's own defaults.
 
+Torch decorates methods of its optimizers for torch.compile, and the first call of any of them imports `torch._dynamo`,
+which takes as long as most of what a run does before its first step. ganfw compiles no optimizer: the classes here call
+the same methods without their decorators.
+"""
+
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
+import torch
 from annotated_types import Ge, Lt
 from torch import optim
 from torch.nn import Parameter
@@ -21,6 +28,39 @@ Betas = Annotated[
 Momentum = Annotated[float, Ge(0), "momentum"]
 
 
+class _Undecorated(optim.Optimizer):
+    """The methods that torch decorates alike in every optimizer."""
+
+    add_param_group = inspect.unwrap(optim.Optimizer.add_param_group)
+    state_dict = inspect.unwrap(optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(optim.Optimizer.load_state_dict)
+    zero_grad = inspect.unwrap(optim.Optimizer.zero_grad)
+
+
+class Adam(_Undecorated, optim.Adam):
+    """Torch's Adam."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.Adam.step))
+
+
+class AdamW(_Undecorated, optim.AdamW):
+    """Torch's AdamW."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.AdamW.step))
+
+
+class RMSprop(_Undecorated, optim.RMSprop):
+    """Torch's RMSprop."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.RMSprop.step))
+
+
+class SGD(_Undecorated, optim.SGD):
+    """Torch's SGD."""
+
+    step = torch.no_grad()(inspect.unwrap(optim.SGD.step))
+
+
 def adam(
     parameters: Sequence[Parameter],
     /,
@@ -30,10 +70,10 @@ def adam(
     eps: Epsilon = 1e-8,
     weight_decay: Decay = 0.0,
     amsgrad: AMSGrad = False,
-) -> optim.Adam:
+) -> Adam:
     """Adam: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1."""
     options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
-    return _fused(optim.Adam, parameters, **options)
+    return _fused(Adam, parameters, **options)
 
 
 def adamw(
@@ -45,10 +85,10 @@ def adamw(
     eps: Epsilon = 1e-8,
     weight_decay: Decay = 1e-2,
     amsgrad: AMSGrad = False,
-) -> optim.AdamW:
+) -> AdamW:
     """AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2."""
     options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
-    return _fused(optim.AdamW, parameters, **options)
+    return _fused(AdamW, parameters, **options)
 
 
 def rmsprop(
@@ -61,10 +101,10 @@ def rmsprop(
     weight_decay: Decay = 0.0,
     momentum: Momentum = 0.0,
     centered: Annotated[bool, "divide by the estimated variance"] = False,
-) -> optim.RMSprop:
+) -> RMSprop:
     """RMSprop: Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, 2012."""
     options: dict[str, Any] = {"eps": eps, "weight_decay": weight_decay, "momentum": momentum, "centered": centered}
-    return optim.RMSprop(list(parameters), lr=lr, alpha=alpha, **options)
+    return RMSprop(list(parameters), lr=lr, alpha=alpha, **options)
 
 
 def sgd(
@@ -76,7 +116,7 @@ def sgd(
     dampening: Annotated[float, "dampening of the momentum"] = 0.0,
     weight_decay: Decay = 0.0,
     nesterov: Annotated[bool, "Nesterov's momentum"] = False,
-) -> optim.SGD:
+) -> SGD:
     """Stochastic gradient descent, with momentum if wished.
 
     Source: Robbins and Monro, "A Stochastic Approximation Method", 1951; momentum: Sutskever et al., "On the Importance
@@ -88,7 +128,7 @@ def sgd(
     if nesterov and (momentum == 0 or dampening != 0):
         raise InputError("nesterov needs a momentum above 0 and no dampening")
     options = {"momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov}
-    return _fused(optim.SGD, parameters, lr=lr, **options)
+    return _fused(SGD, parameters, lr=lr, **options)
 
 
 def _fused(make: Callable[..., Kind], parameters: Sequence[Parameter], **options: Any) -> Kind:
