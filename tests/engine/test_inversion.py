@@ -51,11 +51,11 @@ def test_what_a_generator_has_made_is_found(noise: Noise) -> None:
     nearest, far = invert(generator, noise, samples, steps=0)
     z, errors = invert(generator, noise, samples)
 
-    torch.testing.assert_close(z, planted, rtol=0, atol=0.05)
+    torch.testing.assert_close(z, planted.cpu(), rtol=0, atol=0.05)
     assert (errors < far / 50).all()
     with torch.no_grad():
-        made = generator.eval()(z)
-    torch.testing.assert_close((made - samples).square().flatten(1).mean(1), errors)
+        made = generator.eval()(z.to(noise.device))
+    torch.testing.assert_close((made - samples).square().flatten(1).mean(1).cpu(), errors)
     assert nearest.shape == (5, 3)
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
     assert all(weight.grad is None for weight in generator.parameters())
@@ -81,7 +81,7 @@ def test_a_class_is_kept(noise: Noise) -> None:
 
     z, errors = invert(generator, noise, samples, labels=labels)
 
-    torch.testing.assert_close(z, planted, rtol=0, atol=0.05)
+    torch.testing.assert_close(z, planted.cpu(), rtol=0, atol=0.05)
     assert errors.max() < 1e-4
     assert invert(generator, noise, samples, labels=1 - labels)[1].min() > 1e-3
 

@@ -86,8 +86,8 @@ def resolved(judged: Recipe, judging_registry: Registry) -> ResolvedRecipe:
 
 
 @pytest.fixture
-def evaluator(device: torch.device, resolved: ResolvedRecipe) -> Evaluator:
-    return ganfw.open_evaluator(resolved, device=str(device))
+def evaluator(resolved: ResolvedRecipe) -> Evaluator:
+    return ganfw.open_evaluator(resolved, device="cpu")
 
 
 def points(count: int, seed: int = 0) -> TensorData:
@@ -100,8 +100,8 @@ def unequal(count: int, seed: int = 0) -> TensorData:
     return TensorData(TwoClasses()(points(count, seed).samples, labels), labels, 2)
 
 
-def noise(device: torch.device, z_dim: int = 2) -> Normal:
-    return Normal(device, z_dim=z_dim)
+def noise(z_dim: int = 2) -> Normal:
+    return Normal(torch.device("cpu"), z_dim=z_dim)
 
 
 def refusal(*arguments: object, **keywords: object) -> str:
@@ -110,15 +110,15 @@ def refusal(*arguments: object, **keywords: object) -> str:
     return str(caught.value)
 
 
-def test_metrics_are_given_the_samples_of_sample_and_all_real_ones(device: torch.device, evaluator: Evaluator) -> None:
+def test_metrics_are_given_the_samples_of_sample_and_all_real_ones(evaluator: Evaluator) -> None:
     seen = Seen()
     evaluator = attrs.evolve(evaluator, metrics={"seen": seen})
     network = nn.Sequential(nn.Linear(4, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
 
-    found = ganfw.evaluate(of(network, noise(device, 4)), evaluator, count=100, seed=3, real_data=False)
+    found = ganfw.evaluate(of(network, noise(4)), evaluator, count=100, seed=3, real_data=False)
 
     inputs = seen.shown[0]
-    assert torch.equal(inputs.samples.samples, ganfw.to_uint8(ganfw.sample(network, noise(device, 4), 100, seed=3)))
+    assert torch.equal(inputs.samples.samples, ganfw.to_uint8(ganfw.sample(network, noise(4), 100, seed=3)))
     assert inputs.samples.samples.dtype == torch.uint8
     assert torch.equal(inputs.training.samples, mnist().samples)
     assert torch.equal(inputs.reference.samples, mnist(split="test").samples)
@@ -129,8 +129,8 @@ def test_metrics_are_given_the_samples_of_sample_and_all_real_ones(device: torch
         assert each.features.dtype == torch.float64
 
 
-def test_metrics_measure_the_samples_and_real_data_in_their_place(device: torch.device, evaluator: Evaluator) -> None:
-    found = ganfw.evaluate(of(Black(), noise(device, 4)), evaluator, count=5000)
+def test_metrics_measure_the_samples_and_real_data_in_their_place(evaluator: Evaluator) -> None:
+    found = ganfw.evaluate(of(Black(), noise(4)), evaluator, count=5000)
 
     brightness = mnist(split="test").samples.double().mean().item() / 255
     assert found["brightness"] == pytest.approx(-brightness, abs=1e-6)
@@ -142,13 +142,11 @@ def test_metrics_measure_the_samples_and_real_data_in_their_place(device: torch.
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_real_data_is_taken_out_of_the_training_samples_it_is_compared_with(
-    device: torch.device, held_out: bool
-) -> None:
+def test_real_data_is_taken_out_of_the_training_samples_it_is_compared_with(held_out: bool) -> None:
     seen = Seen()
     evaluator = Evaluator.of(points(100), points(40, seed=1) if held_out else None, Plain(), {"seen": seen})
 
-    ganfw.evaluate(of(Points(), noise(device)), evaluator, count=30, seed=5)
+    ganfw.evaluate(of(Points(), noise()), evaluator, count=30, seed=5)
 
     real = seen.shown[1]
     assert (len(real.samples), len(real.training)) == (30, 70)
@@ -158,20 +156,20 @@ def test_real_data_is_taken_out_of_the_training_samples_it_is_compared_with(
     assert torch.equal(real.reference.samples, reference)
 
 
-def test_real_data_is_measured_once_for_a_count_and_a_seed(device: torch.device) -> None:
+def test_real_data_is_measured_once_for_a_count_and_a_seed() -> None:
     seen = Seen()
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": seen})
 
     for seed in (0, 0, 1):
-        ganfw.evaluate(of(Points(), noise(device)), evaluator, count=10, seed=seed)
+        ganfw.evaluate(of(Points(), noise()), evaluator, count=10, seed=seed)
 
     assert len(seen.shown) == 3 + 2
 
 
-def test_too_few_training_samples_are_the_reason_for_no_score_of_real_data(device: torch.device) -> None:
+def test_too_few_training_samples_are_the_reason_for_no_score_of_real_data() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
 
-    found = ganfw.evaluate(of(Points(), noise(device)), evaluator, count=51)
+    found = ganfw.evaluate(of(Points(), noise()), evaluator, count=51)
 
     assert found.results["seen"].to_json() == {
         "value": 1.0,
@@ -182,41 +180,39 @@ def test_too_few_training_samples_are_the_reason_for_no_score_of_real_data(devic
 
 
 @pytest.mark.parametrize(("value", "shown"), [(math.inf, "inf"), (math.nan, "nan"), ((0.5, -math.inf), "-inf")])
-def test_numbers_that_are_none_become_a_reason(
-    device: torch.device, value: float | tuple[float, ...], shown: str
-) -> None:
+def test_numbers_that_are_none_become_a_reason(value: float | tuple[float, ...], shown: str) -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen(wild=MetricValue(value, "lower"))})
 
-    found = ganfw.evaluate(of(Points(), noise(device)), evaluator, count=10, real_data=False)
+    found = ganfw.evaluate(of(Points(), noise()), evaluator, count=10, real_data=False)
 
     assert found.results["wild"].to_json() == {"value": None, "better": "lower", "reason": f"the result is {shown}"}
 
 
-def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state(device: torch.device) -> None:
+def test_an_evaluation_is_a_function_of_its_seed_and_changes_no_random_state() -> None:
     class Careless(Seen):
         def __call__(self, inputs: MetricInputs) -> Mapping[str, MetricValue]:
             return {"drawn": MetricValue(float(torch.rand(())))}
 
     evaluator = Evaluator.of(points(100), None, Plain(), {"careless": Careless()})
-    before = global_state(device)
+    before = global_state(torch.device("cpu"))
 
     first, again, other = (
-        ganfw.evaluate(of(Points(), noise(device)), evaluator, count=10, seed=s)["drawn"] for s in (1, 1, 2)
+        ganfw.evaluate(of(Points(), noise()), evaluator, count=10, seed=s)["drawn"] for s in (1, 1, 2)
     )
 
     assert first == again != other
-    after = global_state(device)
+    after = global_state(torch.device("cpu"))
     assert torch.equal(before["torch"], after["torch"])
     assert before["python"] == after["python"]
 
 
-def test_a_perfect_conditional_generator_scores_as_real_data_does(device: torch.device, registry: Registry) -> None:
+def test_a_perfect_conditional_generator_scores_as_real_data_does(registry: Registry) -> None:
     evaluator = Evaluator.of(
         unequal(10_000), unequal(5000, seed=1), Plain(), {"distance": registry.load("metric", "frechet_distance")()}
     )
 
-    plain = ganfw.evaluate(of(TwoClasses(), noise(device)), evaluator, count=5000)
-    equal = ganfw.evaluate(of(TwoClasses(), noise(device)), evaluator, count=5000, labels="equal")
+    plain = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=5000)
+    equal = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=5000, labels="equal")
 
     result = plain.results["frechet_distance"]
     assert result.real_data is not None
@@ -226,13 +222,13 @@ def test_a_perfect_conditional_generator_scores_as_real_data_does(device: torch.
     assert (plain.labels, equal.labels) == ("data", "equal")
 
 
-def test_labels_are_as_frequent_as_in_the_data_unless_asked_otherwise(device: torch.device) -> None:
+def test_labels_are_as_frequent_as_in_the_data_unless_asked_otherwise() -> None:
     seen = Seen()
     evaluator = Evaluator.of(unequal(1000), None, Plain(), {"frechet_distance": seen})
 
-    evaluate_truncations(of(TwoClasses(), noise(device)), evaluator, [0.0, 0.0], count=1000)
-    evaluate_truncations(of(TwoClasses(), noise(device)), evaluator, [0.0], count=1000, seed=1)
-    evaluate_truncations(of(TwoClasses(), noise(device)), evaluator, [0.0], count=1000, labels="equal")
+    evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0, 0.0], count=1000)
+    evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0], count=1000, seed=1)
+    evaluate_truncations(of(TwoClasses(), noise()), evaluator, [0.0], count=1000, labels="equal")
 
     first, again, other, equal = (inputs.samples.samples[:, 0] == 6 for inputs in seen.shown)
     assert all(torch.equal(inputs.samples.samples[:, 0] == 6, inputs.samples.labels == 1) for inputs in seen.shown)
@@ -243,16 +239,16 @@ def test_labels_are_as_frequent_as_in_the_data_unless_asked_otherwise(device: to
     assert torch.equal(equal, torch.arange(1000) % 2 == 1)
 
 
-def test_without_labels_in_the_data_each_class_comes_in_turn(device: torch.device) -> None:
+def test_without_labels_in_the_data_each_class_comes_in_turn() -> None:
     seen = Seen()
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": seen})
 
-    found = ganfw.evaluate(of(TwoClasses(), noise(device)), evaluator, count=4, truncation=0.0, real_data=False)
+    found = ganfw.evaluate(of(TwoClasses(), noise()), evaluator, count=4, truncation=0.0, real_data=False)
 
     assert seen.shown[0].samples.samples[:, 0].tolist() == [0, 6, 0, 6]
     assert seen.shown[0].samples.labels.tolist() == [0, 1, 0, 1]
     assert found.labels == "equal"
-    assert ganfw.evaluate(of(Points(), noise(device)), evaluator, count=4).labels is None
+    assert ganfw.evaluate(of(Points(), noise()), evaluator, count=4).labels is None
 
 
 @pytest.mark.parametrize(
@@ -264,29 +260,24 @@ def test_without_labels_in_the_data_each_class_comes_in_turn(device: torch.devic
     ],
 )
 def test_files_say_which_labels_the_generator_was_given(
-    device: torch.device,
-    generator: nn.Module,
-    labels: Literal["data", "equal"],
-    written: str | None,
-    stem: str,
-    tmp_path: Path,
+    generator: nn.Module, labels: Literal["data", "equal"], written: str | None, stem: str, tmp_path: Path
 ) -> None:
     evaluator = Evaluator.of(unequal(100), None, Plain(), {"seen": Seen()})
     subject = Subject(name="run", seed=0, step=10, epoch=1, images=320, averaged=False)
 
-    found = ganfw.evaluate(of(generator, noise(device)), evaluator, count=10, labels=labels)
+    found = ganfw.evaluate(of(generator, noise()), evaluator, count=10, labels=labels)
 
     path = write_evaluation(tmp_path, subject, evaluator, found)
     assert path == tmp_path / "eval" / f"{stem}.json"
     assert json.loads(path.read_text())["labels"] == written
 
 
-def test_evaluations_that_differ_are_files_that_differ(device: torch.device, tmp_path: Path) -> None:
+def test_evaluations_that_differ_are_files_that_differ(tmp_path: Path) -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
     subject = Subject(name="run", seed=0, step=10, epoch=1, images=320, averaged=False)
 
     def name(count: int, truncation: float | None) -> str:
-        found = ganfw.evaluate(of(Points(), noise(device)), evaluator, count=count, truncation=truncation)
+        found = ganfw.evaluate(of(Points(), noise()), evaluator, count=count, truncation=truncation)
         return write_evaluation(tmp_path, subject, evaluator, found).name
 
     assert name(10_000, None) == "step-000010.json"
@@ -295,12 +286,12 @@ def test_evaluations_that_differ_are_files_that_differ(device: torch.device, tmp
     assert name(20, 1.0000001) == "step-000010-truncation-1.0000001-count-20.json"
 
 
-def test_generator_is_left_in_its_mode(device: torch.device) -> None:
+def test_generator_is_left_in_its_mode() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
     mean = network[1].running_mean.clone()
 
-    ganfw.evaluate(of(network, noise(device)), evaluator, count=10)
+    ganfw.evaluate(of(network, noise()), evaluator, count=10)
 
     assert network.training
     assert torch.equal(network[1].running_mean, mean)
@@ -315,11 +306,11 @@ def test_images_are_rounded_as_real_ones_are_stored_and_other_data_is_not() -> N
     assert as_stored(shades[:, 0, 0], torch.zeros(1, 2)).dtype == torch.float32
 
 
-def test_thresholds_share_one_noise(device: torch.device) -> None:
+def test_thresholds_share_one_noise() -> None:
     seen = Seen()
     evaluator = Evaluator.of(points(100), None, Plain(), {"frechet_distance": seen, "classifier_score": Seen()})
 
-    found = evaluate_truncations(of(Points(), noise(device)), evaluator, [0.0, 0.5, 2.0, None], count=50)
+    found = evaluate_truncations(of(Points(), noise()), evaluator, [0.0, 0.5, 2.0, None], count=50)
 
     assert [point.truncation for point in found] == [0.0, 0.5, 2.0, None]
     assert [list(point.results) for point in found] == [["seen"]] * 4
@@ -330,37 +321,36 @@ def test_thresholds_share_one_noise(device: torch.device) -> None:
     assert torch.equal(two.argsort(0), plain.argsort(0))
 
 
-def test_refusals(device: torch.device) -> None:
+def test_refusals() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen()})
     broken = nn.Sequential(nn.Linear(2, 2))
     nn.init.constant_(broken[0].weight, math.nan)
 
-    assert refusal(of(Points(), noise(device)), evaluator, count=0) == "the number of samples must be >= 1, not 0"
+    assert refusal(of(Points(), noise()), evaluator, count=0) == "the number of samples must be >= 1, not 0"
     assert (
-        refusal(of(Points(), noise(device)), evaluator, truncation=-1.0)
-        == "the truncation threshold must be >= 0, not -1.0"
+        refusal(of(Points(), noise()), evaluator, truncation=-1.0) == "the truncation threshold must be >= 0, not -1.0"
     )
-    assert refusal(of(broken, noise(device)), evaluator, count=4) == (
+    assert refusal(of(broken, noise()), evaluator, count=4) == (
         "the generator gives values that are not finite; there is nothing to evaluate"
     )
     assert (
-        refusal(of(nn.Linear(2, 3), noise(device)), evaluator, count=4)
+        refusal(of(nn.Linear(2, 3), noise()), evaluator, count=4)
         == "samples are (3,); they must be (2,) as real ones are"
     )
-    assert refusal(of(Points(), Uniform(device, z_dim=2)), evaluator, count=4, truncation=0.5) == (
+    assert refusal(of(Points(), Uniform(torch.device("cpu"), z_dim=2)), evaluator, count=4, truncation=0.5) == (
         "noise of type Uniform has no truncation; choose normal noise, or leave truncation out"
     )
     with pytest.raises(GanfwError) as caught:
-        evaluate_truncations(of(Points(), noise(device)), evaluator, [None])
+        evaluate_truncations(of(Points(), noise()), evaluator, [None])
     assert str(caught.value) == (
         "a truncation curve needs one of the metrics frechet_distance, precision_recall, density_coverage"
     )
 
 
-def test_two_metrics_of_one_result_are_refused(device: torch.device) -> None:
+def test_two_metrics_of_one_result_are_refused() -> None:
     evaluator = Evaluator.of(points(100), None, Plain(), {"seen": Seen(), "again": Seen()})
 
-    assert refusal(of(Points(), noise(device)), evaluator, count=4) == (
+    assert refusal(of(Points(), noise()), evaluator, count=4) == (
         "two metrics give a result 'seen'; drop one: metrics.again.enabled = false"
     )
 
@@ -377,11 +367,11 @@ def test_reference_is_the_test_split_where_there_is_one(resolved: ResolvedRecipe
 
 
 def test_reference_is_the_training_data_where_the_recipe_trains_on_that(
-    device: torch.device, judged: Recipe, judging_registry: Registry
+    judged: Recipe, judging_registry: Registry
 ) -> None:
     recipe = judged.with_overrides(["data.split=test"])
 
-    evaluator = ganfw.open_evaluator(ganfw.resolve(recipe, judging_registry), device=str(device))
+    evaluator = ganfw.open_evaluator(ganfw.resolve(recipe, judging_registry), device="cpu")
 
     assert not evaluator.held_out
     assert evaluator.about_reference["split"] is None

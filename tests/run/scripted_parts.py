@@ -32,7 +32,7 @@ class Counting:
 
     def __call__(self, count: int, random: torch.Generator) -> Tensor:
         self.calls += 1
-        return torch.randn(count, 3, generator=random)
+        return torch.randn(count, 3, generator=random, device=self.device)
 
     def state_dict(self) -> dict[str, Any]:
         return {"calls": self.calls}

@@ -63,7 +63,7 @@ def test_weights_can_be_read_without_ganfw(device: torch.device, registry: Regis
     generator = checkpoint.source(registry, device).networks["generator"]
 
     assert weights.keys() == generator.state_dict().keys()
-    assert all(torch.equal(weights[name], value) for name, value in generator.state_dict().items())
+    assert all(torch.equal(weights[name], value.cpu()) for name, value in generator.state_dict().items())
 
 
 FILES = [

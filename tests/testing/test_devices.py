@@ -69,7 +69,7 @@ def test_what_needs_a_device_that_is_not_there_is_skipped(tmp_path: Path) -> Non
 
 
 def test_tests_of_the_device_are_chosen_by_a_marker(tmp_path: Path) -> None:
-    assert pytest_in(tmp_path, "-m", "device") == ["2 passed, 2 deselected"]
+    assert pytest_in(tmp_path, "-m", "device")[-1] == "2 passed, 1 skipped, 1 deselected"
 
 
 def test_a_device_that_ganfw_does_not_know_is_refused(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_what_is_changed_by_hand_is_what_is_served_and_tried(
     changed = evolve(experiment, data=data, settings=RunSettings(batch_size=4, device=str(device)), resolved=None)
 
     assert (changed.batches.size, changed.batches.per_epoch) == (12, 3)
-    assert torch.equal(changed.batches.first(12).samples, data.samples)
+    assert torch.equal(changed.batches.first(12).samples.cpu(), data.samples)
 
 
 def test_what_keeps_statistics_is_refused_in_several_processes(
@@ -214,7 +214,7 @@ def test_a_penalty_of_a_conditional_discriminator_is_that_of_each_rows_class(fur
     batch = next(experiment.batches.epoch(0))
     expected = experiment.networks["discriminator"].weight.weight[batch.labels].square().sum(1).mean()
 
-    updater, random = Updater(experiment.optimizers), torch.Generator().manual_seed(0)
+    updater, random = Updater(experiment.optimizers), torch.Generator(experiment.device).manual_seed(0)
     statistics = updater.run(experiment.step, experiment.updates, batch, random)
 
     torch.testing.assert_close(statistics["r1/discriminator"], expected.detach())
