@@ -155,3 +155,15 @@ def test_distance_at_infinity_is_nearer_to_the_distance_of_the_distributions(mea
         plain, infinite = (result[name].value for name in ("frechet_distance", "frechet_distance_infinite"))
         assert plain > 0.04
         assert abs(infinite) < plain / 3
+
+
+@pytest.mark.parametrize("count", [30, 300])
+def test_distance_at_infinity_is_left_out_if_it_is_not_asked_for(measure: Measure, count: int) -> None:
+    samples, reference = (with_moments(np.zeros(50), np.eye(50), 300, seed) for seed in (0, 1))
+    samples = samples[:count]
+
+    both = measure("frechet_distance", samples, reference)
+    plain = measure("frechet_distance", samples, reference, infinite=False)
+
+    assert both.keys() == {"frechet_distance", "frechet_distance_infinite"}
+    assert plain == {"frechet_distance": both["frechet_distance"]}
