@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from ganfw.engine.random_streams import seeded_generator
 from ganfw.evaluation.inputs import MetricInputs, MetricValue, SampleSet
 from ganfw.images import to_uint8
 from ganfw.testing.subject import Subject
@@ -66,7 +65,7 @@ def _inputs(subject: Subject, *, probabilities: bool = True) -> MetricInputs:
     All is on the CPU, where metrics compute.
     """
     batch, classes = subject.batches.first(3 * _COUNT), subject.batches.num_classes
-    rows, random = torch.arange(3 * _COUNT) % len(batch), seeded_generator("cpu", 0, "check")
+    rows, random = torch.arange(3 * _COUNT) % len(batch), torch.Generator().manual_seed(0)
     samples = batch.samples.cpu()[rows]
     samples[:_COUNT] += 0.2 * torch.rand(samples[:_COUNT].shape, generator=random)
     if samples.ndim == 4:
