@@ -136,16 +136,23 @@ def reference(runs: Path, run: Path) -> None:
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.argument("names", metavar="[RACE]...", nargs=-1, type=click.Choice(list(RACES)))
 @click.option("--seeds", default=5, show_default=True)
-def race(runs: Path, names: Sequence[str], seeds: int) -> None:
+@click.option("--recipe", help="Your recipe for the one RACE that is named: a file, or a name such as ganfw-x:my_mile.")
+def race(runs: Path, names: Sequence[str], seeds: int, recipe: str | None) -> None:
     """Run a stretch of the reference and each RACE with seeds 0, 1, ..., and judge; what is there already stays.
 
     By default the races are those of the reference's own networks.
     """
+    if recipe is not None and len(names) != 1:
+        sys.exit(f"--recipe {recipe}: name the one race that it runs in: {', '.join(RACES)}")
     for seed in range(seeds):
         trained(runs / "pace" / f"seed-{seed}", "mnist_mlp", "--seed", str(seed), "--set", f"run.max_steps={STRETCH}")
         finished = [
             trained(
-                folder_of(runs, name) / f"seed-{seed}", RACES[name].recipe, "--seed", str(seed), *RACES[name].options
+                folder_of(runs, name) / f"seed-{seed}",
+                recipe or RACES[name].recipe,
+                "--seed",
+                str(seed),
+                *RACES[name].options,
             )
             for name in names or OF_THE_SAME_NETWORKS
         ]
