@@ -16,6 +16,9 @@ from ganfw.recipe.layers import Layers, parse_overrides, parse_recipe, read_reci
 from ganfw.recipe.origins import KeyPath, Origin, excerpt
 from ganfw.recipe.tables import TABLES
 
+COMMENT_COLUMN = 60
+"""Comments begin here at the latest, so that one long value does not widen every line of its table."""
+
 
 def check_name(owner: Any, _attribute: Any, name: Any) -> None:
     """Make sure that a file can be called by a recipe's name and a terminal can show it, or raise a RecipeError."""
@@ -141,7 +144,7 @@ def _write_table(table: Mapping[str, Any], path: KeyPath, comments: Mapping[KeyP
     if path and (values or not inner):
         yield f"\n[{'.'.join(map(_write_key, path))}]\n"
     lines = {name: f"{_write_key(name)} = {_write_value(value)}" for name, value in values.items()}
-    width = max(map(len, lines.values()), default=0)
+    width = min(max(map(len, lines.values()), default=0), COMMENT_COLUMN)
     for name, line in lines.items():
         comment = excerpt(comments.get((*path, name), ""))
         yield f"{line:{width}}  # {comment}\n" if comment else f"{line}\n"

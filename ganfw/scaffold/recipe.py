@@ -62,7 +62,7 @@ def _text(recipe: Recipe, file: str, base: str, folder: Path) -> str:
     is_path = base.endswith(".toml") or "/" in base or os.sep in base
     extends = Path(os.path.relpath(base, folder)).as_posix() if is_path else base
     head = _HEAD.format(file=file, base=recipe.name, extends=item(extends).as_string())
-    return head + "".join(_commented(recipe.to_toml()))
+    return head + "".join(_commented(Recipe.of_layers(recipe.as_base(), recipe.name).to_toml()))
 
 
 def _commented(text: str) -> Iterator[str]:

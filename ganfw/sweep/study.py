@@ -88,7 +88,7 @@ def _sense_of(sweep: Sweep) -> str:
     """Return what may not change during a search: not where, nor how many settings, nor what follows it."""
     tables = {key: value for key, value in sweep.layers.tables.items() if key not in ("launcher", "recipe")}
     tables["search"] = {key: value for key, value in tables["search"].items() if key not in ("trials", "best")}
-    return json.dumps([sweep.recipe.tables, tables], sort_keys=True, default=str)
+    return json.dumps([sweep.recipe.as_base().tables, tables], sort_keys=True, default=str)
 
 
 def distributions(keys: Mapping[KeyPath, Any]) -> dict[str, Any]:

@@ -242,6 +242,11 @@ class TestOverrides:
         assert (resolved.recipe.tables["data"]["root"], resolved.settings.device) == (text, text)
         assert Recipe.parse(resolved.to_toml()) == resolved.recipe
 
+    def test_one_long_value_does_not_widen_the_other_lines(self, registry: Registry) -> None:
+        recipe = Recipe.load("mnist_mlp", registry).with_overrides([f"run.device={'x' * 5000}"])
+        lines = resolve(recipe, registry).to_toml().splitlines()
+        assert sum(len(line) > 200 for line in lines) == 1
+
     @pytest.mark.parametrize(
         ("right", "text"), [('"2024"', "2024"), ("'true'", "true"), ('"a\\tb"', "a\tb"), ("''", "")]
     )
