@@ -38,7 +38,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
 def test_recipe_changes_the_noise_the_loss_and_the_length_of_mnist_mlp(registry: ganfw.Registry) -> None:
     base = ganfw.Recipe.load("mnist_mlp", registry).tables
     recipe = ganfw.Recipe.load("mnist_mlp_hellinger", registry)
-    assert {name for name in recipe.tables if recipe.tables[name] != base[name]} == {"run", "noise", "loss"}
+    assert {name for name in recipe.tables if recipe.tables[name] != base[name]} == {"run", "noise", "loss", "expect"}
     assert recipe.tables["run"] == {**base["run"], "epochs": 40}
     parts = ganfw.resolve(recipe, registry).parts
     assert {name for name in parts if parts[name].plugin.distribution == "ganfw-example"} == {"noise", "loss"}

@@ -28,7 +28,7 @@ def test_every_key_is_documented_and_has_a_default(registry: ganfw.Registry) -> 
 def test_recipe_adds_the_callback_to_mnist_mlp(registry: ganfw.Registry, tmp_path: Path) -> None:
     base = ganfw.Recipe.load("mnist_mlp", registry).tables
     recipe = ganfw.Recipe.load("mnist_mlp_tensorboard", registry)
-    assert {name for name in recipe.tables if recipe.tables[name] != base[name]} == {"run", "callbacks"}
+    assert {name for name in recipe.tables if recipe.tables[name] != base[name]} == {"run", "callbacks", "expect"}
     experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
     assert ganfw.train(experiment, steps=2, directory=tmp_path).finished
     assert len(list((tmp_path / "tensorboard").iterdir())) == 1
