@@ -88,7 +88,7 @@ def evaluate(
     from ganfw.evaluation import record
     from ganfw.evaluation.assembly import TABLES, open_evaluator
     from ganfw.evaluation.evaluator import evaluate as evaluate_once
-    from ganfw.evaluation.evaluator import evaluate_truncations
+    from ganfw.evaluation.evaluator import evaluate_truncations, require_curve_metrics
     from ganfw.evaluation.reference import Reference
 
     reference = None if reference_file is None else Reference.read(reference_file)
@@ -109,6 +109,8 @@ def evaluate(
         if folder is not None:
             options.require_place(folder / record.FOLDER / "-.json", called=folder)
         resolved = resolve(recipe, registry, only=TABLES)
+        if thresholds is not None:
+            require_curve_metrics(resolved.names_in("metrics"))  # refused before anything is embedded
         evaluator = evaluator or open_evaluator(
             resolved,
             device=device,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -358,8 +358,17 @@ def evaluate_truncations(
     Raises:
         InputError: a threshold is out of range, this noise has no truncation, or the evaluator has none of the metrics.
     """
-    metrics = {name: metric for name, metric in evaluator.metrics.items() if name in CURVE_METRICS}
-    if not metrics:
-        raise InputError(f"a truncation curve needs one of the metrics {', '.join(CURVE_METRICS)}")
+    metrics = {name: evaluator.metrics[name] for name in require_curve_metrics(evaluator.metrics)}
     of_curve = evolve(evaluator, metrics=metrics)
     return [evaluate(source, of_curve, truncation=each, real_data=False, **options) for each in thresholds]
+
+
+def require_curve_metrics(names: Iterable[str]) -> list[str]:
+    """Return which of the metrics of these names are for a truncation curve.
+
+    Raises:
+        InputError: there are none.
+    """
+    if found := [name for name in names if name in CURVE_METRICS]:
+        return found
+    raise InputError(f"a truncation curve needs one of the metrics {', '.join(CURVE_METRICS)}")
