@@ -57,11 +57,11 @@ def verify(
     two runs with other seeds decide with it. The exit status is 1 if a recipe misses what it expects. With --set you
     see whether a change keeps the results.
     """
-    from ganfw.sweep.verification import RUNS, subject_of
+    from ganfw.sweep.verification import RUNS, subjects_of
 
     form = FORMS[quick]
     sources = dict.fromkeys(recipes) or _that_expect(form, registry)
-    subjects = [subject_of(source, form, registry, overrides) for source in sources]
+    subjects = subjects_of(sources, form, registry, overrides)
     launcher: Launcher = registry.find("launcher", "local").build({}, {} if jobs is None else {"jobs": jobs})
     with _folder(out) as folder:
         say(f"recipes to verify: {len(subjects)}, {form} form, {launcher.jobs} at once", err=True, bold=True)

@@ -69,7 +69,7 @@ def plan_trials(sweep: Sweep, registry: Registry) -> list[Trial]:
     plans = []
     for seed, variant, values in itertools.product(sweep.seeds, sweep.variants, _combinations(sweep.grid)):
         words = [variant, *(f"{names[pattern_of(path)]}={word_of(value)}" for path, value in values.items())]
-        name = _distinct(",".join([*filter(None, words), f"seed={seed}"]), taken)
+        name = distinct(",".join([*filter(None, words), f"seed={seed}"]), taken)
         plans.append(Plan(name, seed, values, variant))
     return check_trials(sweep, registry, plans)
 
@@ -159,7 +159,7 @@ def _combinations(grid: Mapping[KeyPath, Sequence[Any]]) -> Iterator[dict[KeyPat
         yield dict(zip(grid, values, strict=True))
 
 
-def _distinct(name: str, taken: set[str]) -> str:
+def distinct(name: str, taken: set[str]) -> str:
     """Return a name that is not taken yet and that a file can have, and take it."""
     if len(name) > MAX_NAME:
         name = f"{name[: MAX_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,7 +1,7 @@
 """Train what a recipe expects results of, and compare: the trials of `ganfw verify`."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -14,7 +14,7 @@ from ganfw.recipe.document import Recipe
 from ganfw.recipe.expectations import Band, Expectation
 from ganfw.recipe.resolution import resolve
 from ganfw.sweep.definition import sweep_of_options
-from ganfw.sweep.trials import Trial, plan_trials
+from ganfw.sweep.trials import Trial, distinct, plan_trials
 from ganfw.sweep.worker import FINISHED
 
 RUNS = 3
@@ -68,7 +68,7 @@ class Subject:
     """A recipe whose results are compared with those that it expects.
 
     Attributes:
-        name: of the recipe.
+        name: of the recipe, with a number where another subject has the same.
         expectation: the expected results.
         trials: runs with seeds that the bands were not made from; the first one is trained, and if one of its results
             is outside a band, the others too.
@@ -89,19 +89,24 @@ def _value(run: RunRecord, key: str) -> float | None:
     return {**run.losses, **run.metrics}.get(key) if run.state == FINISHED else None
 
 
-def subject_of(source: str, form: str, registry: Registry, overrides: Iterable[str] = ()) -> Subject:
-    """Plan the runs of a recipe.
+def subjects_of(sources: Iterable[str], form: str, registry: Registry, overrides: Sequence[str] = ()) -> list[Subject]:
+    """Plan the runs of recipes.
 
     Args:
-        source: the recipe's path or name.
+        sources: the recipes' paths or names.
         form: `"full"` or `"quick"`.
         registry: where names are looked up.
         overrides: changes of the recipe: `"run.precision=bf16"`.
 
     Raises:
-        RecipeError: the recipe is wrong, or expects nothing of this form.
+        RecipeError: a recipe is wrong, or expects nothing of this form.
         PartError: no recipe of that name is registered.
     """
+    taken: set[str] = set()
+    return [_subject_of(source, form, registry, overrides, taken) for source in sources]
+
+
+def _subject_of(source: str, form: str, registry: Registry, overrides: Sequence[str], taken: set[str]) -> Subject:
     recipe = Recipe.load(source, registry)
     resolved = resolve(recipe, registry)
     expectation = resolved.expectations.get(form)
@@ -118,5 +123,6 @@ def subject_of(source: str, form: str, registry: Registry, overrides: Iterable[s
     sweep = sweep_of_options(
         source, registry, seeds=listed, evaluate=runs.samples, overrides=[*overrides, *form_of_runs]
     )
-    trials = (evolve(each, name=f"{recipe.name},{form},{each.name}") for each in plan_trials(sweep, registry))
-    return Subject(recipe.name, expectation, tuple(trials))
+    name = distinct(recipe.name, taken)
+    trials = (evolve(each, name=f"{name},{form},{each.name}") for each in plan_trials(sweep, registry))
+    return Subject(name, expectation, tuple(trials))

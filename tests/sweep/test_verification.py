@@ -6,7 +6,7 @@ import pytest
 
 from ganfw import Recipe, RecipeError, discover
 from ganfw.ledger.records import RunRecord
-from ganfw.sweep.verification import Check, subject_of
+from ganfw.sweep.verification import Check, subjects_of
 
 RECIPE = """
 extends = "ring_mlp"
@@ -30,7 +30,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_its_runs_have_the_seeds_that_the_bands_are_not_made_from(recipe: Path) -> None:
-    subject = subject_of(str(recipe), "quick", discover(), ["run.batch_size=32"])
+    (subject,) = subjects_of([str(recipe)], "quick", discover(), ["run.batch_size=32"])
 
     assert [trial.name for trial in subject.trials] == [f"mine,quick,seed={seed}" for seed in (1, 4, 5)]
     settings = subject.trials[0].resolved.settings
@@ -41,9 +41,21 @@ def test_its_runs_have_the_seeds_that_the_bands_are_not_made_from(recipe: Path) 
     assert Recipe.load(recipe).tables["expect"]["quick"]["steps"] == 40
 
 
+def test_two_recipes_of_one_name_have_runs_of_their_own(recipe: Path) -> None:
+    other = recipe.parent / "other" / recipe.name
+    other.parent.mkdir()
+    other.write_text(RECIPE.replace("[1.0, 2.0]", "[3.0, 4.0]"))
+
+    first, second = subjects_of([str(recipe), str(other)], "quick", discover())
+
+    assert (first.name, second.name) == ("mine", "mine-2")
+    assert not {trial.name for trial in first.trials} & {trial.name for trial in second.trials}
+    assert second.expectation.within["frechet_distance"] == (3.0, 4.0)
+
+
 def test_a_recipe_that_expects_nothing_is_refused(recipe: Path) -> None:
     with pytest.raises(RecipeError) as caught:
-        subject_of(str(recipe), "full", discover())
+        subjects_of([str(recipe)], "full", discover())
 
     assert str(caught.value) == (
         f"{recipe}: it has no [expect.full], so there is nothing to compare its results with; "
@@ -52,7 +64,7 @@ def test_a_recipe_that_expects_nothing_is_refused(recipe: Path) -> None:
 
 
 def test_results_are_those_of_finished_runs(recipe: Path) -> None:
-    subject = subject_of(str(recipe), "quick", discover())
+    (subject,) = subjects_of([str(recipe)], "quick", discover())
     first, second, _ = (trial.name for trial in subject.trials)
     metrics, losses = {"frechet_distance": 1.5}, {"loss/generator": 0.9}
     runs = {
