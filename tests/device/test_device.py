@@ -186,10 +186,14 @@ def test_products_are_rounded_to_tf32_where_the_recipe_asks(device: torch.device
 def test_compiled_losses_train_as_those_that_are_not(device: torch.device, registry: Registry, name: str) -> None:
     if blocker := compile_blocker(device, ProcessGroup()):
         pytest.skip(blocker)
+    # Gradient descent, because rounding decides the sign of a first step of Adam where a gradient is nearly 0.
+    plain = [
+        f"optimizer.{network}.{key}" for network in ("generator", "discriminator") for key in ("use=sgd", "lr=0.1")
+    ]
     means = [
-        ganfw.train(assembled(name, device, registry, f"run.compile={compiled}"), steps=100).means
+        ganfw.train(assembled(name, device, registry, f"run.compile={compiled}", *plain), steps=50).means
         for compiled in ("false", "true")
     ]
     assert means[0].keys() == means[1].keys()
     for key, value in means[0].items():
-        assert means[1][key] == pytest.approx(value, rel=0.02, abs=1e-3), key
+        assert means[1][key] == pytest.approx(value, rel=1e-3), key
