@@ -8,6 +8,7 @@ from _pytest.mark import ParameterSet
 
 import ganfw
 from ganfw import Recipe, Registry
+from ganfw.recipe.tables import DEFAULT_TABLES
 from ganfw.testing import Check, checks_of, small_recipe
 from ganfw.testing.catalogue import OF_PARTS, OF_PLUGINS, OF_RECIPES
 
@@ -22,9 +23,20 @@ POINTS = Recipe(
     callbacks={"samples": {"use": "sample_scatter"}},
 )
 STACKED = Recipe(name="stacked", extends=SMALL, data={"use": "stacked_mnist", "size": 500})
+JUDGED = Recipe(
+    name="judged",
+    extends=SMALL,
+    embedding={"use": "pixels", "side": 2},
+    metrics={
+        name: {"enabled": False}
+        for name in ("classifier_score", *DEFAULT_TABLES["metrics"])
+        if name != "frechet_distance"
+    },
+)
 BASES = {
     "data ring": POINTS,
     "data grid": POINTS,
+    "callback evaluate": JUDGED,
     "callback sample_scatter": POINTS,
     "sampler translation": Recipe(name="translated", extends=POINTS, noise={"z_dim": 2}),
     "metric ring_modes": POINTS,
