@@ -230,7 +230,7 @@ def test_bf16_asks_for_hardware(
 def test_losses_in_bf16_stay_within_the_spread_of_float32_seeds(registry: Registry) -> None:
     def window_means(*overrides: str) -> list[float]:
         recipe = Recipe.load("mnist_mlp", registry).with_overrides(
-            ["run.max_steps=400", "run.log_every_steps=100", *overrides]
+            ["run.max_steps=200", "run.log_every_steps=50", *overrides]
         )
         resolved = ganfw.resolve(recipe, registry)
         means: list[float] = []

@@ -218,8 +218,8 @@ def test_data_that_cannot_be_learnt_from_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_command_that_made_the_shipped_classifier_learns_as_well_in_two_epochs() -> None:
-    trained = train_classifier(mnist(), epochs=2)
+def test_command_that_made_the_shipped_classifier_learns_nearly_as_well_in_an_epoch() -> None:
+    trained = train_classifier(mnist(), epochs=1)
 
     assert accuracy(trained, mnist(split="test")) > 0.988
 

@@ -271,8 +271,9 @@ def test_resume_without_the_package_says_what_to_install(run_directory: Path, wi
 
 
 def test_tests_of_the_example_pass_against_the_wheels(environment: Environment) -> None:
-    done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", EXAMPLE / "tests")
-    assert re.fullmatch(r"=+ [1-9]\d* passed in .* =+", done.stdout.splitlines()[-1])
+    quick = ["-k", "not contract"]  # those need minutes, and .ci/run has them
+    done = environment.run("python", "-m", "pytest", "-p", "no:cacheprovider", *quick, EXAMPLE / "tests")
+    assert re.fullmatch(r"=+ [1-9]\d* passed, 29 deselected in .* =+", done.stdout.splitlines()[-1])
 
 
 def test_a_package_that_ganfw_writes_installs_passes_its_tests_and_shows_up(environment: Environment) -> None:
