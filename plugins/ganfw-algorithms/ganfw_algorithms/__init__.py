@@ -82,3 +82,8 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("loss", "energy_margin", ".ebgan:EnergyMargin", "EBGAN's loss: fakes have at least some energy")
     yield part("regularizer", "pulling_away", ".ebgan:PullingAway", "EBGAN's term against fakes with similar codes")
     yield part("recipe", "grid_ebgan", ".recipes:grid_ebgan.toml", "25 Gaussians in the plane, with EBGAN")
+
+    yield part("generator", "mlp_even", ".perceptrons:EvenMLPGenerator", "a small MLP with layers of one width")
+    yield part("discriminator", "mlp_even", ".perceptrons:EvenMLPDiscriminator", "a small MLP, layers of one width")
+    yield part("step", "unrolled", ".unrolled:Unrolled", "the generator foresees steps of the discriminator")
+    yield part("recipe", "ring_unrolled", ".recipes:ring_unrolled.toml", "8 Gaussians on a circle, unrolled GAN")

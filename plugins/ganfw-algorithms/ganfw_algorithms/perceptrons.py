@@ -1,7 +1,7 @@
 """The multilayer perceptrons that algorithms of this package are tried with, and how they are put together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from ganfw import InputError
 
 HiddenDim = Annotated[int, Ge(1), "width h of the narrowest layer"]
+Width = Annotated[int, Ge(1), "width of each hidden layer"]
+Layers = Annotated[int, Ge(1), "how many hidden layers"]
 Dropout = Annotated[float, Ge(0), Lt(1), "share of features that are dropped in training"]
 
 
@@ -120,3 +122,33 @@ class FeatureMLPDiscriminator(nn.Module):
         """Return `logits`, `(n, 1)`, and `features`, `(n, hidden_dim)`, for `(n, *sample_shape)` float32."""
         features = self.trunk(samples)
         return {"logits": self.logit(features), "features": features}
+
+
+class EvenMLPGenerator(nn.Sequential):
+    """A small generator for points: `layers` blocks of one width, Linear and ReLU, then Linear, without bounds.
+
+    Source: the toy networks of Metz et al., "Unrolled Generative Adversarial Networks", 2017, have two such blocks of
+    128 in the generator and one in the discriminator. Here the initialisation is torch's, and inputs are not scaled.
+    """
+
+    def __init__(
+        self, z_dim: int, sample_shape: tuple[int, ...], /, *, hidden_dim: Width = 128, layers: Layers = 2
+    ) -> None:
+        widths = [z_dim, *[hidden_dim] * layers]
+        super().__init__(
+            *_even_blocks(widths), nn.Linear(widths[-1], math.prod(sample_shape)), nn.Unflatten(1, sample_shape)
+        )
+
+
+class EvenMLPDiscriminator(nn.Sequential):
+    """A small discriminator for points: `layers` blocks of one width, Linear and ReLU, then Linear to one logit."""
+
+    def __init__(self, sample_shape: tuple[int, ...], /, *, hidden_dim: Width = 128, layers: Layers = 1) -> None:
+        widths = [math.prod(sample_shape), *[hidden_dim] * layers]
+        super().__init__(nn.Flatten(), *_even_blocks(widths), nn.Linear(widths[-1], 1))
+
+
+def _even_blocks(widths: Sequence[int]) -> Iterator[nn.Module]:
+    for pair in pairwise(widths):
+        yield nn.Linear(*pair)
+        yield nn.ReLU()

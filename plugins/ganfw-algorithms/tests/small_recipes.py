@@ -12,6 +12,7 @@ RECIPES = (
     "stacked_mnist_pacgan",
     "grid_d2gan",
     "grid_ebgan",
+    "ring_unrolled",
 )
 """The recipes of this package."""
 
@@ -44,6 +45,7 @@ SMALL = {
         "networks.reverse_discriminator.hidden_dim=4",
     ],
     "grid_ebgan": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+    "ring_unrolled": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
 }
 """What makes each of them quick to train: small networks on few images."""
 

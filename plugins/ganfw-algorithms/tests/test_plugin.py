@@ -33,6 +33,7 @@ BASES = {
     ),
     "grid_d2gan": ("network mlp_discriminator", "step d2gan"),
     "grid_ebgan": ("discriminator mlp_autoencoder", "loss energy_margin", "regularizer pulling_away"),
+    "ring_unrolled": ("generator mlp_even", "discriminator mlp_even", "step unrolled"),
 }
 """The recipe that each part is tried in; those that are not named go into ganfw's own small recipe."""
 PARAMETERS = {
@@ -62,9 +63,12 @@ PARAMETERS = {
     "network mlp_discriminator": {"hidden_dim": 4},
     "discriminator mlp_autoencoder": {"hidden_dim": 4, "code_dim": 3},
     "regularizer pulling_away": {"group": 4},
+    "generator mlp_even": {"hidden_dim": 4},
+    "discriminator mlp_even": {"hidden_dim": 4},
 }
 LEAVING_OUT = {
     "discriminator mlp_open_set: gives no probabilities": "log Z is below 0 only where the logits of all classes are",
+    "step unrolled: trains in two processes": "each unrolls on its own rows",
     "step top_k: trains in two processes": "each chooses among its own rows; where the share is 1, see test_top_k.py",
 }
 WITHOUT_NOISE = {
