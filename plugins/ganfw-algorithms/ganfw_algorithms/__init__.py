@@ -87,3 +87,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("discriminator", "mlp_even", ".perceptrons:EvenMLPDiscriminator", "a small MLP, layers of one width")
     yield part("step", "unrolled", ".unrolled:Unrolled", "the generator foresees steps of the discriminator")
     yield part("recipe", "ring_unrolled", ".recipes:ring_unrolled.toml", "8 Gaussians on a circle, unrolled GAN")
+
+    yield part("network", "sharpness", ".gman:Sharpness", "how much GMAN's strongest discriminator counts, learnt")
+    yield part("step", "gman", ".gman:GMAN", "several discriminators, of which the strongest count most")
+    yield part("recipe", "grid_gman", ".recipes:grid_gman.toml", "25 Gaussians in the plane, with GMAN")

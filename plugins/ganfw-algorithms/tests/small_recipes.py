@@ -13,6 +13,7 @@ RECIPES = (
     "grid_d2gan",
     "grid_ebgan",
     "ring_unrolled",
+    "grid_gman",
 )
 """The recipes of this package."""
 
@@ -46,6 +47,10 @@ SMALL = {
     ],
     "grid_ebgan": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
     "ring_unrolled": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+    "grid_gman": [
+        *("data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"),
+        *("networks.second.hidden_dim=4", "networks.third.hidden_dim=4"),
+    ],
 }
 """What makes each of them quick to train: small networks on few images."""
 
@@ -57,3 +62,13 @@ def small(name: str, registry: ganfw.Registry, *overrides: str) -> ganfw.Recipe:
     seldom = [f"callbacks.{each}.every_steps={5 if each == 'samples' else 100}" for each in callbacks]
     run = ["run.batch_size=16", "run.max_steps=10", "run.epochs=10", "run.log_every_steps=4", "run.device=cpu"]
     return recipe.with_overrides([*run, *seldom, "callbacks.checkpoint.every_steps=6", *SMALL[name], *overrides])
+
+
+def with_learnt_sharpness(registry: ganfw.Registry) -> ganfw.Recipe:
+    """Return `grid_gman`, made quick to train, with a sharpness that the generator's optimizer learns."""
+    return ganfw.Recipe(
+        name="learnt_sharpness",
+        extends=small("grid_gman", registry),
+        networks={"sharpness": {"use": "sharpness"}},
+        optimizer={"generator": {"networks": ["generator", "sharpness"]}},
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_recipes import small
+from small_recipes import small, with_learnt_sharpness
 
 import ganfw
 from ganfw.testing import Check, checks_of
@@ -34,6 +34,7 @@ BASES = {
     "grid_d2gan": ("network mlp_discriminator", "step d2gan"),
     "grid_ebgan": ("discriminator mlp_autoencoder", "loss energy_margin", "regularizer pulling_away"),
     "ring_unrolled": ("generator mlp_even", "discriminator mlp_even", "step unrolled"),
+    "grid_gman": ("step gman",),
 }
 """The recipe that each part is tried in; those that are not named go into ganfw's own small recipe."""
 PARAMETERS = {
@@ -68,6 +69,7 @@ PARAMETERS = {
 }
 LEAVING_OUT = {
     "discriminator mlp_open_set: gives no probabilities": "log Z is below 0 only where the logits of all classes are",
+    "step gman: trains in two processes": "each weights by the losses of its own rows; with λ = 0, see test_gman.py",
     "step unrolled: trains in two processes": "each unrolls on its own rows",
     "step top_k: trains in two processes": "each chooses among its own rows; where the share is 1, see test_top_k.py",
 }
@@ -85,7 +87,8 @@ CHECKS = checks_of(
         part: small(recipe, REGISTRY, *WITHOUT_NOISE.get(recipe, ()))
         for recipe, parts in BASES.items()
         for part in parts
-    },
+    }
+    | {"network sharpness": with_learnt_sharpness(REGISTRY)},
     parameters=PARAMETERS,
     leaving_out=LEAVING_OUT,
 )
