@@ -73,6 +73,12 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("step", "top_k", ".top_k:TopK", "the generator learns from the fakes with the highest logits")
     yield part("optimizer", "optimistic_adam", ".optimistic_adam:OptimisticAdam", "Adam that does not circle")
     yield part("optimizer", "lookahead", ".lookahead:Lookahead", "Adam that goes back half of the way at times")
+    yield part(
+        "optimizer",
+        "historical_averaging",
+        ".historical_averaging:HistoricalAveraging",
+        "Adam with weights drawn to the mean of where they have been",
+    )
 
     yield part("network", "mlp_discriminator", ".perceptrons:FeatureMLPDiscriminator", "a further discriminator, MLP")
     yield part("step", "d2gan", ".d2gan:D2GAN", "a discriminator for real samples, and one for fakes")

@@ -1,4 +1,4 @@
-"""Optimistic Adam and lookahead: their rules by hand, and two players who circle around an equilibrium."""
+"""Optimistic Adam, lookahead and historical averaging: their rules by hand, and players who circle an equilibrium."""
 
 import math
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from torch.optim import Adam, Optimizer
 
 import ganfw
 from ganfw.testing import check_exact_resume, small_recipe
+from ganfw_algorithms.historical_averaging import HistoricalAveraging
 from ganfw_algorithms.lookahead import Lookahead
 from ganfw_algorithms.optimistic_adam import OptimisticAdam
 
@@ -79,7 +80,38 @@ def test_lookahead_that_goes_all_the_way_is_adam() -> None:
     assert moved(lambda weights: Lookahead(weights, lr=0.1, betas=(0.6, 0.9), inner_steps=2, pull=1.0)) == adam
 
 
-@pytest.mark.parametrize("make", [OptimisticAdam, Lookahead])
+def test_historical_averaging_is_adam_on_the_loss_with_the_squared_distance_from_the_mean() -> None:
+    weight, past, mean, square, expected = 1.3, list[float](), 0.0, 0.0, []
+    for step in range(1, 9):
+        past.append(weight)
+        gradient = slope_of_waves(weight) + 2 * 0.4 * (weight - sum(past) / len(past))
+        mean, square = 0.6 * mean + 0.4 * gradient, 0.9 * square + 0.1 * gradient**2
+        weight -= 0.1 * (mean / (1 - 0.6**step)) / (math.sqrt(square / (1 - 0.9**step)) + 1e-8)
+        expected.append(weight)
+
+    parameter = nn.Parameter(torch.tensor([1.3], dtype=torch.float64))
+    optimizer = HistoricalAveraging([parameter], lr=0.1, betas=(0.6, 0.9), history_weight=0.4)
+    found = []
+    for _ in range(8):
+        parameter.grad = torch.tensor([slope_of_waves(parameter.item())], dtype=torch.float64)
+        optimizer.step()
+        found.append(parameter.item())
+
+    assert found == pytest.approx(expected)
+    assert optimizer.state[parameter]["mean"].item() == pytest.approx(sum(past) / len(past))
+
+
+def slope_of_waves(weight: float) -> float:
+    """Return the slope of x² + 3 sin(5 x) / 5, a loss with several minima."""
+    return 2 * weight + 3 * math.cos(5 * weight)
+
+
+def test_historical_averaging_without_weight_is_adam() -> None:
+    adam = moved(lambda weights: Adam(weights, lr=0.1, betas=(0.6, 0.9)))
+    assert moved(lambda weights: HistoricalAveraging(weights, lr=0.1, betas=(0.6, 0.9), history_weight=0.0)) == adam
+
+
+@pytest.mark.parametrize("make", [OptimisticAdam, Lookahead, HistoricalAveraging])
 def test_weights_without_gradient_stay_and_begin_later(make: Make) -> None:
     first, second = (nn.Parameter(torch.ones(2)) for _ in range(2))
     optimizer = make([first, second])
@@ -124,7 +156,21 @@ def test_adam_circles_where_the_others_find_the_equilibrium() -> None:
     assert max(lookahead) < 1e-3
 
 
-@pytest.mark.parametrize("keys", [{"use": "optimistic_adam"}, {"use": "lookahead", "inner_steps": 4}])
+def test_historical_averaging_comes_nearer_to_the_equilibrium_than_adam() -> None:
+    keys = {"lr": 0.1, "betas": (0.0, 0.999)}
+    adam = distances(lambda weights: Adam(weights, **keys), 300)[-100:]
+    averaging = distances(lambda weights: HistoricalAveraging(weights, history_weight=0.1, **keys), 300)[-100:]
+    assert max(averaging) < 0.03 < 0.8 < min(adam)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"use": "optimistic_adam"},
+        {"use": "lookahead", "inner_steps": 4},
+        {"use": "historical_averaging", "history_weight": 5.0},
+    ],
+)
 def test_a_run_resumes_exactly_with_a_schedule(keys: dict[str, object], tmp_path: Path) -> None:
     tables = {"optimizer": {"generator": keys, "discriminator": keys}, "schedule": {"generator": {"use": "linear"}}}
     recipe = ganfw.Recipe(name="optimizers", extends=small_recipe(REGISTRY), **tables)
