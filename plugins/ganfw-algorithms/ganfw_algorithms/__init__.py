@@ -39,6 +39,11 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "linear_probe", ".bigan:LinearProbe", "a linear classifier on features, during training")
     yield part("recipe", "mnist_bigan", ".recipes:mnist_bigan.toml", "features of MNIST without labels, with BiGAN")
 
+    yield part("network", "mlp_codes", ".aae:CodeMLPDiscriminator", "a discriminator of codes, MLP")
+    yield part("step", "aae", ".aae:AdversarialAutoencoder", "an autoencoder whose codes are to follow the noise")
+    yield part("callback", "autoencoding", ".aae:Autoencoding", "held-out reconstructions and codes, during training")
+    yield part("recipe", "mnist_aae", ".recipes:mnist_aae.toml", "MNIST, encoded and decoded, adversarial autoencoder")
+
     yield part("data", "mnist_outlines", ".pairs:outlines", "outlines of digits, and the digits; in pairs or not")
     yield part("generator", "translator", ".translators:Translator", "from images to images, convolutional")
     yield part("network", "translator", ".translators:Translator", "from images to images, convolutional")

@@ -7,6 +7,7 @@ RECIPES = (
     "mnist_100_labels",
     "mnist_infogan",
     "mnist_bigan",
+    "mnist_aae",
     "mnist_pix2pix",
     "mnist_cyclegan",
     "stacked_mnist_pacgan",
@@ -29,6 +30,10 @@ SMALL = {
         "data.split=test",
         *("generator.hidden_dim=4", "discriminator.hidden_dim=2", "networks.encoder.hidden_dim=2"),
         "callbacks.linear_probe.labels=30",
+    ],
+    "mnist_aae": [
+        *("data.split=test", "noise.z_dim=4", "generator.hidden_dim=4", "networks.encoder.hidden_dim=2"),
+        "networks.code_discriminator.hidden_dim=2",
     ],
     "mnist_pix2pix": [
         *("data.split=test", "generator.channels=2", "generator.blocks=1", "discriminator.channels=2"),

@@ -26,6 +26,7 @@ BASES = {
         *("network mlp_encoder", "discriminator mlp_pairs", "step bigan", "sampler reconstruction"),
         "callback linear_probe",
     ),
+    "mnist_aae": ("network mlp_codes", "step aae", "callback autoencoding"),
     "mnist_pix2pix": ("generator translator", "discriminator patch_pairs", "step pix2pix", "data mnist_outlines"),
     "mnist_cyclegan": (
         *("network translator", "discriminator patch", "network patch", "step cyclegan"),
@@ -48,6 +49,7 @@ PARAMETERS = {
     "discriminator mlp_pairs": {"hidden_dim": 2, "dropout": 0.0},
     "callback code_purity": {"count": 20},
     "callback linear_probe": {"labels": 30, "every_steps": 100},
+    "network mlp_codes": {"hidden_dim": 2},
     "data mnist_few_labels": {"split": "test"},
     "data mnist_outlines": {"split": "test"},
     "generator translator": {"channels": 2, "blocks": 1},
