@@ -94,6 +94,9 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("regularizer", "pulling_away", ".ebgan:PullingAway", "EBGAN's term against fakes with similar codes")
     yield part("recipe", "grid_ebgan", ".recipes:grid_ebgan.toml", "25 Gaussians in the plane, with EBGAN")
 
+    yield part("step", "began", ".began:BEGAN", "a generator and an autoencoder, held in equilibrium")
+    yield part("recipe", "mnist_began", ".recipes:mnist_began.toml", "MNIST, with BEGAN")
+
     yield part("generator", "mlp_even", ".perceptrons:EvenMLPGenerator", "a small MLP with layers of one width")
     yield part("discriminator", "mlp_even", ".perceptrons:EvenMLPDiscriminator", "a small MLP, layers of one width")
     yield part("step", "unrolled", ".unrolled:Unrolled", "the generator foresees steps of the discriminator")

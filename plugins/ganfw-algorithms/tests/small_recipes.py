@@ -13,6 +13,7 @@ RECIPES = (
     "stacked_mnist_pacgan",
     "grid_d2gan",
     "grid_ebgan",
+    "mnist_began",
     "ring_unrolled",
     "grid_gman",
 )
@@ -51,6 +52,12 @@ SMALL = {
         "networks.reverse_discriminator.hidden_dim=4",
     ],
     "grid_ebgan": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+    "mnist_began": [
+        "data.split=test",
+        "generator.hidden_dim=4",
+        "discriminator.hidden_dim=4",
+        "discriminator.code_dim=3",
+    ],
     "ring_unrolled": ["data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
     "grid_gman": [
         *("data.size=500", "generator.hidden_dim=4", "discriminator.hidden_dim=4"),

@@ -34,6 +34,7 @@ BASES = {
     ),
     "grid_d2gan": ("network mlp_discriminator", "step d2gan"),
     "grid_ebgan": ("discriminator mlp_autoencoder", "loss energy_margin", "regularizer pulling_away"),
+    "mnist_began": ("step began",),
     "ring_unrolled": ("generator mlp_even", "discriminator mlp_even", "step unrolled"),
     "grid_gman": ("step gman",),
 }
@@ -71,6 +72,7 @@ PARAMETERS = {
 }
 LEAVING_OUT = {
     "discriminator mlp_open_set: gives no probabilities": "log Z is below 0 only where the logits of all classes are",
+    "step began: trains in two processes": "k is a mean over the rows of one process",
     "step gman: trains in two processes": "each weights by the losses of its own rows; with λ = 0, see test_gman.py",
     "step unrolled: trains in two processes": "each unrolls on its own rows",
     "step top_k: trains in two processes": "each chooses among its own rows; where the share is 1, see test_top_k.py",
