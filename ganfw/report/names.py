@@ -33,7 +33,7 @@ SHARES = frozenset({"precision", "recall", "coverage", "high_quality_share"})
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 
 WARNINGS = {
-    "collapse": "samples of different noise are nearly the same",
+    "collapse": "samples are nearly the same, or of a few kinds",
     "dead_discriminator": "the discriminator's loss is nearly 0: the generator learns next to nothing from it",
 }
 

@@ -11,8 +11,8 @@ from attrs import evolve
 from torch import Tensor, nn
 
 import ganfw
-from ganfw import Batch, Experiment, Recipe, Registry, RowRandom, TrainingError, Update
-from ganfw.builtin.health import CURE
+from ganfw import Batch, Experiment, Recipe, Registry, RowRandom, SampleRequest, TrainingError, Update
+from ganfw.builtin.health import CURE, Health
 
 Change = Callable[[Experiment], None]
 LOG_EVERY = 4
@@ -129,7 +129,7 @@ def test_collapse_is_warned_of_once_and_in_every_line_until_it_is_over(
     directory = meddled(5, collapse, "run.max_steps=16", "callbacks.health.min_diversity=0.0001")
 
     assert warnings(directory) == [[], ["collapse"], ["collapse"], ["collapse"]]
-    message = "samples of different noise are nearly the same: their mean distance is 0.0% of the real samples'."
+    message = "samples are nearly the same, or of a few kinds: their distances are 0.0% of those of real samples."
     assert capsys.readouterr().err.count(f"warning at step 8: {message} If it stays so, begin anew with {CURE}\n") == 1
 
 
@@ -147,8 +147,56 @@ def test_pixels_that_flicker_around_one_picture_are_a_collapse(meddled: Callable
         shares.append(float(fake.std(0).mean() / real.std(0).mean()))
 
     shares: list[float] = []
-    assert warnings(meddled(8, change, "run.max_steps=8"))[1] == ["collapse"]
+    assert warnings(meddled(8, change, "run.max_steps=8", "callbacks.health.grace_steps=0"))[1] == ["collapse"]
     assert shares[0] > 0.065
+
+
+class Shown:
+    """A sampler that shows real pictures, so many different ones."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.pictures = experiment.batches.data.samples
+        self.kinds = 1
+
+    def __call__(self, request: SampleRequest) -> Tensor:
+        return self.pictures[torch.arange(request.count) % self.kinds].float() / 255
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([64, 64, 64, 64], [False, False, False, False]),  # as many pictures as samples
+        ([5, 5, 5, 5], [False, True, True, True]),  # five pictures from the start: the first window is young
+        ([64, 5, 64, 5], [False, True, False, True]),  # what was diverse collapses at any time
+        ([1, 64, 64, 64], [False, False, False, False]),
+    ],
+)
+def test_a_few_kinds_of_samples_are_a_collapse_unless_the_run_is_young(
+    registry: Registry, tiny: Recipe, tmp_path: Path, kinds: list[int], expected: list[bool]
+) -> None:
+    settings = ["run.max_steps=16", "callbacks.samples.enabled=false", "callbacks.health.grace_steps=8"]
+    experiment = ganfw.assemble(ganfw.resolve(tiny.with_overrides(settings), registry))
+    directory = ganfw.create_run_directory(tmp_path, experiment)
+    shown = Shown(experiment)
+
+    def loss(step: int) -> float:
+        shown.kinds = kinds[step // LOG_EVERY]
+        return 1.0
+
+    steps = Losses(experiment, discriminator=loss, generator=loss)
+    ganfw.train(evolve(experiment, sampler=shown, step=steps), directory=directory)
+
+    assert ["collapse" in window for window in warnings(directory)] == expected
+
+
+@pytest.mark.parametrize(("was_diverse", "is_critic"), [(True, False), (False, True)])
+def test_a_resumed_run_knows_what_was_seen(was_diverse: bool, is_critic: bool) -> None:
+    before, after = Health(0), Health(0)
+    before.was_diverse, before.is_critic = was_diverse, is_critic
+
+    after.load_state_dict(before.state_dict())
+
+    assert (after.was_diverse, after.is_critic) == (was_diverse, is_critic)
 
 
 def test_what_the_warning_advises_is_a_recipe(tiny: Recipe, registry: Registry) -> None:
@@ -172,6 +220,15 @@ def test_a_dead_discriminator_is_warned_of(
     assert (
         "warning at step 4: the discriminator's loss is 0.0001: the generator learns next to nothing from it\n"
     ) in capsys.readouterr().err
+
+
+def test_a_critic_whose_score_is_near_0_is_not_dead(registry: Registry, tiny: Recipe, tmp_path: Path) -> None:
+    experiment = ganfw.assemble(ganfw.resolve(tiny.with_overrides(["run.max_steps=8"]), registry))
+    directory = ganfw.create_run_directory(tmp_path, experiment)
+    critic = Losses(experiment, discriminator=lambda step: -0.01 if step < 4 else 1e-4, generator=lambda step: 0.1)
+    ganfw.train(evolve(experiment, step=critic), directory=directory)
+
+    assert not any("dead_discriminator" in line for line in warnings(directory))
 
 
 def test_looking_changes_nothing(registry: Registry, tiny: Recipe) -> None:

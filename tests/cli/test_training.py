@@ -32,6 +32,7 @@ def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_run_leaves_everything_in_a_new_directory(tmp_path: Path, registry: Registry) -> None:
     arguments = ["run", "mnist_mlp", *SMALL, "--set", "run.max_steps=6", "--set", "run.log_every_steps=4"]
+    arguments += ["--set", "callbacks.health.grace_steps=0"]
 
     result = invoke(*arguments, "--seed", "3", "--device", "cpu", "--out", "out")
 

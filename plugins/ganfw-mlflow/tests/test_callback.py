@@ -89,7 +89,11 @@ def free_port() -> int:
 
 
 def test_a_run_has_settings_metrics_pictures_and_environment(small: Recipe, registry: Registry, tmp_path: Path) -> None:
-    training = start(small.with_overrides(["callbacks.health.min_diversity=1e9"]), registry, tmp_path)
+    training = start(
+        small.with_overrides(["callbacks.health.min_diversity=1e9", "callbacks.health.grace_steps=0"]),
+        registry,
+        tmp_path,
+    )
     training.run()
     directory = directory_of(training)
     run, points = recorded(directory), histories(directory)

@@ -75,7 +75,11 @@ def killing(small: Recipe, registry: Registry, tmp_path: Path) -> tuple[str, ...
 
 
 def test_a_run_has_settings_metrics_pictures_and_environment(small: Recipe, registry: Registry, tmp_path: Path) -> None:
-    directory = run(small.with_overrides(["callbacks.health.min_diversity=1e9"]), registry, tmp_path)
+    directory = run(
+        small.with_overrides(["callbacks.health.min_diversity=1e9", "callbacks.health.grace_steps=0"]),
+        registry,
+        tmp_path,
+    )
     found = read_offline(directory)
 
     assert found.run_id == (directory / "wandb_run_id").read_text().strip()
