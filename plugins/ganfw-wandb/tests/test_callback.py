@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -179,10 +180,11 @@ def test_a_service_that_dies_costs_a_warning(killing: tuple[str, ...], tmp_path:
 
     assert status == 0, output
     assert output.count("callback 'wandb'") == 1
-    assert (
-        "\nwarning at step 6: callback 'wandb' cannot record: MailboxClosedError; training continues, and a resume "
-        "records what is missing\n"
-    ) in output
+    warning = (  # which error it is, and at which window, depends on when W&B notices
+        r"\nwarning at step \d+: callback 'wandb' cannot record: \w+; training continues, and a resume records what is "
+        r"missing\n"
+    )
+    assert re.search(warning, output), output
     assert [line["step"] for line in lines(tmp_path / "runs" / "small-1")] == [2, 4, 6, 8, 10, 12]
 
     resumed = run_ganfw("resume", tmp_path / "runs" / "small-1", *killing[2:])
