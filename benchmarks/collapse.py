@@ -1,11 +1,11 @@
-"""Does `health` tell collapsed runs from healthy ones? A plugin for two sweeps of both, and a table of what it said.
+"""Does `health` warn of collapsed runs only? A plugin for two sweeps of such and others, and a table of what it said.
 
     cd benchmarks
     ganfw sweep collapse.toml --plugin collapse.py --jobs 2              # half an hour each
     ganfw sweep collapse_held_out.toml --plugin collapse.py --jobs 2
     python collapse.py sweeps/collapse sweeps/collapse_held_out
 
-The limit of `health` was chosen with the first sweep. Which runs have collapsed one sees in their grids of samples.
+The limit of `health` was chosen with the first sweep. The grids of samples show which runs have collapsed.
 """
 
 import json
@@ -62,7 +62,7 @@ def few_digits(
     count = size if split == "train" else len(digits)
     samples, labels = digits.samples[:count], digits.labels[:count]
     if colour:
-        random = torch.Generator().manual_seed(split == "test")
+        random = torch.Generator().manual_seed(int(split == "test"))
         ink, apart = (torch.randint(low, 6, (count,), generator=random) for low in (0, 1))
         palette, share = torch.tensor(COLOURS)[:, :, None, None], samples / 255
         samples = (share * palette[ink] + (1 - share) * palette[(ink + apart) % 6]).round().to(torch.uint8)
