@@ -58,7 +58,7 @@ PARAMETERS = {
     "discriminator patch": {"channels": 2},
     "network patch": {"channels": 2},
     "discriminator patch_pairs": {"channels": 2},
-    "step cyclegan": {"pool": 0},
+    "step cyclegan": {"pool": 0, "cycle_weight": 2.0},  # larger, rounding at the kinks of the cycle term shows
     "callback translation_error": {"count": 20},
     "sampler rejection": {"estimated": 50},
     "sampler metropolis_hastings": {"chain": 3},
