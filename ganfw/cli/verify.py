@@ -15,7 +15,6 @@ from ganfw.errors import RecipeError, RunError
 from ganfw.evaluation.table import number_text
 from ganfw.files import locked
 from ganfw.plugins.registry import Registry
-from ganfw.recipe.document import Recipe
 from ganfw.recipe.expectations import FORMS
 from ganfw.terminal import say, say_table
 from ganfw.training.signals import stop_on_signals
@@ -60,7 +59,7 @@ def verify(
     from ganfw.sweep.verification import RUNS, subjects_of
 
     form = FORMS[quick]
-    sources = dict.fromkeys(recipes) or _that_expect(form, registry)
+    sources, broken = (dict.fromkeys(recipes), ()) if recipes else _that_expect(form, registry)
     subjects = subjects_of(sources, form, registry, overrides)
     launcher: Launcher = registry.find("launcher", "local").build({}, {} if jobs is None else {"jobs": jobs})
     with _folder(out) as folder:
@@ -78,8 +77,8 @@ def verify(
         say(json.dumps({name: [check.to_json() for check in checks] for name, checks in results.items()}, indent=2))
     else:
         say_table(_rows(results))
-    missed = [name for name, checks in results.items() if not _passed(checks)]
-    count = f"{len(results) - len(missed)} of {len(results)} as expected"
+    missed = [*broken, *(name for name, checks in results.items() if not _passed(checks))]
+    count = f"{len(broken) + len(results) - len(missed)} of {len(broken) + len(results)} as expected"
     say(f"{count}; not {', '.join(missed)}" if missed else count, err=True)
     sys.exit(1 if missed else 0)
 
@@ -88,18 +87,18 @@ def _passed(checks: "Sequence[Check]") -> bool:
     return all(check.passed for check in checks)
 
 
-def _that_expect(form: str, registry: Registry) -> list[str]:
-    """Return the names of the registered recipes that expect results of a form, and say which others there are."""
-    having: list[str] = []
-    lacking: list[str] = []
-    for part in registry.parts("recipe"):
-        expects = Recipe.load(part.qualified_name, registry).tables.get("expect", {})
-        (having if form in expects else lacking).append(part.qualified_name)
-    if not having:
+def _that_expect(form: str, registry: Registry) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names of the registered recipes that expect results of a form, and of broken ones; report the rest."""
+    from ganfw.sweep.verification import registered_recipes
+
+    found = registered_recipes(form, registry)
+    for name, reason in found.broken.items():
+        say(f"broken: {name}: {reason}", err=True)
+    if not found.expecting:
         raise RecipeError(f"no recipe has an [expect.{form}]; make one with: ganfw table SWEEP --format expect")
-    if lacking:
-        say(f"without [expect.{form}]: {', '.join(lacking)}", err=True)
-    return having
+    if found.lacking:
+        say(f"without [expect.{form}]: {', '.join(found.lacking)}", err=True)
+    return found.expecting, tuple(found.broken)
 
 
 @contextlib.contextmanager

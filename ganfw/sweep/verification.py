@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ganfw.errors import RecipeError
+from ganfw.errors import GanfwError, RecipeError
 from ganfw.ledger.records import RunRecord
 from ganfw.plugins.registry import Registry
 from ganfw.recipe.document import Recipe
@@ -87,6 +87,36 @@ class Subject:
 
 def _value(run: RunRecord, key: str) -> float | None:
     return {**run.losses, **run.metrics}.get(key) if run.state == FINISHED else None
+
+
+@frozen
+class RegisteredRecipes:
+    """The registered recipes, by whether they can be verified; their names, with the distribution's.
+
+    Attributes:
+        expecting: those that expect results of the form.
+        lacking: those that do not.
+        broken: those that are wrong, and what is wrong with each.
+    """
+
+    expecting: tuple[str, ...]
+    lacking: tuple[str, ...]
+    broken: Mapping[str, str]
+
+
+def registered_recipes(form: str, registry: Registry) -> RegisteredRecipes:
+    """Sort all registered recipes by whether they expect results of a form, `"full"` or `"quick"`."""
+    having: dict[bool, list[str]] = {True: [], False: []}
+    broken = {}
+    for part in registry.parts("recipe"):
+        name = part.qualified_name
+        try:
+            resolved = resolve(Recipe.load(name, registry), registry)
+        except GanfwError as error:
+            broken[name] = str(error)
+        else:
+            having[form in resolved.expectations].append(name)
+    return RegisteredRecipes(tuple(having[True]), tuple(having[False]), broken)
 
 
 def subjects_of(sources: Iterable[str], form: str, registry: Registry, overrides: Sequence[str] = ()) -> list[Subject]:

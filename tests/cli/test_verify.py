@@ -5,9 +5,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner, Result
 
+from ganfw import Part, Registry
 from ganfw.cli import main
+from ganfw.plugins.registry import Plugin
 
 WIDE = """
 extends = "ring_mlp"
@@ -152,6 +155,30 @@ def test_a_recipe_that_expects_nothing_is_refused() -> None:
         "Error: wide.toml: it has no [expect.full], so there is nothing to compare its results with; "
         "make one with: ganfw table SWEEP --format expect\n"
     )
+
+
+def test_a_broken_recipe_of_a_package_is_a_miss_and_the_others_are_verified(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "recipes_y"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    resolved = CliRunner().invoke(main, ["show", "wide.toml"]).stdout
+    (package / "wide.toml").write_text(resolved + WIDE[WIDE.index("[expect.quick]") :])
+    (package / "odd.toml").write_text("[run]\nepoch = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = [evolve(each, parts=tuple(part for part in each.parts if part.kind != "recipe")) for each in registry.plugins]
+    recipes = tuple(Part(kind="recipe", name=name, target=f"recipes_y:{name}.toml") for name in ("odd", "wide"))
+    with_recipes = Registry((*own, Plugin("ganfw-y", "1.0", "recipes_y", recipes)))
+    monkeypatch.setattr("ganfw.cli.options.discover", lambda **_: with_recipes)
+
+    result = verify("--quick")
+
+    assert result.exit_code == 1, result.output
+    assert result.stderr.startswith(
+        "broken: ganfw-y:odd: 3 problems in recipe 'odd'\n\nganfw-y:odd:2: unknown key 'epoch' of [run]\n"
+    )
+    assert result.stderr.endswith("\n1 of 2 as expected; not ganfw-y:odd\n")
 
 
 def test_a_folder_with_other_runs_is_refused(tmp_path: Path) -> None:
