@@ -170,7 +170,10 @@ def _train(training: "Training") -> None:
     if training.finished:
         if not was_finished:
             say(f"done: {training.step} steps in {training.seconds:.1f} s", err=True)
-        say(f"look at it: ganfw sample {shlex.quote(str(directory))}", err=True)
+        shape = training.experiment.batches.sample_shape
+        command = f"ganfw sample {shlex.quote(str(directory))}"
+        drawn = len(shape) == 3 and shape[0] in (1, 3)
+        say(f"look at it: {command}" if drawn else f"draw samples: {command} -o samples.npy", err=True)
     else:
         left = training.total_steps - training.step
         say(f"stopped by {training.stop_reason} after step {training.step}; {left} steps are left", err=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -73,6 +74,14 @@ def test_run_leaves_everything_in_a_new_directory(tmp_path: Path, registry: Regi
     assert resolve(recipe, registry).recipe == recipe
     assert "step 4  epoch 1/1  loss/discriminator " in result.stderr
     assert result.stderr.endswith("look at it: ganfw sample out/mnist_mlp-1\n")
+
+
+def test_the_command_that_a_run_ends_with_succeeds_for_points() -> None:
+    result = invoke("run", "ring_mlp", "--set", "run.max_steps=2", "--out", "out")
+
+    assert result.stderr.endswith("draw samples: ganfw sample out/ring_mlp-1 -o samples.npy\n")
+    assert invoke("sample", "out/ring_mlp-1", "-o", "samples.npy").exit_code == 0
+    assert np.load("samples.npy").shape[1:] == (2,)
 
 
 def test_a_callback_that_asks_for_too_much_is_reported_with_what_there_is() -> None:
