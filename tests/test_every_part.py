@@ -38,6 +38,7 @@ BASES = {
     "data grid": POINTS,
     "callback evaluate": JUDGED,
     "callback sample_scatter": POINTS,
+    "callback sample_lines": POINTS,
     "sampler translation": Recipe(name="translated", extends=POINTS, noise={"z_dim": 2}),
     "metric ring_modes": POINTS,
     "metric grid_modes": POINTS,
@@ -72,7 +73,7 @@ def test_every_kind_is_visited() -> None:
         "averaging": 1,
         "step": 1,
         "sampler": 1,
-        "callback": 8,
+        "callback": 9,
         "embedding": 5,
         "metric": 10,
         "launcher": 1,
@@ -84,7 +85,7 @@ def test_every_part_is_visited_by_every_check_of_its_kind() -> None:
     visited = {check.subject for check in CHECKS}
 
     assert {f"{offer.part.kind} {offer.part.name}" for offer in OFFERS} == visited - {"plugin ganfw"}
-    assert len(OFFERS) == 69
+    assert len(OFFERS) == 70
     assert len(CHECKS) == len(OF_PLUGINS) - len(LEFT_OUT) + sum(
         len(OF_RECIPES if offer.part.kind == "recipe" else OF_PARTS[offer.part.kind]) for offer in OFFERS
     )

@@ -59,6 +59,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "metrics", "metrics:Metrics", "one line of metrics.jsonl for each window")
     yield part("callback", "sample_grid", "sample_pictures:SampleGrid", "pictures of samples of a fixed noise")
     yield part("callback", "sample_scatter", "sample_pictures:SampleScatter", "pictures of points over the real ones")
+    yield part("callback", "sample_lines", "sample_pictures:SampleLines", "pictures of series, a line for each")
     yield part("callback", "profile", "profile:Profile", "a trace and a table of what the time of a step goes to")
     yield part("callback", "checkpoint", "checkpoint:Checkpoint", "all state, to resume and to sample from")
     yield part("callback", "evaluate", "evaluate:Evaluate", "evaluations during training, and the best checkpoint")

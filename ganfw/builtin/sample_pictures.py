@@ -1,9 +1,9 @@
-"""Pictures of what the generator makes: grids of images, and points in the plane."""
+"""Pictures of what the generator makes: grids of images, points in the plane, and series as lines."""
 
 import io
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 from annotated_types import Ge
@@ -22,6 +22,9 @@ from ganfw import (
     write_atomically,
     write_png,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EverySteps = Annotated[int, Ge(1), "steps between two pictures"]
 Truncation = Annotated[Annotated[float, Ge(0)] | None, "truncation of the noise"]
@@ -105,7 +108,7 @@ class SampleGrid(_SamplePictures):
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise InputError(
                 f"callback 'sample_grid' draws images of 1 or 3 channels, but the samples have the shape {shape}; "
-                "use = 'sample_scatter' draws points in the plane"
+                "use = 'sample_scatter' draws points in the plane, and 'sample_lines' series"
             )
         write_png(path, image_grid(real if fake is None else fake, self.columns))
 
@@ -135,9 +138,65 @@ class SampleScatter(_SamplePictures):
         if (shape := tuple(real.shape[1:])) != (2,):
             raise InputError(
                 f"callback 'sample_scatter' draws points in the plane, but the samples have the shape {shape}; "
-                "use = 'sample_grid' draws images"
+                "use = 'sample_grid' draws images, and 'sample_lines' series"
             )
         write_atomically(path, scatter_png(real, fake))
+
+
+class SampleLines(_SamplePictures):
+    """Draws series of one fixed noise every few steps and at the end, and real ones once: a line for each.
+
+    The noise is that of `ganfw.sample` with the run's seed. The axes are those of the real series, with a margin.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        /,
+        *,
+        every_steps: EverySteps = 500,
+        count: Annotated[int, Ge(1), "series in a picture"] = 12,
+        columns: Annotated[int, Ge(1), "series in a row"] = 4,
+        truncation: Truncation = None,
+    ) -> None:
+        super().__init__("sample_lines", seed, every_steps, count, truncation)
+        self.columns = columns
+
+    def _draw(self, path: Path, real: Tensor, fake: Tensor | None) -> None:
+        if real.ndim != 2:
+            raise InputError(
+                f"callback 'sample_lines' draws series, but the samples have the shape {tuple(real.shape[1:])}; "
+                "use = 'sample_grid' draws images"
+            )
+        write_atomically(path, lines_png(real, fake, columns=self.columns))
+
+
+def lines_png(real: Tensor, fake: Tensor | None = None, *, columns: int = 4) -> bytes:
+    """Draw series as lines, each in a panel.
+
+    Args:
+        real: `(n, length)` float32; the axes show these with a margin. They are drawn where there are no fakes.
+        fake: `(m, length)` float32, or None.
+        columns: panels in a row.
+
+    Returns:
+        A PNG file; the same for the same series.
+    """
+    from matplotlib.figure import Figure
+
+    shown, colour = (real, "#808080") if fake is None else (fake, "#1565c0")
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(1.6 * columns, 1.1 * rows), dpi=100, layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    low, high = float(real.min()), float(real.max())
+    margin = 0.1 * max(high - low, 1e-6)
+    for axes, line in zip(panels, shown.numpy(), strict=False):
+        axes.plot(line, color=colour, linewidth=1)
+        axes.set_ylim(low - margin, high + margin)
+        axes.tick_params(labelsize=6)
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
+    return _png(figure)
 
 
 def scatter_png(real: Tensor, fake: Tensor | None = None, *, pixels: int = 480) -> bytes:
@@ -163,6 +222,10 @@ def scatter_png(real: Tensor, fake: Tensor | None = None, *, pixels: int = 480) 
     axes.set_xlim(float(middle[0]) - reach, float(middle[0]) + reach)
     axes.set_ylim(float(middle[1]) - reach, float(middle[1]) + reach)
     axes.tick_params(labelsize=8)
+    return _png(figure)
+
+
+def _png(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Pictures of points, and which callback draws what."""
+"""Pictures of points and series, and which callback draws what."""
 
 import io
 import subprocess
@@ -12,7 +12,7 @@ from PIL import Image
 
 import ganfw
 from ganfw import InputError, Recipe, Registry
-from ganfw.builtin.sample_pictures import scatter_png
+from ganfw.builtin.sample_pictures import lines_png, scatter_png
 
 BLUE, GREY = (0x15, 0x65, 0xC0), (0xB0, 0xB0, 0xB0)
 
@@ -87,7 +87,7 @@ def test_points_need_the_scatter(points: Recipe, registry: Registry, tmp_path: P
         ganfw.train(experiment, directory=tmp_path)
     assert str(caught.value) == (
         "callback 'sample_grid' draws images of 1 or 3 channels, but the samples have the shape (2,); "
-        "use = 'sample_scatter' draws points in the plane"
+        "use = 'sample_scatter' draws points in the plane, and 'sample_lines' series"
     )
 
 
@@ -98,6 +98,30 @@ def test_images_need_the_grid(tiny: Recipe, registry: Registry, tmp_path: Path) 
         ganfw.train(ganfw.assemble(ganfw.resolve(recipe, registry)), directory=tmp_path)
     assert str(caught.value) == (
         "callback 'sample_scatter' draws points in the plane, but the samples have the shape (1, 28, 28); "
+        "use = 'sample_grid' draws images, and 'sample_lines' series"
+    )
+
+
+def test_a_series_is_a_line_in_a_panel_of_its_own() -> None:
+    real = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    level = torch.full((3, 50), 0.5)
+
+    picture = pixels(lines_png(real, level, columns=2))
+
+    blue = (picture == BLUE).all(axis=2)
+    sides = [np.flatnonzero(blue[:, columns].any(axis=1)) for columns in (slice(0, 120), slice(-40, None))]
+    assert [1 + (np.diff(rows) > 1).sum() for rows in sides] == [2, 1], "two on the left, one on the right"
+    assert not (pixels(lines_png(real)) == BLUE).all(axis=2).any(), "without fakes, real series are grey"
+    assert lines_png(real, level) == lines_png(real, level)
+
+
+def test_images_are_not_series(tiny: Recipe, registry: Registry, tmp_path: Path) -> None:
+    recipe = Recipe(name="wrong", extends=tiny, callbacks={"samples": {"use": "sample_lines"}})
+
+    with pytest.raises(InputError) as caught:
+        ganfw.train(ganfw.assemble(ganfw.resolve(recipe, registry)), directory=tmp_path)
+    assert str(caught.value) == (
+        "callback 'sample_lines' draws series, but the samples have the shape (1, 28, 28); "
         "use = 'sample_grid' draws images"
     )
 
