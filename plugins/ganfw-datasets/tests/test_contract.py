@@ -7,13 +7,31 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganfw.testing import Check, checks_of
+from ganfw import Recipe, discover
+from ganfw.testing import Check, checks_of, small_recipe
 
 FILES = tempfile.TemporaryDirectory()
 ROOT = Path(FILES.name)
 NAMES = ("fashion_mnist", "kmnist", "emnist", "cifar10")
+SMALL = small_recipe(discover())
+
+
+def without_images(data: str) -> Recipe:
+    return Recipe(
+        name="numbers",
+        extends=SMALL,
+        data={"use": f"ganfw-datasets:{data}", "size": 2000},
+        generator={"output": "linear"},
+        callbacks={"samples": {"use": "sample_lines"}},
+    )
+
+
 CHECKS = checks_of(
     "ganfw-datasets",
+    bases={
+        **{part: without_images("sines") for part in ("data sines", "metric sine_fit")},
+        **{part: without_images("two_columns") for part in ("data two_columns", "metric columns")},
+    },
     parameters={
         **{f"data {name}": {"root": str(ROOT)} for name in NAMES},
         "data image_folder": {"folder": str(ROOT / "images"), "size": 8},
@@ -49,6 +67,12 @@ def test_every_part_is_checked() -> None:
         "plugin ganfw-datasets",
         "recipe fashion_mlp",
         "recipe images_mlp",
+        "recipe sines_mlp",
+        "recipe two_columns_mlp",
         "data image_folder",
+        "data sines",
+        "data two_columns",
+        "metric sine_fit",
+        "metric columns",
         *(f"data {name}" for name in NAMES),
     }

@@ -29,8 +29,14 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         ("data", "emnist"),
         ("data", "cifar10"),
         ("data", "image_folder"),
+        ("data", "sines"),
+        ("data", "two_columns"),
+        ("metric", "sine_fit"),
+        ("metric", "columns"),
         ("recipe", "fashion_mlp"),
         ("recipe", "images_mlp"),
+        ("recipe", "sines_mlp"),
+        ("recipe", "two_columns_mlp"),
     ]
 
 
@@ -41,7 +47,7 @@ def test_every_key_of_every_part_is_documented_and_has_a_default(registry: ganfw
         for key in offer.signature().keys.values():
             assert key.help, f"{offer}: {key.name}"
             assert not key.required, f"{offer}: {key.name}"
-    assert len(parts) == 5
+    assert len(parts) == 9
 
 
 def test_recipe_changes_the_data_and_the_length_of_mnist_mlp(registry: ganfw.Registry) -> None:
