@@ -1,4 +1,4 @@
-"""Convolutional networks for ganfw: DCGAN and SNGAN's residual networks, conditional on the class or not."""
+"""Convolutional networks for ganfw: DCGAN, SNGAN's residual networks, StyleGAN2's; conditional on the class or not."""
 
 from collections.abc import Iterator
 
@@ -26,6 +26,13 @@ def ganfw_parts() -> Iterator[Part]:
         ".resnet:ConditionalResNetGenerator",
         "resnet with conditional BatchNorm",
     )
+    yield part("generator", "style", ".style:StyleGenerator", "StyleGAN2's: a mapping to w, which scales the weights")
+    yield part(
+        "generator",
+        "style_conditional",
+        ".style:ConditionalStyleGenerator",
+        "style with the class beside the noise",
+    )
     yield part("discriminator", "dcgan", ".dcgan:DCGANDiscriminator", "strided convolutions with LeakyReLU")
     yield part(
         "discriminator",
@@ -44,6 +51,18 @@ def ganfw_parts() -> Iterator[Part]:
         "resnet_conditional",
         ".resnet:ConditionalResNetDiscriminator",
         "resnet that judges by the class too, by projection",
+    )
+    yield part(
+        "discriminator",
+        "style",
+        ".style_discriminator:StyleDiscriminator",
+        "StyleGAN2's residual blocks, with the minibatch deviation",
+    )
+    yield part(
+        "discriminator",
+        "style_conditional",
+        ".style_discriminator:ConditionalStyleDiscriminator",
+        "style that judges by the class too, by projection",
     )
     yield part("recipe", "mnist_dcgan", ":mnist_dcgan.toml", "MNIST with DCGAN: good digits within minutes")
     yield part("recipe", "mnist_resnet", ":mnist_resnet.toml", "MNIST with residual networks and spectral norm")

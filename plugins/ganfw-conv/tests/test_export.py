@@ -11,12 +11,19 @@ from click.testing import CliRunner
 import ganfw
 from ganfw.cli import main
 
-GENERATORS = {"dcgan": {}, "dcgan_conditional": {}, "resnet": {"attention": 14}, "resnet_conditional": {}}
+GENERATORS = {
+    "dcgan": {},
+    "dcgan_conditional": {},
+    "resnet": {"attention": 14},
+    "resnet_conditional": {},
+    "style": {},
+    "style_conditional": {},
+}
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_samples_without_ganfw_are_the_same(name: str, registry: ganfw.Registry, tmp_path: Path) -> None:
-    small = "base_channels" if name.startswith("dcgan") else "channels"
+    small = "channels" if name.startswith("resnet") else "base_channels"
     recipe = ganfw.Recipe(
         name="small",
         extends="mnist_mlp_short",

@@ -19,6 +19,8 @@ from ganfw_conv.resnet import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
+from ganfw_conv.style import ConditionalStyleGenerator, StyleGenerator
+from ganfw_conv.style_discriminator import ConditionalStyleDiscriminator, StyleDiscriminator
 
 SHAPES = [(channels, side, side) for side in (28, 32, 64) for channels in (1, 3)]
 CLASSES = 4
@@ -31,6 +33,8 @@ GENERATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "resnet": lambda shape: ResNetGenerator(Z_DIM, shape, channels=8),
     "resnet with attention": lambda shape: ResNetGenerator(Z_DIM, shape, channels=8, attention=shape[1] // 2),
     "resnet_conditional": lambda shape: ConditionalResNetGenerator(Z_DIM, shape, CLASSES, channels=8),
+    "style": lambda shape: StyleGenerator(Z_DIM, shape, base_channels=4),
+    "style_conditional": lambda shape: ConditionalStyleGenerator(Z_DIM, shape, CLASSES, base_channels=4),
 }
 DISCRIMINATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "dcgan": lambda shape: DCGANDiscriminator(shape, base_channels=4),
@@ -44,6 +48,8 @@ DISCRIMINATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "resnet without norm": lambda shape: ResNetDiscriminator(shape, channels=8, spectral=False),
     "resnet with attention": lambda shape: ResNetDiscriminator(shape, channels=8, attention=shape[1] // 2),
     "resnet_conditional": lambda shape: ConditionalResNetDiscriminator(shape, CLASSES, channels=8),
+    "style": lambda shape: StyleDiscriminator(shape, base_channels=4),
+    "style_conditional": lambda shape: ConditionalStyleDiscriminator(shape, CLASSES, base_channels=4),
 }
 
 
@@ -86,7 +92,7 @@ def test_discriminator_gives_a_logit_for_each_image(name: str, shape: tuple[int,
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 20), (2, 48, 40), (3, 10, 12)], ids=str)
-@pytest.mark.parametrize("name", ["dcgan", "resnet"])
+@pytest.mark.parametrize("name", ["dcgan", "resnet", "style"])
 def test_other_sizes_that_can_be_halved_are_taken(name: str, shape: tuple[int, ...]) -> None:
     images = build(GENERATORS[name], shape)(normal(2, Z_DIM))
     assert images.shape == (2, *shape)
@@ -142,7 +148,7 @@ def test_discriminator_without_norm_judges_each_image_alone(name: str) -> None:
     assert torch.equal(discriminator(images)[:4], discriminator(others)[:4])
 
 
-@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional"])
+@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional", "style_conditional"])
 def test_class_changes_what_a_conditional_generator_makes(name: str) -> None:
     generator = build(GENERATORS[name], (1, 28, 28)).eval()
     for layer in generator.modules():
@@ -152,7 +158,7 @@ def test_class_changes_what_a_conditional_generator_makes(name: str) -> None:
     assert not torch.equal(zeros, ones)
 
 
-@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional"])
+@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional", "style_conditional"])
 def test_conditional_generator_samples_each_class_in_turn(name: str) -> None:
     class Fixed:
         """Gives one noise vector again and again, so that only the class tells samples apart."""
@@ -182,6 +188,8 @@ def test_conditional_generator_samples_each_class_in_turn(name: str) -> None:
         lambda: ConditionalDCGANDiscriminator((1, 28, 28), None),
         lambda: ConditionalResNetGenerator(Z_DIM, (1, 28, 28), None),
         lambda: ConditionalResNetDiscriminator((1, 28, 28), None),
+        lambda: ConditionalStyleGenerator(Z_DIM, (1, 28, 28), None),
+        lambda: ConditionalStyleDiscriminator((1, 28, 28), None),
     ],
 )
 def test_data_without_labels_is_refused_by_conditional_networks(make: Callable[[], nn.Module]) -> None:
@@ -190,7 +198,7 @@ def test_data_without_labels_is_refused_by_conditional_networks(make: Callable[[
     assert str(refusal.value) == "a conditional network needs data with labels; this data has none"
 
 
-@pytest.mark.parametrize("make", [DCGANDiscriminator, ResNetDiscriminator])
+@pytest.mark.parametrize("make", [DCGANDiscriminator, ResNetDiscriminator, StyleDiscriminator])
 def test_samples_that_are_no_images_are_refused(make: Callable[..., nn.Module]) -> None:
     with pytest.raises(ganfw.InputError) as refusal:
         make((2,))
@@ -204,6 +212,8 @@ def test_samples_that_are_no_images_are_refused(make: Callable[..., nn.Module]) 
         (DCGANDiscriminator, 8),
         (lambda shape: ResNetGenerator(Z_DIM, shape), 8),
         (ResNetDiscriminator, 10),
+        (lambda shape: StyleGenerator(Z_DIM, shape), 8),
+        (StyleDiscriminator, 8),
     ],
 )
 @pytest.mark.parametrize("side", [27, 6])

@@ -12,10 +12,15 @@ import ganfw
 from ganfw.testing import Check, check_exact_resume, checks_of, small_recipe
 
 README = Path(__file__).parents[1] / "README.md"
-NETWORKS = ("dcgan", "dcgan_conditional", "resnet", "resnet_conditional")
+NETWORKS = ("dcgan", "dcgan_conditional", "resnet", "resnet_conditional", "style", "style_conditional")
 SMALL = {
     **{f"{kind} {name}": {"base_channels": 4} for kind in ("generator", "discriminator") for name in NETWORKS[:2]},
-    **{f"{kind} {name}": {"channels": 8} for kind in ("generator", "discriminator") for name in NETWORKS[2:]},
+    **{f"{kind} {name}": {"channels": 8} for kind in ("generator", "discriminator") for name in NETWORKS[2:4]},
+    **{
+        f"{kind} {name}": {"base_channels": 2, "most_channels": 4}
+        for kind in ("generator", "discriminator")
+        for name in NETWORKS[4:]
+    },
 }
 
 
@@ -36,11 +41,19 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
 CHECKS = checks_of("ganfw-conv", parameters=SMALL)
 
 
+def is_slow(check: Check) -> bool:
+    """Whether a check takes a minute: compilers need long for style-based networks."""
+    return check.name == "trains compiled" and check.subject.endswith((" style", " style_conditional"))
+
+
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 8 + 4
+    assert len({check.subject for check in CHECKS}) == 1 + 12 + 4
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=str)
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(check, marks=[pytest.mark.slow] if is_slow(check) else [], id=str(check)) for check in CHECKS],
+)
 def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
     check(tmp_path, device=device)
 
@@ -49,6 +62,7 @@ def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path:
     ("generator", "discriminator"),
     [
         ({"use": "dcgan_conditional", "base_channels": 4}, {"use": "resnet_conditional", "channels": 8}),
+        ({"use": "style_conditional", "base_channels": 2}, {"use": "style", "base_channels": 2, "group": 3}),
         ({"use": "resnet", "channels": 8, "attention": 14}, {"use": "dcgan", "norm": "spectral", "base_channels": 4}),
     ],
 )
