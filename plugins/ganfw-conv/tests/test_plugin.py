@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from style_recipes import small_style
 
 import ganfw
 from ganfw.testing import Check, check_exact_resume, checks_of, small_recipe
@@ -21,6 +22,7 @@ SMALL = {
         for kind in ("generator", "discriminator")
         for name in NETWORKS[4:]
     },
+    "regularizer path_length": {"every_steps": 1},
 }
 
 
@@ -31,6 +33,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
     assert [(part.kind, part.name) for part in plugin.parts] == [
         *(("generator", name) for name in NETWORKS),
         *(("discriminator", name) for name in NETWORKS),
+        ("regularizer", "path_length"),
         ("recipe", "mnist_dcgan"),
         ("recipe", "mnist_resnet"),
         ("recipe", "mnist_dcgan_conditional"),
@@ -38,16 +41,22 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
     ]
 
 
-CHECKS = checks_of("ganfw-conv", parameters=SMALL)
+REGISTRY = ganfw.discover()
+CHECKS = checks_of(
+    "ganfw-conv",
+    registry=REGISTRY,
+    bases=dict.fromkeys(["regularizer path_length"], small_style(REGISTRY)),
+    parameters=SMALL,
+)
 
 
 def is_slow(check: Check) -> bool:
     """Whether a check takes a minute: compilers need long for style-based networks."""
-    return check.name == "trains compiled" and check.subject.endswith((" style", " style_conditional"))
+    return check.name == "trains compiled" and check.subject.endswith((" style", " style_conditional", " path_length"))
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 12 + 4
+    assert len({check.subject for check in CHECKS}) == 1 + 12 + 1 + 4
 
 
 @pytest.mark.parametrize(
