@@ -65,6 +65,7 @@ def ganfw_parts() -> Iterator[Part]:
         "style that judges by the class too, by projection",
     )
     yield part("regularizer", "path_length", ".path_length:PathLength", "steps in w move the image equally far")
+    yield part("sampler", "style", ".style_sampler:StyleSampler", "style-based generators, with truncation in w")
     yield part("recipe", "mnist_dcgan", ":mnist_dcgan.toml", "MNIST with DCGAN: good digits within minutes")
     yield part("recipe", "mnist_resnet", ":mnist_resnet.toml", "MNIST with residual networks and spectral norm")
     yield part("recipe", "mnist_dcgan_conditional", ":mnist_dcgan_conditional.toml", "MNIST with DCGAN, digit by digit")

@@ -34,6 +34,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         *(("generator", name) for name in NETWORKS),
         *(("discriminator", name) for name in NETWORKS),
         ("regularizer", "path_length"),
+        ("sampler", "style"),
         ("recipe", "mnist_dcgan"),
         ("recipe", "mnist_resnet"),
         ("recipe", "mnist_dcgan_conditional"),
@@ -45,7 +46,7 @@ REGISTRY = ganfw.discover()
 CHECKS = checks_of(
     "ganfw-conv",
     registry=REGISTRY,
-    bases=dict.fromkeys(["regularizer path_length"], small_style(REGISTRY)),
+    bases=dict.fromkeys(["regularizer path_length", "sampler style"], small_style(REGISTRY)),
     parameters=SMALL,
 )
 
@@ -56,7 +57,7 @@ def is_slow(check: Check) -> bool:
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 12 + 1 + 4
+    assert len({check.subject for check in CHECKS}) == 1 + 12 + 2 + 4
 
 
 @pytest.mark.parametrize(
