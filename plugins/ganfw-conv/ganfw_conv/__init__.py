@@ -69,4 +69,5 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("recipe", "mnist_dcgan", ":mnist_dcgan.toml", "MNIST with DCGAN: good digits within minutes")
     yield part("recipe", "mnist_resnet", ":mnist_resnet.toml", "MNIST with residual networks and spectral norm")
     yield part("recipe", "mnist_dcgan_conditional", ":mnist_dcgan_conditional.toml", "MNIST with DCGAN, digit by digit")
+    yield part("recipe", "mnist_style", ":mnist_style.toml", "MNIST with StyleGAN2's networks, small")
     yield part("recipe", "mnist_conv_fast", ":mnist_conv_fast.toml", "MNIST, digit by digit, in ten minutes")

@@ -38,6 +38,7 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         ("recipe", "mnist_dcgan"),
         ("recipe", "mnist_resnet"),
         ("recipe", "mnist_dcgan_conditional"),
+        ("recipe", "mnist_style"),
         ("recipe", "mnist_conv_fast"),
     ]
 
@@ -57,7 +58,7 @@ def is_slow(check: Check) -> bool:
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 12 + 2 + 4
+    assert len({check.subject for check in CHECKS}) == 1 + 12 + 2 + 5
 
 
 @pytest.mark.parametrize(
