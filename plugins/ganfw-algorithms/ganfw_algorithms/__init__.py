@@ -18,6 +18,13 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("metric", "label_agreement", ".acgan:LabelAgreement", "samples of the class that was asked for")
     yield part("recipe", "mnist_acgan", ".recipes:mnist_acgan.toml", "MNIST, digit by digit, with AC-GAN")
 
+    yield part("data", "mnist_slant", ".slant:slanted_digits", "MNIST, each digit with its slant, a number")
+    yield part("generator", "mlp_number", ".slant:NumberMLPGenerator", "the MLP, given a number")
+    yield part("discriminator", "mlp_number", ".slant:NumberMLPDiscriminator", "the MLP, with a number that is to fit")
+    yield part("sampler", "number_traversal", ".slant:NumberTraversal", "the same noise with numbers from low to high")
+    yield part("metric", "slant_error", ".slant:SlantError", "how far samples are from the slant that was asked for")
+    yield part("recipe", "mnist_slant", ".recipes:mnist_slant.toml", "MNIST with the slant that is asked for")
+
     yield part("data", "mnist_few_labels", ".semi_supervised:few_labels", "MNIST of which 100 images have a label")
     yield part("discriminator", "mlp_open_set", ".semi_supervised:OpenSetMLP", "K classes, and fakes as none of them")
     yield part("step", "semi_supervised", ".semi_supervised:SemiSupervised", "a classifier against feature matching")

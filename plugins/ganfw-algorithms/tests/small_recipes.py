@@ -4,6 +4,7 @@ import ganfw
 
 RECIPES = (
     "mnist_acgan",
+    "mnist_slant",
     "mnist_100_labels",
     "mnist_infogan",
     "mnist_bigan",
@@ -21,6 +22,10 @@ RECIPES = (
 
 SMALL = {
     "mnist_acgan": ["data.split=test", "generator.hidden_dim=4", "discriminator.hidden_dim=4"],
+    "mnist_slant": [
+        *("data.split=test", "generator.hidden_dim=4", "discriminator.hidden_dim=4"),
+        *("callbacks.samples.count=8", "sampler.columns=4", "callbacks.samples.columns=4"),
+    ],
     "mnist_100_labels": ["data.split=test", "generator.hidden_dim=4", "discriminator.hidden_dim=2"],
     "mnist_infogan": [
         "data.split=test",

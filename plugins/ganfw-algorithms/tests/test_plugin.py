@@ -15,6 +15,10 @@ README = Path(__file__).parents[1] / "README.md"
 REGISTRY = ganfw.discover()
 BASES = {
     "mnist_acgan": ("discriminator mlp_classes", "regularizer auxiliary_classifier", "metric label_agreement"),
+    "mnist_slant": (
+        *("data mnist_slant", "generator mlp_number", "discriminator mlp_number", "sampler number_traversal"),
+        "metric slant_error",
+    ),
     "mnist_100_labels": (
         *("data mnist_few_labels", "discriminator mlp_open_set", "step semi_supervised", "callback test_error"),
     ),
@@ -42,6 +46,9 @@ BASES = {
 PARAMETERS = {
     "generator mlp_classes": {"hidden_dim": 4},
     "discriminator mlp_classes": {"hidden_dim": 4},
+    "data mnist_slant": {"split": "test"},
+    "generator mlp_number": {"hidden_dim": 4},
+    "discriminator mlp_number": {"hidden_dim": 4},
     "discriminator mlp_open_set": {"hidden_dim": 2, "input_noise": 0.0, "hidden_noise": 0.0},
     "discriminator mlp_features": {"hidden_dim": 4},
     "noise codes": {"noise_dim": 4, "categories": 3},
