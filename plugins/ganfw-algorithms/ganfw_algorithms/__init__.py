@@ -51,6 +51,17 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("callback", "autoencoding", ".aae:Autoencoding", "held-out reconstructions and codes, during training")
     yield part("recipe", "mnist_aae", ".recipes:mnist_aae.toml", "MNIST, encoded and decoded, adversarial autoencoder")
 
+    yield part("network", "mlp_gaussian_encoder", ".vaegan:GaussianMLPEncoder", "from samples to normal distributions")
+    yield part("discriminator", "mlp_similarity", ".vaegan:SimilarityMLPDiscriminator", "the MLP, with middle features")
+    yield part("step", "vaegan", ".vaegan:VAEGAN", "an autoencoder that compares by features of a discriminator")
+    yield part(
+        "callback",
+        "reconstructed_features",
+        ".vaegan:ReconstructedFeatures",
+        "held-out reconstructions in features of MNIST's classifier, during training",
+    )
+    yield part("recipe", "mnist_vaegan", ".recipes:mnist_vaegan.toml", "MNIST, encoded and decoded, with VAE-GAN")
+
     yield part("data", "mnist_outlines", ".pairs:outlines", "outlines of digits, and the digits; in pairs or not")
     yield part("generator", "translator", ".translators:Translator", "from images to images, convolutional")
     yield part("network", "translator", ".translators:Translator", "from images to images, convolutional")

@@ -9,6 +9,7 @@ RECIPES = (
     "mnist_infogan",
     "mnist_bigan",
     "mnist_aae",
+    "mnist_vaegan",
     "mnist_pix2pix",
     "mnist_cyclegan",
     "stacked_mnist_pacgan",
@@ -40,6 +41,10 @@ SMALL = {
     "mnist_aae": [
         *("data.split=test", "noise.z_dim=4", "generator.hidden_dim=4", "networks.encoder.hidden_dim=2"),
         "networks.code_discriminator.hidden_dim=2",
+    ],
+    "mnist_vaegan": [
+        *("data.split=test", "noise.z_dim=4", "generator.hidden_dim=4", "networks.encoder.hidden_dim=2"),
+        *("discriminator.hidden_dim=4", "callbacks.reconstructed_features.count=20"),
     ],
     "mnist_pix2pix": [
         *("data.split=test", "generator.channels=2", "generator.blocks=1", "discriminator.channels=2"),
