@@ -86,6 +86,13 @@ def ganfw_parts() -> Iterator[Part]:
         "chains of fakes that move to what the discriminator takes for real",
     )
 
+    yield part(
+        "sampler",
+        "latent_langevin",
+        ".latent_langevin:LatentLangevin",
+        "noise that moves to what the discriminator takes for real",
+    )
+
     yield part("discriminator", "mlp_packed", ".pacgan:PackedMLPDiscriminator", "judges several samples together")
     yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")
 

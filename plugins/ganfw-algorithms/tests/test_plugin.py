@@ -83,6 +83,7 @@ PARAMETERS = {
     "callback translation_error": {"count": 20},
     "sampler rejection": {"estimated": 50},
     "sampler metropolis_hastings": {"chain": 3},
+    "sampler latent_langevin": {"steps": 3},
     "discriminator mlp_packed": {"hidden_dim": 4},
     "step top_k": {"every_steps": 1, "decay": 0.8},
     "network mlp_discriminator": {"hidden_dim": 4},
