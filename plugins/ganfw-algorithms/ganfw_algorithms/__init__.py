@@ -68,6 +68,12 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("discriminator", "patch", ".translators:PatchDiscriminator", "a logit for each patch")
     yield part("network", "patch", ".translators:PatchDiscriminator", "a discriminator of patches of another domain")
     yield part("discriminator", "patch_pairs", ".translators:PairPatchDiscriminator", "patches beside their source")
+    yield part(
+        "discriminator",
+        "multi_scale_patch_pairs",
+        ".translators:MultiScalePatches",
+        "patches beside their source, at several scales",
+    )
     yield part("step", "pix2pix", ".pix2pix:Pix2Pix", "translation learnt from pairs")
     yield part("step", "cyclegan", ".cyclegan:CycleGAN", "translation learnt without pairs")
     yield part(

@@ -6,6 +6,7 @@ from typing import Annotated
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from ganfw import InputError, Training, evaluation_mode
 from ganfw_algorithms.measurements import EverySteps, Measurement, held_out
@@ -107,6 +108,45 @@ class PairPatchDiscriminator(nn.Module):
         """Return `(n, 1, height / 4, width / 4)` logits for two `(n, channels, height, width)` float32 in [0, 1]."""
         logits: Tensor = self.layers(2 * torch.cat([samples, source], dim=1) - 1)
         return logits
+
+
+class MultiScalePatches(nn.Module):
+    """Judges patches of an image at several scales: `patch_pairs` with a network for each.
+
+    Each scale has half the size of the one before, by the mean of 3 x 3 pixels, so that its patches show twice as much.
+    The logits of each are enlarged to the map of the first. So the mean of a loss over all logits is the mean of those
+    of the scales.
+
+    Source: Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs", 2018,
+    section 3.2, whose losses of the scales are added up. The matching of features, from the same section, is left out.
+
+    Raises:
+        InputError: the samples are no images, or too small for so many scales.
+    """
+
+    def __init__(
+        self,
+        sample_shape: tuple[int, ...],
+        /,
+        *,
+        channels: Channels = 16,
+        scales: Annotated[int, Ge(1), "how many sizes of the image are judged"] = 2,
+    ) -> None:
+        if len(sample_shape) != 3:
+            raise InputError(f"a discriminator of patches needs images, not samples of shape {sample_shape}")
+        if min(sample_shape[1:]) < 4 * 2 ** (scales - 1):
+            raise InputError(f"samples of shape {sample_shape} are too small for {scales} scales; lower scales")
+        super().__init__()
+        self.scales = nn.ModuleList(_patch_layers(2 * sample_shape[0], channels) for _ in range(scales))
+        self.halve = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+
+    def forward(self, samples: Tensor, source: Tensor) -> Tensor:
+        """Return `(n, 1, scales, height / 4, width / 4)` logits for two `(n, channels, height, width)` in [0, 1]."""
+        images, logits = 2 * torch.cat([samples, source], dim=1) - 1, []
+        for layers in self.scales:
+            logits.append(layers(images))
+            images = self.halve(images)
+        return torch.stack([interpolate(each, logits[0].shape[2:]) for each in logits], dim=2)
 
 
 def _patch_layers(inputs: int, channels: int) -> nn.Sequential:

@@ -42,6 +42,7 @@ BASES = {
         "discriminator patch_pairs",
         "step pix2pix",
         "data mnist_outlines",
+        "discriminator multi_scale_patch_pairs",
     ),
     "mnist_cyclegan": (
         *("network translator", "discriminator patch", "network patch", "step cyclegan"),
@@ -80,6 +81,7 @@ PARAMETERS = {
     "network patch": {"channels": 2},
     "discriminator patch_pairs": {"channels": 2},
     "step cyclegan": {"pool": 0, "cycle_weight": 2.0},  # larger, rounding at the kinks of the cycle term shows
+    "discriminator multi_scale_patch_pairs": {"channels": 2},
     "callback translation_error": {"count": 20},
     "sampler rejection": {"estimated": 50},
     "sampler metropolis_hastings": {"chain": 3},

@@ -9,15 +9,16 @@ import torch
 from scipy.ndimage import grey_dilation
 from small_recipes import small
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 from torch.nn.functional import binary_cross_entropy_with_logits as entropy
 
 import ganfw
-from ganfw import Batch, RowRandom
+from ganfw import Batch, InputError, RowRandom
 from ganfw.testing import check_exact_resume
 from ganfw_algorithms.cyclegan import CycleGAN, ImagePool
 from ganfw_algorithms.pairs import outline_of, outlines
 from ganfw_algorithms.pix2pix import Pix2Pix
-from ganfw_algorithms.translators import PairPatchDiscriminator, PatchDiscriminator, Translator
+from ganfw_algorithms.translators import MultiScalePatches, PairPatchDiscriminator, PatchDiscriminator, Translator
 
 SHAPE = (1, 8, 8)
 RANDOM = RowRandom(torch.Generator(), 3)
@@ -54,6 +55,45 @@ def test_pix2pix_minimises_what_plain_pytorch_computes(registry: ganfw.Registry)
     torch.testing.assert_close(step.discriminator_loss(batch(), RANDOM), expected)
     expected = 0.5 * entropy(judged[1], ones) + 7 * (fake - target).abs().mean()
     torch.testing.assert_close(step.generator_loss(batch(), RANDOM)[0], expected)
+
+
+@pytest.mark.parametrize("name", ["bce", "lsgan", "hinge"])
+def test_losses_of_several_scales_are_the_mean_of_the_losses_of_each(registry: ganfw.Registry, name: str) -> None:
+    torch.manual_seed(0)
+    discriminator, criterion = MultiScalePatches((1, 16, 16), channels=2, scales=3), loss(registry, f"ganfw:{name}")
+    real, fake, source = torch.rand(3, 5, 1, 16, 16)
+
+    def at_each_scale(images: Tensor) -> list[Tensor]:
+        both, found = 2 * torch.cat([images, source], dim=1) - 1, []
+        for layers in discriminator.scales:
+            found.append(layers(both))
+            sums = 9 * avg_pool2d(both, 3, stride=2, padding=1)
+            both = sums / (9 * avg_pool2d(torch.ones_like(both), 3, stride=2, padding=1))
+        assert [each.shape[2:] for each in found] == [(4, 4), (2, 2), (1, 1)]
+        return found
+
+    logits = discriminator(real, source), discriminator(fake, source)
+    apart = [at_each_scale(each) for each in (real, fake)]
+
+    assert logits[0].shape == (5, 1, 3, 4, 4)
+    expected = torch.stack([criterion.discriminator(*each) for each in zip(*apart, strict=True)]).mean()
+    torch.testing.assert_close(criterion.discriminator(*logits), expected)
+    expected = torch.stack([criterion.generator(each) for each in apart[1]]).mean()
+    torch.testing.assert_close(criterion.generator(logits[1]), expected)
+
+
+def test_a_coarser_scale_sees_more_of_the_image() -> None:
+    torch.manual_seed(0)
+    discriminator, source = MultiScalePatches((1, 64, 64), channels=2), torch.zeros(1, 1, 64, 64)
+    image = torch.rand(1, 1, 64, 64, requires_grad=True)
+    logits = discriminator(image, source)[0, 0, :, 8, 8]
+    seen = [torch.autograd.grad(each, image, retain_graph=True)[0][0, 0] for each in logits]
+    assert [int(each.any(0).sum()) for each in seen] == [18, 37]  # 18 means of three pixels that overlap by one
+
+
+def test_an_image_too_small_for_the_scales_is_refused() -> None:
+    with pytest.raises(InputError, match=r"samples of shape \(1, 8, 8\) are too small for 3 scales; lower scales"):
+        MultiScalePatches((1, 8, 8), scales=3)
 
 
 @pytest.mark.parametrize("identity", [0.0, 0.5])
