@@ -116,6 +116,8 @@ def ganfw_parts() -> Iterator[Part]:
         "Adam with weights drawn to the mean of where they have been",
     )
 
+    yield part("data", "densest", ".densest:densest", "the samples of other data with the highest density of features")
+
     yield part("network", "mlp_discriminator", ".perceptrons:FeatureMLPDiscriminator", "a further discriminator, MLP")
     yield part("step", "d2gan", ".d2gan:D2GAN", "a discriminator for real samples, and one for fakes")
     yield part("recipe", "grid_d2gan", ".recipes:grid_d2gan.toml", "25 Gaussians in the plane, with D2GAN")

@@ -88,6 +88,7 @@ PARAMETERS = {
     "sampler latent_langevin": {"steps": 3},
     "discriminator mlp_packed": {"hidden_dim": 4},
     "step top_k": {"every_steps": 1, "decay": 0.8},
+    "data densest": {"embedding": "ganfw:pixels", "keep": 0.01},
     "network mlp_discriminator": {"hidden_dim": 4},
     "discriminator mlp_autoencoder": {"hidden_dim": 4, "code_dim": 3},
     "regularizer pulling_away": {"group": 4},
