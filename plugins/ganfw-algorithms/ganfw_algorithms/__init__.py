@@ -98,6 +98,7 @@ def ganfw_parts() -> Iterator[Part]:
         ".latent_langevin:LatentLangevin",
         "noise that moves to what the discriminator takes for real",
     )
+    yield part("step", "discriminator_only", ".discriminator_only:DiscriminatorOnly", "the generator stays as it is")
 
     yield part("discriminator", "mlp_packed", ".pacgan:PackedMLPDiscriminator", "judges several samples together")
     yield part("recipe", "stacked_mnist_pacgan", ".recipes:stacked_mnist_pacgan.toml", "modes of Stacked MNIST, PacGAN")

@@ -66,8 +66,8 @@ class Rejection:
     from `estimated` fakes. Rows keep their label, and draw again until they are kept or `rounds` are over.
 
     Source: Azadi et al., "Discriminator Rejection Sampling", 2019, which first trains the last layer of the
-    discriminator on, and keeps M up to date while sampling; here the discriminator is taken as it is, and M as
-    estimated.
+    discriminator on, as the step `discriminator_only` trains all of it, and keeps M up to date while sampling; here M
+    is taken as estimated.
     """
 
     def __init__(

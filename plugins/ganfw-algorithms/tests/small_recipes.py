@@ -1,6 +1,7 @@
 """The recipes of this package, made quick to train."""
 
 import ganfw
+from ganfw.testing import small_recipe
 
 RECIPES = (
     "mnist_acgan",
@@ -94,3 +95,14 @@ def with_learnt_sharpness(registry: ganfw.Registry) -> ganfw.Recipe:
         networks={"sharpness": {"use": "sharpness"}},
         optimizer={"generator": {"networks": ["generator", "sharpness"]}},
     )
+
+
+def calibrating(registry: ganfw.Registry, *overrides: str) -> ganfw.Recipe:
+    """Return ganfw's own small recipe, in which only the discriminator is trained, on a frozen generator."""
+    return ganfw.Recipe(
+        name="calibrating",
+        extends=small_recipe(registry),
+        generator={"frozen": True},
+        step={"use": "discriminator_only"},
+        optimizer={"generator": {"enabled": False}},
+    ).with_overrides(overrides)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_recipes import small, with_learnt_sharpness
+from small_recipes import calibrating, small, with_learnt_sharpness
 
 import ganfw
 from ganfw.testing import Check, checks_of
@@ -117,7 +117,7 @@ CHECKS = checks_of(
         for recipe, parts in BASES.items()
         for part in parts
     }
-    | {"network sharpness": with_learnt_sharpness(REGISTRY)},
+    | {"network sharpness": with_learnt_sharpness(REGISTRY), "step discriminator_only": calibrating(REGISTRY)},
     parameters=PARAMETERS,
     leaving_out=LEAVING_OUT,
 )
