@@ -48,8 +48,32 @@ def test_pairs_are_of_samples_with_their_codes_and_of_fakes_with_their_noise() -
 
     real = ((1 - 1.5) + (3 - 4.5)) / 2
     fake = ((10 - 15) + (14 - 21)) / 2
-    assert step.discriminator_loss(batch, random, z).item() == 10 * real + fake
+    loss, terms = step.discriminator_loss(batch, random, z)
+    assert (loss.item(), terms) == (10 * real + fake, {})
     assert step.pair_loss(batch, random, z).item() == 10 * fake + real
+
+
+class Squares(nn.Module):
+    """Judges a pair by the squares of its members, whose slopes are known."""
+
+    def forward(self, samples: Tensor, z: Tensor) -> Tensor:
+        return (samples.square() + 3 * z.square()).sum(1, keepdim=True)
+
+
+def test_penalty_is_on_the_slope_at_real_samples_and_their_codes_together() -> None:
+    samples, z = torch.tensor([[1.0], [3.0]]), torch.tensor([[5.0], [7.0]])
+    batch, random = Batch(samples), RowRandom(torch.Generator(), 2)
+    with_it, without = (
+        BiGAN(Doubling(), Squares(), Halving(), None, Logits(), r1_weight=weight)  # type: ignore[arg-type]
+        for weight in (0.5, 0.0)
+    )
+
+    loss, terms = with_it.discriminator_loss(batch, random, z)
+
+    codes = samples / 2
+    expected = 0.5 / 2 * ((2 * samples) ** 2 + (6 * codes) ** 2).mean()
+    assert terms["r1"].item() == pytest.approx(expected.item())
+    assert (loss - terms["r1"]).item() == pytest.approx(without.discriminator_loss(batch, random, z)[0].item())
 
 
 def test_reconstruction_is_of_the_codes_of_the_inputs() -> None:
