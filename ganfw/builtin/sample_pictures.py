@@ -175,7 +175,7 @@ def lines_png(real: Tensor, fake: Tensor | None = None, *, columns: int = 4) -> 
     """Draw series as lines, each in a panel.
 
     Args:
-        real: `(n, length)` float32; the axes show these with a margin. They are drawn where there are no fakes.
+        real: `(n, length)` float32; the axes show these with a margin. They are drawn if `fake` is None.
         fake: `(m, length)` float32, or None.
         columns: panels in a row.
 
