@@ -1,4 +1,4 @@
-"""Convolutional networks for ganfw: DCGAN, SNGAN's residual networks, StyleGAN2's; conditional on the class or not."""
+"""Convolutional networks for ganfw: those of DCGAN, SNGAN, StyleGAN2 and R3GAN, conditional on the class or not."""
 
 from collections.abc import Iterator
 
@@ -33,6 +33,13 @@ def ganfw_parts() -> Iterator[Part]:
         ".style:ConditionalStyleGenerator",
         "style with the class beside the noise",
     )
+    yield part("generator", "r3gan", ".r3gan:R3GANGenerator", "residual blocks without any normalisation")
+    yield part(
+        "generator",
+        "r3gan_conditional",
+        ".r3gan:ConditionalR3GANGenerator",
+        "r3gan with the class beside the noise",
+    )
     yield part("discriminator", "dcgan", ".dcgan:DCGANDiscriminator", "strided convolutions with LeakyReLU")
     yield part(
         "discriminator",
@@ -63,6 +70,13 @@ def ganfw_parts() -> Iterator[Part]:
         "style_conditional",
         ".style_discriminator:ConditionalStyleDiscriminator",
         "style that judges by the class too, by projection",
+    )
+    yield part("discriminator", "r3gan", ".r3gan:R3GANDiscriminator", "residual blocks without any normalisation")
+    yield part(
+        "discriminator",
+        "r3gan_conditional",
+        ".r3gan:ConditionalR3GANDiscriminator",
+        "r3gan that judges by the class too, by projection",
     )
     yield part("regularizer", "path_length", ".path_length:PathLength", "steps in w move the image equally far")
     yield part("sampler", "style", ".style_sampler:StyleSampler", "style-based generators, with truncation in w")

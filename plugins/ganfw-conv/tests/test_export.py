@@ -12,24 +12,25 @@ import ganfw
 from ganfw.cli import main
 
 GENERATORS = {
-    "dcgan": {},
-    "dcgan_conditional": {},
-    "resnet": {"attention": 14},
-    "resnet_conditional": {},
-    "style": {},
-    "style_conditional": {},
+    "dcgan": {"base_channels": 2},
+    "dcgan_conditional": {"base_channels": 2},
+    "resnet": {"channels": 2, "attention": 14},
+    "resnet_conditional": {"channels": 2},
+    "r3gan": {"base_channels": 8, "patch": 2},
+    "r3gan_conditional": {"base_channels": 8},
+    "style": {"base_channels": 2},
+    "style_conditional": {"base_channels": 2},
 }
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_samples_without_ganfw_are_the_same(name: str, registry: ganfw.Registry, tmp_path: Path) -> None:
-    small = "channels" if name.startswith("resnet") else "base_channels"
     recipe = ganfw.Recipe(
         name="small",
         extends="mnist_mlp_short",
         run={"max_steps": 1, "batch_size": 8, "device": "cpu"},
         data={"split": "test"},
-        generator={"use": name, small: 2, **GENERATORS[name]},
+        generator={"use": name, **GENERATORS[name]},
         discriminator={"hidden_dim": 2},
         callbacks={"samples": {"enabled": False}},
     )

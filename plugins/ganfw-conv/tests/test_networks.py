@@ -13,6 +13,12 @@ from ganfw_conv.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
 )
+from ganfw_conv.r3gan import (
+    ConditionalR3GANDiscriminator,
+    ConditionalR3GANGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+)
 from ganfw_conv.resnet import (
     ConditionalResNetDiscriminator,
     ConditionalResNetGenerator,
@@ -35,6 +41,9 @@ GENERATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "resnet_conditional": lambda shape: ConditionalResNetGenerator(Z_DIM, shape, CLASSES, channels=8),
     "style": lambda shape: StyleGenerator(Z_DIM, shape, base_channels=4),
     "style_conditional": lambda shape: ConditionalStyleGenerator(Z_DIM, shape, CLASSES, base_channels=4),
+    "r3gan": lambda shape: R3GANGenerator(Z_DIM, shape, base_channels=8),
+    "r3gan with patches": lambda shape: R3GANGenerator(Z_DIM, shape, base_channels=8, patch=2),
+    "r3gan_conditional": lambda shape: ConditionalR3GANGenerator(Z_DIM, shape, CLASSES, base_channels=8),
 }
 DISCRIMINATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "dcgan": lambda shape: DCGANDiscriminator(shape, base_channels=4),
@@ -50,6 +59,9 @@ DISCRIMINATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "resnet_conditional": lambda shape: ConditionalResNetDiscriminator(shape, CLASSES, channels=8),
     "style": lambda shape: StyleDiscriminator(shape, base_channels=4),
     "style_conditional": lambda shape: ConditionalStyleDiscriminator(shape, CLASSES, base_channels=4),
+    "r3gan": lambda shape: R3GANDiscriminator(shape, base_channels=8),
+    "r3gan with patches": lambda shape: R3GANDiscriminator(shape, base_channels=8, patch=2),
+    "r3gan_conditional": lambda shape: ConditionalR3GANDiscriminator(shape, CLASSES, base_channels=8),
 }
 
 
@@ -92,7 +104,7 @@ def test_discriminator_gives_a_logit_for_each_image(name: str, shape: tuple[int,
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 20), (2, 48, 40), (3, 10, 12)], ids=str)
-@pytest.mark.parametrize("name", ["dcgan", "resnet", "style"])
+@pytest.mark.parametrize("name", ["dcgan", "resnet", "style", "r3gan"])
 def test_other_sizes_that_can_be_halved_are_taken(name: str, shape: tuple[int, ...]) -> None:
     images = build(GENERATORS[name], shape)(normal(2, Z_DIM))
     assert images.shape == (2, *shape)
@@ -119,10 +131,12 @@ def test_gradients_reach_every_parameter_of_a_discriminator_and_its_input(name: 
 
 
 def awaken(network: nn.Module) -> None:
-    """Let self-attention, whose weight starts at 0, take part."""
+    """Let self-attention and the residual branches of R3GAN, whose last weights start at 0, take part."""
     for name, parameter in network.named_parameters():
         if name.endswith("gamma"):
             nn.init.constant_(parameter, 0.5)
+        if name.endswith("third.weight"):
+            nn.init.normal_(parameter, std=0.1)
 
 
 def without_gradient(network: nn.Module) -> list[str]:
@@ -141,14 +155,14 @@ def test_weights_are_a_function_of_the_seed(name: str) -> None:
     assert not all(map(torch.equal, first, other))
 
 
-@pytest.mark.parametrize("name", ["dcgan without norm", "resnet without norm"])
+@pytest.mark.parametrize("name", ["dcgan without norm", "resnet without norm", "r3gan"])
 def test_discriminator_without_norm_judges_each_image_alone(name: str) -> None:
     discriminator, images = build(DISCRIMINATORS[name], (1, 28, 28)), uniform(8, 1, 28, 28)
     others = torch.cat([images[:4], torch.zeros_like(images[:4])])
     assert torch.equal(discriminator(images)[:4], discriminator(others)[:4])
 
 
-@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional", "style_conditional"])
+@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional", "style_conditional", "r3gan_conditional"])
 def test_class_changes_what_a_conditional_generator_makes(name: str) -> None:
     generator = build(GENERATORS[name], (1, 28, 28)).eval()
     for layer in generator.modules():
@@ -158,7 +172,7 @@ def test_class_changes_what_a_conditional_generator_makes(name: str) -> None:
     assert not torch.equal(zeros, ones)
 
 
-@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional", "style_conditional"])
+@pytest.mark.parametrize("name", ["dcgan_conditional", "resnet_conditional", "style_conditional", "r3gan_conditional"])
 def test_conditional_generator_samples_each_class_in_turn(name: str) -> None:
     class Fixed:
         """Gives one noise vector again and again, so that only the class tells samples apart."""
@@ -190,6 +204,8 @@ def test_conditional_generator_samples_each_class_in_turn(name: str) -> None:
         lambda: ConditionalResNetDiscriminator((1, 28, 28), None),
         lambda: ConditionalStyleGenerator(Z_DIM, (1, 28, 28), None),
         lambda: ConditionalStyleDiscriminator((1, 28, 28), None),
+        lambda: ConditionalR3GANGenerator(Z_DIM, (1, 28, 28), None),
+        lambda: ConditionalR3GANDiscriminator((1, 28, 28), None),
     ],
 )
 def test_data_without_labels_is_refused_by_conditional_networks(make: Callable[[], nn.Module]) -> None:
@@ -198,7 +214,7 @@ def test_data_without_labels_is_refused_by_conditional_networks(make: Callable[[
     assert str(refusal.value) == "a conditional network needs data with labels; this data has none"
 
 
-@pytest.mark.parametrize("make", [DCGANDiscriminator, ResNetDiscriminator, StyleDiscriminator])
+@pytest.mark.parametrize("make", [DCGANDiscriminator, ResNetDiscriminator, StyleDiscriminator, R3GANDiscriminator])
 def test_samples_that_are_no_images_are_refused(make: Callable[..., nn.Module]) -> None:
     with pytest.raises(ganfw.InputError) as refusal:
         make((2,))
@@ -214,6 +230,8 @@ def test_samples_that_are_no_images_are_refused(make: Callable[..., nn.Module]) 
         (ResNetDiscriminator, 10),
         (lambda shape: StyleGenerator(Z_DIM, shape), 8),
         (StyleDiscriminator, 8),
+        (lambda shape: R3GANGenerator(Z_DIM, shape), 8),
+        (R3GANDiscriminator, 8),
     ],
 )
 @pytest.mark.parametrize("side", [27, 6])

@@ -13,15 +13,15 @@ import ganfw
 from ganfw.testing import Check, check_exact_resume, checks_of, small_recipe
 
 README = Path(__file__).parents[1] / "README.md"
-NETWORKS = ("dcgan", "dcgan_conditional", "resnet", "resnet_conditional", "style", "style_conditional")
+NETWORKS = tuple(f"{name}{end}" for name in ("dcgan", "resnet", "style", "r3gan") for end in ("", "_conditional"))
+KEYS = {
+    "dcgan": {"base_channels": 4},
+    "resnet": {"channels": 8},
+    "style": {"base_channels": 2, "most_channels": 4},
+    "r3gan": {"base_channels": 8},
+}
 SMALL = {
-    **{f"{kind} {name}": {"base_channels": 4} for kind in ("generator", "discriminator") for name in NETWORKS[:2]},
-    **{f"{kind} {name}": {"channels": 8} for kind in ("generator", "discriminator") for name in NETWORKS[2:4]},
-    **{
-        f"{kind} {name}": {"base_channels": 2, "most_channels": 4}
-        for kind in ("generator", "discriminator")
-        for name in NETWORKS[4:]
-    },
+    **{f"{kind} {name}": KEYS[name.partition("_")[0]] for kind in ("generator", "discriminator") for name in NETWORKS},
     "regularizer path_length": {"every_steps": 1},
 }
 
@@ -58,7 +58,7 @@ def is_slow(check: Check) -> bool:
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 12 + 2 + 5
+    assert len({check.subject for check in CHECKS}) == 1 + 16 + 2 + 5
 
 
 @pytest.mark.parametrize(
