@@ -85,3 +85,5 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("recipe", "mnist_dcgan_conditional", ":mnist_dcgan_conditional.toml", "MNIST with DCGAN, digit by digit")
     yield part("recipe", "mnist_style", ":mnist_style.toml", "MNIST with StyleGAN2's networks, small")
     yield part("recipe", "mnist_conv_fast", ":mnist_conv_fast.toml", "MNIST, digit by digit, in ten minutes")
+    yield part("recipe", "mnist_r3gan", ":mnist_r3gan.toml", "MNIST with R3GAN's networks and loss")
+    yield part("recipe", "stacked_mnist_r3gan", ":stacked_mnist_r3gan.toml", "a thousand modes with R3GAN's networks")

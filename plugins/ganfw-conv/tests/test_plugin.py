@@ -40,6 +40,8 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
         ("recipe", "mnist_dcgan_conditional"),
         ("recipe", "mnist_style"),
         ("recipe", "mnist_conv_fast"),
+        ("recipe", "mnist_r3gan"),
+        ("recipe", "stacked_mnist_r3gan"),
     ]
 
 
@@ -58,7 +60,7 @@ def is_slow(check: Check) -> bool:
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 16 + 2 + 5
+    assert len({check.subject for check in CHECKS}) == 1 + 16 + 2 + 7
 
 
 @pytest.mark.parametrize(
