@@ -164,8 +164,11 @@ def interpolate(
     ways = [interpolate(ends[:pairs], ends[pairs:], steps, method) for method in ("linear", "spherical")]
     z = torch.stack(ways, dim=1)  # (pairs, 2, steps, z_dim)
     labels = _labels(classes, pairs)
-    if labels is None and "labels" in inputs_of(generator) and isinstance(generator.num_classes, int):
-        labels = each_class_in_turn(generator.num_classes, pairs)
+    if labels is None and "labels" in inputs_of(generator):
+        num_classes = getattr(generator, "num_classes", None)
+        if not isinstance(num_classes, int):
+            raise InputError(f"{run_directory}: its generator takes labels that are not classes; choose another run")
+        labels = each_class_in_turn(num_classes, pairs)
     along = None if labels is None else labels.repeat_interleave(2 * steps)
     rows = source.batch_size if batch_size is None else batch_size
     samples = generate(generator, z.flatten(0, 2), labels=along, batch_size=rows).unflatten(0, z.shape[:3])

@@ -302,3 +302,40 @@ def test_more_samples_than_there_is_room_for(trained: Path, count: int) -> None:
     assert told.startswith("Error: this is more than the memory holds: ")
     assert told.endswith("; ask for less, or lower --batch-size\n")
     assert "Traceback" not in told
+
+
+OF_NUMBERS = """
+import torch
+from ganfw import Part, TensorData, hookimpl
+
+
+def slopes():
+    x = torch.rand(64, 2)
+    return TensorData(x, x[:, 0])
+
+
+class Generator(torch.nn.Module):
+    def __init__(self, z_dim, sample_shape, /):
+        super().__init__()
+        self.linear = torch.nn.Linear(z_dim + 1, *sample_shape)
+
+    def forward(self, z, labels):
+        return self.linear(torch.cat([z, labels[:, None]], dim=1))
+
+
+@hookimpl
+def ganfw_parts():
+    yield Part(kind="data", name="slopes", target=f"{__name__}:slopes")
+    yield Part(kind="generator", name="of_numbers", target=f"{__name__}:Generator")
+"""
+
+
+def test_a_generator_of_numbers_has_no_class_to_walk_with() -> None:
+    Path("of_numbers.py").write_text(OF_NUMBERS)
+    parts = ("--plugin", "of_numbers.py")
+    settings = ("data.use=slopes", "generator.use=of_numbers", "run.max_steps=1", "callbacks.samples.enabled=false")
+    invoke("run", "ring_mlp", *parts, *(word for each in settings for word in ("--set", each)), "--out", "runs")
+
+    assert invoke("interpolate", "runs/ring_mlp-1", *parts, status=2) == (
+        "Error: runs/ring_mlp-1: its generator takes labels that are not classes; choose another run\n"
+    )
