@@ -43,3 +43,14 @@ def test_a_frozen_generator_of_another_run_stays_as_it_was(registry: Registry, t
     for name, each in second.networks["generator"].state_dict().items():
         assert torch.equal(each, before[name]), name
     assert not torch.equal(judge[0], next(second.networks["discriminator"].parameters()))
+
+
+@pytest.mark.slow
+def test_it_trains_compiled(registry: Registry) -> None:
+    weights = []
+    for compiled in ("true", "false"):
+        recipe = calibrating(registry, f"run.compile={compiled}")
+        training = ganfw.train(ganfw.assemble(ganfw.resolve(recipe, registry)), steps=3)
+        learnt = training.experiment.networks["discriminator"].parameters()
+        weights.append(torch.cat([each.detach().flatten() for each in learnt]))
+    torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-6)

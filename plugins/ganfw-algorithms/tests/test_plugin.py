@@ -101,6 +101,8 @@ LEAVING_OUT = {
     "step began: trains in two processes": "k is a mean over the rows of one process",
     "step gman: trains in two processes": "each weights by the losses of its own rows; with λ = 0, see test_gman.py",
     "step unrolled: trains in two processes": "each unrolls on its own rows",
+    "step discriminator_only: trains compiled": "optimizes the generator, too; see test_discriminator_only.py",
+    "step discriminator_only: trains in two processes": "optimizes the generator, too; see `alternating`",
     "step top_k: trains in two processes": "each chooses among its own rows; where the share is 1, see test_top_k.py",
 }
 WITHOUT_NOISE = {
