@@ -68,7 +68,8 @@ class Unrolled:
     def generator_loss(self, batch: Batch, random: RowRandom, z: Tensor) -> Tensor:
         """Return what the generator minimises: minus the loss of the discriminator after its further steps."""
         fake = self.generate(batch, z)
-        weights = {name: weight for name, weight in self.discriminator.named_parameters() if weight.requires_grad}
+        named = self.discriminator.named_parameters()
+        weights: dict[str, Tensor] = {name: weight for name, weight in named if weight.requires_grad}
         for _ in range(self.unrolled_steps):
             loss = self.loss_with(weights, batch, fake)
             slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
@@ -83,7 +84,9 @@ class Unrolled:
 
     def loss_with(self, weights: Weights, batch: Batch, fake: Tensor) -> Tensor:
         """Return the loss of a discriminator with these weights, by name, a scalar."""
-        real, fakes = (functional_call(self.discriminator, weights, (each, batch)) for each in (batch.samples, fake))
+        real, fakes = (
+            functional_call(self.discriminator, dict(weights), (each, batch)) for each in (batch.samples, fake)
+        )
         return self.loss.discriminator(real, fakes)
 
 
