@@ -47,7 +47,7 @@ class R3GANGenerator(nn.Module):
     image, and the last convolution gives the four pixels of each place.
 
     Raises:
-        InputError: the samples are no images, their sides cannot be halved or are no multiples of `patch`, or the
+        InputError: the samples are not images, their sides cannot be halved or are not multiples of `patch`, or the
             channels inside a block cannot be put into groups of `group_channels`.
     """
 

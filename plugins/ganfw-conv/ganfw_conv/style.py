@@ -43,7 +43,7 @@ class StyleGenerator(nn.Module):
     Networks", 2019, sections 2 and 3. The papers have 512 numbers in w, 8 layers in the mapping, and up to 512 maps.
 
     Raises:
-        InputError: the samples are no images, or their sides cannot be halved.
+        InputError: the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ConditionalStyleGenerator(nn.Module):
         num_classes: how many classes there are.
 
     Raises:
-        InputError: the data has no labels, the samples are no images, or their sides cannot be halved.
+        InputError: the data has no labels, the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(

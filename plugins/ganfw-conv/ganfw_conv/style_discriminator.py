@@ -29,7 +29,7 @@ class StyleDiscriminator(nn.Module):
     the learning rate: Karras et al., "Progressive Growing of GANs", 2018, sections 3 and 4.1.
 
     Raises:
-        InputError: the samples are no images, or their sides cannot be halved.
+        InputError: the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ConditionalStyleDiscriminator(nn.Module):
     Source: as `StyleDiscriminator`; Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 2.
 
     Raises:
-        InputError: the data has no labels, the samples are no images, or their sides cannot be halved.
+        InputError: the data has no labels, the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(
