@@ -46,23 +46,17 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
 
 
 REGISTRY = ganfw.discover()
-LEAVING_OUT = {
-    f"{kind} {name}_conditional: trains compiled": f"what takes a compiler long are the layers of {name}"
-    for kind in ("generator", "discriminator")
-    for name in KEYS
-}
 CHECKS = checks_of(
     "ganfw-conv",
     registry=REGISTRY,
     bases=dict.fromkeys(["regularizer path_length", "sampler style"], small_style(REGISTRY)),
     parameters=SMALL,
-    leaving_out=LEAVING_OUT,
 )
 
 
 def is_slow(check: Check) -> bool:
     """Whether a check takes a minute: compilers need long for style-based networks."""
-    return check.name == "trains compiled" and check.subject.endswith((" style", " path_length"))
+    return check.name == "trains compiled" and check.subject.endswith((" style", " style_conditional", " path_length"))
 
 
 def test_every_part_and_recipe_is_checked() -> None:
