@@ -1,4 +1,4 @@
-"""Training of the discriminator alone, for samplers that let it choose."""
+"""Training of the discriminator only, for samplers that let it choose."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -27,7 +27,7 @@ class Translator(nn.Module):
     for the shortcut; both far larger.
 
     Raises:
-        InputError: the samples are no images, or their sides are odd.
+        InputError: the samples are not images, or their sides are odd.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class PatchDiscriminator(nn.Module):
     70 x 70 in images of 256 x 256.
 
     Raises:
-        InputError: the samples are no images.
+        InputError: the samples are not images.
     """
 
     def __init__(self, sample_shape: tuple[int, ...], /, *, channels: Channels = 16) -> None:
@@ -95,7 +95,7 @@ class PairPatchDiscriminator(nn.Module):
     Source: as `PatchDiscriminator`.
 
     Raises:
-        InputError: the samples are no images.
+        InputError: the samples are not images.
     """
 
     def __init__(self, sample_shape: tuple[int, ...], /, *, channels: Channels = 16) -> None:
@@ -121,7 +121,7 @@ class MultiScalePatches(nn.Module):
     section 3.2, whose losses of the scales are added up. The matching of features, from the same section, is left out.
 
     Raises:
-        InputError: the samples are no images, or too small for so many scales.
+        InputError: the samples are not images, or too small for so many scales.
     """
 
     def __init__(

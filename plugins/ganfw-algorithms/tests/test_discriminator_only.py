@@ -1,4 +1,4 @@
-"""Training of the discriminator alone: its loss written out, and a generator that stays as it was."""
+"""Training of the discriminator only: its loss written out, and a generator that stays as it was."""
 
 from pathlib import Path
 

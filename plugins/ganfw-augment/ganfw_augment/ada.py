@@ -38,7 +38,7 @@ class ADA:
         p: the probability, a float32 scalar on the device.
 
     Raises:
-        InputError: the samples are no images of 1 or 3 channels, or quarter turns are asked for and the images are
+        InputError: the samples are not images of 1 or 3 channels, or quarter turns are asked for and the images are
             not square.
     """
 

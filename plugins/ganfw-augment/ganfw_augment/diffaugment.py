@@ -26,7 +26,7 @@ class DiffAugment:
     Values may leave [0, 1], as in the paper.
 
     Raises:
-        InputError: the samples are no images of 1 or 3 channels.
+        InputError: the samples are not images of 1 or 3 channels.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ def require_image(sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Return (channels, height, width).
 
     Raises:
-        InputError: the samples are no images of 1 or 3 channels.
+        InputError: the samples are not images of 1 or 3 channels.
     """
     if len(sample_shape) != 3 or sample_shape[0] not in (1, 3):
         raise InputError(

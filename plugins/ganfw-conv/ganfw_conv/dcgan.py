@@ -29,7 +29,7 @@ class DCGANGenerator(nn.Sequential):
     5 x 5; here they are 4 x 4, which cover every pixel equally often at a stride of 2.
 
     Raises:
-        InputError: the samples are no images, or their sides cannot be halved.
+        InputError: the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ConditionalDCGANGenerator(nn.Module):
         num_classes: how many classes there are.
 
     Raises:
-        InputError: the data has no labels, the samples are no images, or their sides cannot be halved.
+        InputError: the data has no labels, the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class DCGANDiscriminator(nn.Sequential):
     Normalization for Generative Adversarial Networks", 2018, section 2.1.
 
     Raises:
-        InputError: the samples are no images, or their sides cannot be halved.
+        InputError: the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class ConditionalDCGANDiscriminator(nn.Module):
     Source: Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 2.
 
     Raises:
-        InputError: the data has no labels, the samples are no images, or their sides cannot be halved.
+        InputError: the data has no labels, the samples are not images, or their sides cannot be halved.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ def halvings(sample_shape: tuple[int, ...], smallest: int) -> list[tuple[int, in
         At least two sizes.
 
     Raises:
-        InputError: the samples are no images, or cannot be halved even once.
+        InputError: the samples are not images, or cannot be halved even once.
     """
     if len(sample_shape) != 3:
         raise InputError(f"convolutions need images, (channels, height, width), not samples of shape {sample_shape}")

@@ -33,7 +33,7 @@ class ResNetGenerator(nn.Module):
     Adversarial Networks", 2019, section 3.
 
     Raises:
-        InputError: the samples are no images, their sides cannot be halved, or no map has the height `attention`.
+        InputError: the samples are not images, their sides cannot be halved, or no map has the height `attention`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ConditionalResNetGenerator(nn.Module):
         num_classes: how many classes there are.
 
     Raises:
-        InputError: the data has no labels, the samples are no images, their sides cannot be halved, or no map has
+        InputError: the data has no labels, the samples are not images, their sides cannot be halved, or no map has
             the height `attention`.
     """
 
@@ -98,7 +98,7 @@ class ResNetDiscriminator(nn.Module):
     B.4, table 4 and figure 8, which has 128 channels for 32 pixels.
 
     Raises:
-        InputError: the samples are no images, their sides cannot be halved, or no map has the height `attention`.
+        InputError: the samples are not images, their sides cannot be halved, or no map has the height `attention`.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ConditionalResNetDiscriminator(nn.Module):
     Source: Miyato and Koyama, "cGANs with Projection Discriminator", 2018, section 2.
 
     Raises:
-        InputError: the data has no labels, the samples are no images, their sides cannot be halved, or no map has
+        InputError: the data has no labels, the samples are not images, their sides cannot be halved, or no map has
             the height `attention`.
     """
 
