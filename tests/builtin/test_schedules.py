@@ -40,6 +40,15 @@ def test_cosine_falls_along_half_a_wave_after_the_warm_up(registry: Registry) ->
     assert factors(cosine(warmup_steps=9), 3) == pytest.approx([1 / 9, 2 / 9, 3 / 9])
 
 
+def test_cosine_begins_each_cycle_anew(registry: Registry) -> None:
+    cosine = registry.load("schedule", "cosine")
+
+    assert factors(cosine(cycles=2), 8) == pytest.approx(2 * factors(cosine(), 4))
+    assert factors(cosine(cycles=3, warmup_steps=2, final_factor=0.2), 8) == pytest.approx([0.5, 1, *3 * [1, 0.6]])
+    assert factors(cosine(cycles=2), 3) == pytest.approx([1, 0.25, 0.75])  # a cycle of a step and a half
+    assert factors(cosine(cycles=9), 3) == [1, 1, 1]  # each step begins one
+
+
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 def test_a_schedule_comes_near_its_final_factor(registry: Registry, name: str) -> None:
     schedule = registry.load("schedule", name)(final_factor=0.1)
