@@ -85,10 +85,17 @@ def adamw(
     eps: Epsilon = 1e-8,
     weight_decay: Decay = 1e-2,
     amsgrad: AMSGrad = False,
+    decay_vectors: Annotated[bool, "biases, and the factors and offsets of norms, decay like weights"] = True,
 ) -> AdamW:
     """AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2."""
     options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
-    return _fused(AdamW, parameters, **options)
+    optimizer = _fused(AdamW, parameters, **options)
+    if not decay_vectors:
+        (group,) = optimizer.param_groups
+        vectors = [parameter for parameter in group["params"] if parameter.ndim < 2]
+        group["params"] = [parameter for parameter in group["params"] if parameter.ndim >= 2]
+        optimizer.add_param_group({**group, "params": vectors, "weight_decay": 0.0})
+    return optimizer
 
 
 def rmsprop(

@@ -17,6 +17,8 @@ CLASSES = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
+OWN = {"adamw": {"decay_vectors": True}}
+"""Keys that torch's optimizers do not have, with their defaults."""
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -24,7 +26,9 @@ def test_optimizer_has_the_defaults_of_torch(registry: Registry, name: str) -> N
     ours = registry.find("optimizer", name).signature().keys
     theirs = inspect.signature(CLASSES[name]).parameters
 
-    assert {key: ours[key].default for key in ours} == {key: theirs[key].default for key in ours}
+    assert {key: ours[key].default for key in ours} == OWN.get(name, {}) | {
+        key: theirs[key].default for key in ours if key in theirs
+    }
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -34,15 +38,38 @@ def test_optimizer_passes_every_key_on(registry: Registry, name: str) -> None:
         "momentum": 0.5, "centered": True, "dampening": 0.0, "nesterov": True,
     }  # fmt: skip
     keys = registry.find("optimizer", name).signature().keys
-    given = {key: values[key] for key in keys}
+    given = {key: values[key] for key in keys if key in values}
     module = nn.Linear(2, 2)
 
     optimizer = registry.load("optimizer", name)(module.parameters(), **given)
 
     assert isinstance(optimizer, CLASSES[name])
     assert type(optimizer).__name__ == CLASSES[name].__name__  # what a profile shows
-    assert {key: optimizer.param_groups[0][key] for key in keys} == given
+    assert {key: optimizer.param_groups[0][key] for key in given} == given
     assert optimizer.param_groups[0]["params"] == list(module.parameters())
+
+
+def test_vectors_decay_only_where_they_are_to(registry: Registry) -> None:
+    def shrunk(**keys: bool) -> list[float]:
+        module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+        for parameter in module.parameters():
+            nn.init.ones_(parameter).grad = torch.zeros_like(parameter)
+        registry.load("optimizer", "adamw")(module.parameters(), lr=0.5, weight_decay=0.5, **keys).step()
+        return [float(parameter.detach().unique()) for parameter in module.parameters()]
+
+    assert shrunk() == [0.75, 0.75, 0.75, 0.75]
+    assert shrunk(decay_vectors=False) == [0.75, 1, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 2)])
+def test_weights_of_one_kind_are_enough(registry: Registry, shape: tuple[int, ...]) -> None:
+    weight = nn.Parameter(torch.ones(shape))
+    optimizer = registry.load("optimizer", "adamw")([weight], decay_vectors=False)
+    weight.grad = torch.ones(shape)
+    optimizer.step()
+
+    assert (weight < 1).all()
+    assert [each for group in optimizer.param_groups for each in group["params"]] == [weight]
 
 
 def test_optimizer_works_on_parameters_of_a_kind_no_fused_kernel_takes(registry: Registry) -> None:

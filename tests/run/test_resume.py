@@ -26,7 +26,12 @@ VARIANTS = {
     "dropout": {"discriminator": {"use": "dropout_mlp"}},
     "torch data set": {"data": {"use": "noisy_digits"}, "run": {"batch_size": 5, "workers": 0}},
     "sgd": {"optimizer": {"generator": {"use": "sgd", "momentum": 0.9}, "discriminator": {"use": "rmsprop"}}},
-    "adamw": {"optimizer": {"generator": {"use": "adamw"}, "discriminator": {"use": "adamw", "amsgrad": True}}},
+    "adamw": {
+        "optimizer": {
+            "generator": {"use": "adamw", "decay_vectors": False},
+            "discriminator": {"use": "adamw", "amsgrad": True},
+        }
+    },
     "truncated": {"noise": {"use": "truncated"}, "loss": {"use": "minimax"}, "step": {"discriminator_steps": 2}},
     "uniform": {"noise": {"use": "uniform"}, "run": {"batch_size": 4096, "epochs": 9}},
 }
