@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
+from attrs import evolve
 from torch import Tensor, nn
 
 from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, Update
@@ -54,28 +55,17 @@ class Alternating:
 
     def updates(self) -> Sequence[Update]:
         """Return the discriminator's update, then the generator's."""
-        objective = self.objective
-        return [
-            Update(
-                "discriminator",
-                objective.of_discriminator,
-                draw=self._draw_for_discriminator,
-                times=self.discriminator_steps,
-                after=objective.constrain,
-                observe=objective.observe,
-            ),
-            Update("generator", objective.of_generator, draw=self._draw_for_generator, times=self.generator_steps),
-        ]
-
-    def _draw_for_discriminator(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
-        z = self.noise(len(batch), random)
+        discriminator = self.objective.update("discriminator", self.noise, times=self.discriminator_steps)
+        generator = self.objective.update("generator", self.noise, times=self.generator_steps)
         if self.reuse_fakes:
-            fake = self.objective.generate(batch, z)
-            self._fakes = (z, fake)
-            return *self.objective.due("discriminator", batch), z, fake.detach()
-        return *self.objective.due("discriminator", batch), z
+            return [evolve(discriminator, draw=self._draw_fakes), evolve(generator, draw=self._take_fakes)]
+        return [discriminator, generator]
 
-    def _draw_for_generator(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
+    def _draw_fakes(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
+        z = self.noise(len(batch), random)
+        self._fakes = (z, self.objective.generate(batch, z))
+        return *self.objective.due("discriminator", batch), z, self._fakes[1].detach()
+
+    def _take_fakes(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
         fakes, self._fakes = self._fakes, ()
-        noise = fakes if self.reuse_fakes else (self.noise(len(batch), random),)
-        return *self.objective.due("generator", batch), *noise
+        return *self.objective.due("generator", batch), *fakes

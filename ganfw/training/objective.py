@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from ganfw.data import Batch, RowRandom
 from ganfw.engine.networks import call_network, outputs_of, treats_rows_independently
+from ganfw.engine.updates import Update
 from ganfw.errors import InputError
-from ganfw.protocols import Augmentation, Loss, Regularizer, UpdateContext
+from ganfw.protocols import Augmentation, Loss, Noise, Regularizer, UpdateContext
 
 Outputs = Mapping[str, Tensor]
 
@@ -56,6 +57,24 @@ class Objective:
         self._augmentations: dict[str, Any] = dict(augmentations or {})
         self._is_relativistic = is_relativistic(loss)
         self._one_pass: bool | None = None  # found out with the first batch, which is that of the trial
+
+    def update(self, network: str, noise: Noise, *, times: int = 1) -> Update:
+        """Return the classic update of a network, on fakes of fresh noise; `attrs.evolve` changes one of its fields.
+
+        Args:
+            network: `"discriminator"` or `"generator"`, also the name of its optimizer.
+            noise: the noise sampler.
+            times: updates for each batch.
+        """
+
+        def draw(batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
+            return *self.due(network, batch), noise(len(batch), random)
+
+        if network == "generator":
+            return Update(network, self.of_generator, draw=draw, times=times)
+        return Update(
+            network, self.of_discriminator, draw=draw, times=times, after=self.constrain, observe=self.observe
+        )
 
     def due(self, network: str, batch: Batch) -> tuple[tuple[str, ...], Tensor]:
         """Return which penalties of a network's loss are due in this step, and the step, `()` int64 on the device.

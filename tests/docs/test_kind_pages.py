@@ -74,7 +74,7 @@ def scripts() -> Iterator[tuple[Path, str]]:
 
 
 @pytest.mark.usefixtures("clean_modules")
-@pytest.mark.parametrize("step", ["Classic", "Extragradient"])
+@pytest.mark.parametrize("step", ["Classic", "OnceMore"])
 def test_the_examples_of_the_kinds_train_together(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANFW_PLUGINS", "")

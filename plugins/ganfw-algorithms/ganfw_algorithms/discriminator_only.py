@@ -1,12 +1,10 @@
 """Training of the discriminator only, for samplers that let it choose."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import torch
 from torch import nn
 
-from ganfw import Augmentation, Batch, Loss, Noise, Objective, Regularizer, Update
+from ganfw import Augmentation, Loss, Noise, Objective, Regularizer, Update
 
 
 class DiscriminatorOnly:
@@ -36,17 +34,4 @@ class DiscriminatorOnly:
 
     def updates(self) -> Sequence[Update]:
         """Return the discriminator's update."""
-        objective = self.objective
-        return [
-            Update(
-                "discriminator",
-                objective.of_discriminator,
-                draw=self.draw,
-                after=objective.constrain,
-                observe=objective.observe,
-            )
-        ]
-
-    def draw(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
-        """Return which penalties are due, the step, and noise, `(batch, z_dim)`."""
-        return *self.objective.due("discriminator", batch), self.noise(len(batch), random)
+        return [self.objective.update("discriminator", self.noise)]

@@ -49,16 +49,9 @@ class TopK:
 
     def updates(self) -> Sequence[Update]:
         """Return the discriminator's update, then the generator's."""
-        objective = self.objective
+        discriminator = self.objective.update("discriminator", self.noise, times=self.discriminator_steps)
         return [
-            Update(
-                "discriminator",
-                objective.of_discriminator,
-                draw=self._draw_for_discriminator,
-                times=self.discriminator_steps,
-                after=objective.constrain,
-                observe=objective.observe,
-            ),
+            discriminator,
             Update("generator", self.of_generator, draw=self._draw_for_generator, times=self.generator_steps),
         ]
 
@@ -73,9 +66,6 @@ class TopK:
         self.loss.share = share
         loss, seen = self.objective.of_generator(batch, random, due, step, z)
         return loss, {**seen, "top_k/share": share}
-
-    def _draw_for_discriminator(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
-        return *self.objective.due("discriminator", batch), self.noise(len(batch), random)
 
     def _draw_for_generator(self, batch: Batch, random: torch.Generator) -> tuple[Any, ...]:
         share = torch.full((), self.share(batch.step), device=batch.samples.device)

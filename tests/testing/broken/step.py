@@ -46,7 +46,7 @@ class NeverTheDiscriminator(Changed):
 
     def draw(self, batch, random):
         self.kept = [weight.detach().clone() for weight in self.objective._discriminator.parameters()]
-        return self._draw_for_discriminator(batch, random)
+        return *self.objective.due("discriminator", batch), self.noise(len(batch), random)
 
     def after(self):
         for weight, kept in zip(self.objective._discriminator.parameters(), self.kept, strict=True):
@@ -70,7 +70,7 @@ class Global(Changed):
 
     def draw(self, batch, random):
         torch.rand(1)
-        return self._draw_for_discriminator(batch, random)
+        return *self.objective.due("discriminator", batch), self.noise(len(batch), random)
 
 
 class NewEachTime(Changed):
