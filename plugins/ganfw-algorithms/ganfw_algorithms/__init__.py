@@ -108,6 +108,7 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("regularizer", "zcr", ".consistency:LatentConsistency", "logits that stay, samples that move with noise")
     yield part("regularizer", "feature_matching", ".feature_matching:FeatureMatching", "the mean features of real ones")
     yield part("step", "top_k", ".top_k:TopK", "the generator learns from the fakes with the highest logits")
+    yield part("step", "extragradient", ".extragradient:Extragradient", "both networks look a step ahead")
     yield part("optimizer", "optimistic_adam", ".optimistic_adam:OptimisticAdam", "Adam that does not circle")
     yield part("optimizer", "lookahead", ".lookahead:Lookahead", "Adam that goes back half of the way at times")
     yield part(
