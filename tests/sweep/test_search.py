@@ -320,7 +320,7 @@ def test_settings_that_are_worse_than_the_median_are_given_up(
     run_ganfw: Ganfw, write_search: Callable[..., Path]
 ) -> None:
     changes = {
-        "[set]": "[set]\nloss.seconds = 0.2",
+        "[set]": "[set]\nloss.seconds = 0.1",
         "max_steps = 1": "max_steps = 20",
         "[search]": '[search]\nprune = true\nsampler = "random"',
     }
