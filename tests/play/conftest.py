@@ -36,16 +36,16 @@ def own_parts() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def parts() -> Registry:
     """Return a registry with a conditional generator, a translation, and data that the page cannot draw."""
-    own = Path(__file__).with_name("vectors.py")
-    return ganfw.discover(scripts=[TESTS / "further_parts.py", TESTS / "algorithms" / "parts.py", own])
+    own = [Path(__file__).with_name(name) for name in ("translation.py", "vectors.py")]
+    return ganfw.discover(scripts=[TESTS / "further_parts.py", *own])
 
 
 @pytest.fixture(scope="session")
 def train(parts: Registry) -> Train:
     """Return a function that trains a small run: what it is called, the recipe, the folder, and tables."""
 
-    def train_run(name: str, extends: str, out: Path, **tables: Any) -> Path:
-        recipe = Recipe(name=name, extends=extends, **{**SMALL, **tables})
+    def train_run(name: str, extends: str | None, out: Path, **tables: Any) -> Path:
+        recipe = Recipe(name=name, extends=extends, **{**(SMALL if extends else {}), **tables})
         experiment = ganfw.assemble(ganfw.resolve(recipe, parts))
         directory = ganfw.create_run_directory(out, experiment)
         ganfw.train(experiment, directory=directory)
@@ -77,9 +77,12 @@ def ring(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def translations(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run whose samples are made from inputs."""
-    own = {"run": {"device": "cpu", "max_steps": 1, "epochs": 1}, "generator": {}, "discriminator": {}, "callbacks": {}}
-    cyclegan = str(TESTS / "algorithms" / "cyclegan.toml")
-    return train("translations", cyclegan, tmp_path_factory.mktemp("translations"), **own)
+    tables = {
+        name: {"use": part} for name, part in {"data": "pairs", "generator": "translator", "step": "copy"}.items()
+    }
+    tables |= {"sampler": {"use": "translation"}, "optimizer": {"generator": {"use": "adam"}}}
+    run = {"device": "cpu", "max_steps": 1}
+    return train("translations", None, tmp_path_factory.mktemp("translations"), format=1, run=run, **tables)
 
 
 @pytest.fixture

@@ -148,8 +148,11 @@ def test_plugin_is_discovered() -> None:
     "check",
     [pytest.param(check, marks=[pytest.mark.slow] if check.name in SLOW else [], id=str(check)) for check in CHECKS],
 )
-def test_parts_keep_their_contract(device: torch.device, check: Check, tmp_path: Path) -> None:
+def test_parts_keep_their_contract(
+    device: torch.device, check: Check, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     check(tmp_path, device=device)
+    assert "not compiled" not in capsys.readouterr().err  # each loss is compiled whole
 
 
 def test_recipe_in_the_readme_is_right() -> None:
