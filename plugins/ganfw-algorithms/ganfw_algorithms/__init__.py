@@ -35,6 +35,13 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("noise", "codes", ".infogan:Codes", "noise, a category, and numbers to be found again in samples")
     yield part("network", "code_head", ".infogan:CodeHead", "InfoGAN's Q on features of the discriminator")
     yield part("regularizer", "information", ".infogan:Information", "InfoGAN's term of the codes")
+    yield part("network", "code_reader", ".augmented_information:CodeReader", "InfoGAN's Q on images")
+    yield part(
+        "regularizer",
+        "augmented_information",
+        ".augmented_information:AugmentedInformation",
+        "InfoGAN's term on changed images, with a Q that sorts real ones too",
+    )
     yield part("sampler", "traversal", ".infogan:Traversal", "samples in which one code moves")
     yield part("callback", "code_purity", ".infogan:CodePurity", "whether the category is the label, during training")
     yield part("recipe", "mnist_infogan", ".recipes:mnist_infogan.toml", "MNIST's classes without labels, with InfoGAN")

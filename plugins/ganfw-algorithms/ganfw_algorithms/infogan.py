@@ -1,5 +1,6 @@
 """InfoGAN: noise with codes, a network that guesses them from samples, and what the codes have come to mean."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -80,7 +81,7 @@ class CodeHead(nn.Module):
         hidden_dim: Annotated[int, Ge(1), "width of the hidden layer"] = 64,
     ) -> None:
         super().__init__()
-        _require_codes(noise)
+        require_codes(noise)
         self.hidden = nn.Sequential(nn.Linear(features, hidden_dim), nn.LeakyReLU(0.1))
         self.category = nn.Linear(hidden_dim, noise.categories)
         self.mean = nn.Linear(hidden_dim, noise.continuous)
@@ -115,7 +116,7 @@ class Information:
         category_weight: Annotated[float, Ge(0), "weight of the category's cross-entropy"] = 1.0,
         continuous_weight: Annotated[float, Ge(0), "weight of the numbers' negative log-likelihood"] = 0.1,
     ) -> None:
-        _require_codes(noise)
+        require_codes(noise)
         self.noise = noise
         self.category_weight, self.continuous_weight = category_weight, continuous_weight
 
@@ -127,12 +128,23 @@ class Information:
         """Return the term of the fakes, a scalar."""
         if "features" not in context.fake_outputs or "q" not in context.networks:
             raise InputError("information needs [networks.q], and a discriminator that gives 'features'")
-        guess, codes = context.networks["q"](context.fake_outputs["features"]), self.noise.split(context.z)
-        category = cross_entropy(guess["category"], codes["category"].argmax(1))
-        squares = (codes["continuous"] - guess["mean"]).square() / guess["log_variance"].exp()
-        continuous = ((squares + guess["log_variance"]) / 2).sum(1).mean()  # less the constant log(2 pi) / 2 of each
+        guess = context.networks["q"](context.fake_outputs["features"])
+        category, continuous = code_losses(guess, self.noise.split(context.z))
         term: Tensor = self.category_weight * category + self.continuous_weight * continuous
         return term
+
+
+def code_losses(guess: Mapping[str, Tensor], codes: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the cross-entropy of the category, and the negative log-likelihood of the numbers, both scalars.
+
+    Args:
+        guess: what Q returns, `category`, `(n, categories)`, `mean` and `log_variance`, `(n, continuous)` float32.
+        codes: what was to be guessed, the pieces of `Codes.split`.
+    """
+    category = cross_entropy(guess["category"], codes["category"].argmax(1))
+    squares = (codes["continuous"] - guess["mean"]).square() / guess["log_variance"].exp()
+    continuous = ((squares + guess["log_variance"]) / 2).sum(1).mean()  # less the constant log(2 pi) / 2 of each
+    return category, continuous
 
 
 class Traversal:
@@ -156,7 +168,7 @@ class Traversal:
         code: Annotated[Literal["category", "continuous"], "which kind of code moves"] = "category",
         index: Annotated[int, Ge(0), "which of the numbers moves"] = 0,
     ) -> None:
-        _require_codes(noise)
+        require_codes(noise)
         self.generator, self.noise = generator, noise
         self.code, self.index = code, index
         if code == "continuous" and index >= self.noise.continuous:
@@ -185,8 +197,8 @@ class CodePurity(Measurement):
 
     `purity`: the share of samples of the generator that the shipped classifier takes for the most frequent digit of
     their category. `digits_found`: how many digits are the most frequent one of some category. `held_out_purity`: the
-    same as `purity` of held-out images with their labels, in the categories that Q reads in them, though it never saw
-    real images.
+    same as `purity` of held-out images with their labels, in the categories that Q reads in them. Q reads features of
+    the discriminator, as `code_head`, or samples, as `code_reader`.
     """
 
     name = "code_purity"
@@ -202,7 +214,7 @@ class CodePurity(Measurement):
         every_steps: EverySteps = 1000,
     ) -> None:
         super().__init__(every_steps)
-        _require_codes(noise)
+        require_codes(noise)
         self.discriminator, self.q, self.noise, self.count = discriminator, q, noise, count
 
     @torch.no_grad()
@@ -230,7 +242,8 @@ class CodePurity(Measurement):
 
     def guess(self, samples: Tensor) -> Tensor:
         """Return the most probable category of each sample, `(n,)` int64."""
-        category: Tensor = self.q(self.discriminator(samples)["features"])["category"]
+        reads_samples = "samples" in inspect.signature(self.q.forward).parameters
+        category: Tensor = self.q(samples if reads_samples else self.discriminator(samples)["features"])["category"]
         return category.argmax(1)
 
 
@@ -243,6 +256,11 @@ def purity(groups: Tensor, labels: Tensor) -> tuple[float, int]:
     return float(there.max(1).values.sum() / pairs.shape[1]), len(there.argmax(1).unique())
 
 
-def _require_codes(noise: Any) -> None:
+def require_codes(noise: Any) -> None:
+    """Refuse noise without a category.
+
+    Raises:
+        InputError: the noise has no codes.
+    """
     if not hasattr(noise, "categories"):
         raise InputError("the noise has no codes to guess; take noise.use = 'codes'")

@@ -32,7 +32,7 @@ SMALL = {
     "mnist_infogan": [
         "data.split=test",
         *("noise.noise_dim=4", "noise.categories=3", "callbacks.samples.count=9", "callbacks.code_purity.count=20"),
-        *("generator.hidden_dim=4", "discriminator.hidden_dim=4", "networks.q.features=4", "networks.q.hidden_dim=4"),
+        *("generator.hidden_dim=4", "discriminator.hidden_dim=4", "networks.q.channels=2", "networks.q.hidden_dim=4"),
     ],
     "mnist_bigan": [
         "data.split=test",
@@ -94,6 +94,17 @@ def with_learnt_sharpness(registry: ganfw.Registry) -> ganfw.Recipe:
         extends=small("grid_gman", registry),
         networks={"sharpness": {"use": "sharpness"}},
         optimizer={"generator": {"networks": ["generator", "sharpness"]}},
+    )
+
+
+def with_shared_layers(registry: ganfw.Registry) -> ganfw.Recipe:
+    """Return `mnist_infogan`, made quick to train, with the paper's term, and a Q on features of the discriminator."""
+    return ganfw.Recipe(
+        name="shared_layers",
+        extends=small("mnist_infogan", registry),
+        discriminator={"use": "mlp_features", "hidden_dim": 4},
+        networks={"q": {"use": "code_head", "features": 4, "hidden_dim": 4}},
+        regularizers={"information": {"use": "information"}},
     )
 
 

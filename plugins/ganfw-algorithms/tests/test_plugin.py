@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_recipes import calibrating, small, with_learnt_sharpness
+from small_recipes import calibrating, small, with_learnt_sharpness, with_shared_layers
 
 import ganfw
 from ganfw.testing import Check, checks_of
@@ -23,8 +23,8 @@ BASES = {
         *("data mnist_few_labels", "discriminator mlp_open_set", "step semi_supervised", "callback test_error"),
     ),
     "mnist_infogan": (
-        *("discriminator mlp_features", "network code_head", "regularizer information", "sampler traversal"),
-        *("callback code_purity", "noise codes", "regularizer feature_matching"),
+        *("network code_reader", "regularizer augmented_information", "sampler traversal"),
+        *("callback code_purity", "noise codes"),
     ),
     "mnist_bigan": (
         *("network mlp_encoder", "discriminator mlp_pairs", "step bigan", "sampler reconstruction"),
@@ -63,6 +63,7 @@ PARAMETERS = {
     "discriminator mlp_number": {"hidden_dim": 4},
     "discriminator mlp_open_set": {"hidden_dim": 2, "input_noise": 0.0, "hidden_noise": 0.0},
     "discriminator mlp_features": {"hidden_dim": 4},
+    "network code_reader": {"channels": 2, "hidden_dim": 4},
     "noise codes": {"noise_dim": 4, "categories": 3},
     "network code_head": {"features": 4, "hidden_dim": 4},
     "network mlp_encoder": {"hidden_dim": 2},
@@ -109,6 +110,8 @@ WITHOUT_NOISE = {
     "mnist_100_labels": ("discriminator.input_noise=0.0", "discriminator.hidden_noise=0.0"),
 }
 """Networks that draw nothing, so that it is seen what else does."""
+SHARING = ("discriminator mlp_features", "network code_head", "regularizer information", "regularizer feature_matching")
+"""Parts that are tried with InfoGAN's term of the paper."""
 SLOW = ("trains compiled", "trains in two processes", "trains in bf16", "resumes exactly", "repeats itself", "runs")
 """Checks that train, and take seconds each; `test_recipes.py` resumes small forms of all recipes."""
 SMALL = {recipe: small(recipe, REGISTRY, *WITHOUT_NOISE.get(recipe, ())) for recipe in BASES}
@@ -129,6 +132,7 @@ CHECKS = [
         "ganfw-algorithms",
         registry=REGISTRY,
         bases={part: SMALL[recipe] for recipe, parts in BASES.items() for part in parts}
+        | dict.fromkeys(SHARING, with_shared_layers(REGISTRY))
         | {"network sharpness": with_learnt_sharpness(REGISTRY), "step discriminator_only": calibrating(REGISTRY)},
         parameters=PARAMETERS,
         leaving_out=LEAVING_OUT,
