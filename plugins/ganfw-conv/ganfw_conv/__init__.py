@@ -40,6 +40,7 @@ def ganfw_parts() -> Iterator[Part]:
         ".r3gan:ConditionalR3GANGenerator",
         "r3gan with the class beside the noise",
     )
+    yield part("generator", "progressive", ".progressive:ProgressiveGenerator", "images that grow in training")
     yield part("discriminator", "dcgan", ".dcgan:DCGANDiscriminator", "strided convolutions with LeakyReLU")
     yield part(
         "discriminator",
@@ -78,12 +79,25 @@ def ganfw_parts() -> Iterator[Part]:
         ".r3gan:ConditionalR3GANDiscriminator",
         "r3gan that judges by the class too, by projection",
     )
+    yield part(
+        "discriminator",
+        "progressive",
+        ".progressive:ProgressiveDiscriminator",
+        "sees images that grow, with the minibatch deviation",
+    )
+    yield part(
+        "step",
+        "progressive",
+        ".progressive_growing:ProgressiveGrowing",
+        "the classic step, from small images to large ones",
+    )
     yield part("regularizer", "path_length", ".path_length:PathLength", "steps in w move the image equally far")
     yield part("sampler", "style", ".style_sampler:StyleSampler", "style-based generators, with truncation in w")
     yield part("recipe", "mnist_dcgan", ":mnist_dcgan.toml", "MNIST with DCGAN: good digits within minutes")
     yield part("recipe", "mnist_resnet", ":mnist_resnet.toml", "MNIST with residual networks and spectral norm")
     yield part("recipe", "mnist_dcgan_conditional", ":mnist_dcgan_conditional.toml", "MNIST with DCGAN, digit by digit")
     yield part("recipe", "mnist_style", ":mnist_style.toml", "MNIST with StyleGAN2's networks, small")
+    yield part("recipe", "mnist_progressive", ":mnist_progressive.toml", "MNIST with images that grow")
     yield part("recipe", "mnist_conv_fast", ":mnist_conv_fast.toml", "MNIST, digit by digit, in ten minutes")
     yield part("recipe", "mnist_r3gan", ":mnist_r3gan.toml", "MNIST with R3GAN's networks and loss")
     yield part("recipe", "stacked_mnist_r3gan", ":stacked_mnist_r3gan.toml", "a thousand modes with R3GAN's networks")

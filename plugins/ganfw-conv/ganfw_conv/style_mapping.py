@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfw_conv.equalised import EqualisedLinear, activate
+from ganfw_conv.pixel_norm import of_size_1
 
 MAPPING_RATE = 0.01
 """How fast the mapping learns, by the other layers (Karras et al., 2019, appendix C)."""
@@ -37,9 +38,9 @@ class StyleMapping(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return `(n, w_dim)` float32 for `(n, z_dim)` float32 and, of several classes, `(n,)` int64."""
-        x = _of_size_1(z)
+        x = of_size_1(z)
         if self.embedding is not None:
-            x = torch.cat([x, _of_size_1(self.embedding(labels))], dim=1)
+            x = torch.cat([x, of_size_1(self.embedding(labels))], dim=1)
         for layer in self.layers:
             x = activate(layer(x))
         w: Tensor = x.float()
@@ -64,8 +65,3 @@ class StyleMapping(nn.Module):
         """
         mean = self.mean if labels is None else self.mean[labels]
         return mean + psi * (w - mean)
-
-
-def _of_size_1(x: Tensor) -> Tensor:
-    """Scale each row to a root mean square of 1; zeros stay zeros."""
-    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()

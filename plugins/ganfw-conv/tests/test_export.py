@@ -18,6 +18,7 @@ GENERATORS = {
     "resnet_conditional": {"channels": 2},
     "r3gan": {"base_channels": 8, "patch": 2},
     "r3gan_conditional": {"base_channels": 8},
+    "progressive": {"base_channels": 2},
     "style": {"base_channels": 2},
     "style_conditional": {"base_channels": 2},
 }

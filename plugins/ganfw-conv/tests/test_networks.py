@@ -1,6 +1,6 @@
 """What all networks of the package do: sizes, ranges, gradients, seeds, refusals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from ganfw_conv.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
 )
+from ganfw_conv.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from ganfw_conv.r3gan import (
     ConditionalR3GANDiscriminator,
     ConditionalR3GANGenerator,
@@ -41,6 +42,7 @@ GENERATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "resnet_conditional": lambda shape: ConditionalResNetGenerator(Z_DIM, shape, CLASSES, channels=8),
     "style": lambda shape: StyleGenerator(Z_DIM, shape, base_channels=4),
     "style_conditional": lambda shape: ConditionalStyleGenerator(Z_DIM, shape, CLASSES, base_channels=4),
+    "progressive": lambda shape: ProgressiveGenerator(Z_DIM, shape, base_channels=4),
     "r3gan": lambda shape: R3GANGenerator(Z_DIM, shape, base_channels=8),
     "r3gan with patches": lambda shape: R3GANGenerator(Z_DIM, shape, base_channels=8, patch=2),
     "r3gan_conditional": lambda shape: ConditionalR3GANGenerator(Z_DIM, shape, CLASSES, base_channels=8),
@@ -59,6 +61,7 @@ DISCRIMINATORS: dict[str, Callable[[tuple[int, ...]], nn.Module]] = {
     "resnet_conditional": lambda shape: ConditionalResNetDiscriminator(shape, CLASSES, channels=8),
     "style": lambda shape: StyleDiscriminator(shape, base_channels=4),
     "style_conditional": lambda shape: ConditionalStyleDiscriminator(shape, CLASSES, base_channels=4),
+    "progressive": lambda shape: ProgressiveDiscriminator(shape, base_channels=4),
     "r3gan": lambda shape: R3GANDiscriminator(shape, base_channels=8),
     "r3gan with patches": lambda shape: R3GANDiscriminator(shape, base_channels=8, patch=2),
     "r3gan_conditional": lambda shape: ConditionalR3GANDiscriminator(shape, CLASSES, base_channels=8),
@@ -104,7 +107,7 @@ def test_discriminator_gives_a_logit_for_each_image(name: str, shape: tuple[int,
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 20), (2, 48, 40), (3, 10, 12)], ids=str)
-@pytest.mark.parametrize("name", ["dcgan", "resnet", "style", "r3gan"])
+@pytest.mark.parametrize("name", ["dcgan", "resnet", "style", "progressive", "r3gan"])
 def test_other_sizes_that_can_be_halved_are_taken(name: str, shape: tuple[int, ...]) -> None:
     images = build(GENERATORS[name], shape)(normal(2, Z_DIM))
     assert images.shape == (2, *shape)
@@ -115,8 +118,9 @@ def test_other_sizes_that_can_be_halved_are_taken(name: str, shape: tuple[int, .
 def test_gradients_reach_every_parameter_of_a_generator(name: str) -> None:
     generator = build(GENERATORS[name], (3, 32, 32))
     awaken(generator)
-    images = ganfw.call_network(generator, normal(8, Z_DIM), labels=labels_of(8))
-    (images * uniform(*images.shape)).sum().backward()
+    for _ in fades_of(generator):
+        images = ganfw.call_network(generator, normal(8, Z_DIM), labels=labels_of(8))
+        (images * uniform(*images.shape)).sum().backward()
     assert without_gradient(generator) == []
 
 
@@ -125,7 +129,8 @@ def test_gradients_reach_every_parameter_of_a_discriminator_and_its_input(name: 
     discriminator = build(DISCRIMINATORS[name], (3, 32, 32))
     awaken(discriminator)
     images = uniform(8, 3, 32, 32).requires_grad_()
-    ganfw.call_network(discriminator, images, labels=labels_of(8)).square().sum().backward()
+    for _ in fades_of(discriminator):
+        ganfw.call_network(discriminator, images, labels=labels_of(8)).square().sum().backward()
     assert without_gradient(discriminator) == []
     assert (images.grad.flatten(1).abs().sum(1) > 0).all()
 
@@ -137,6 +142,14 @@ def awaken(network: nn.Module) -> None:
             nn.init.constant_(parameter, 0.5)
         if name.endswith("third.weight"):
             nn.init.normal_(parameter, std=0.1)
+
+
+def fades_of(network: nn.Module) -> Iterator[None]:
+    """Put a network that grows in the middle of each fade; others once as they are."""
+    for stage in range(getattr(network, "last_stage", 1)):
+        if hasattr(network, "grow"):
+            network.grow(stage + 0.5)
+        yield
 
 
 def without_gradient(network: nn.Module) -> list[str]:
@@ -230,6 +243,8 @@ def test_samples_that_are_no_images_are_refused(make: Callable[..., nn.Module]) 
         (ResNetDiscriminator, 10),
         (lambda shape: StyleGenerator(Z_DIM, shape), 8),
         (StyleDiscriminator, 8),
+        (lambda shape: ProgressiveGenerator(Z_DIM, shape), 8),
+        (ProgressiveDiscriminator, 8),
         (lambda shape: R3GANGenerator(Z_DIM, shape), 8),
         (R3GANDiscriminator, 8),
     ],

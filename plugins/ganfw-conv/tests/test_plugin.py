@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from progressive_recipes import small_progressive
 from style_recipes import small_style
 
 import ganfw
@@ -22,6 +23,7 @@ KEYS = {
 }
 SMALL = {
     **{f"{kind} {name}": KEYS[name.partition("_")[0]] for kind in ("generator", "discriminator") for name in NETWORKS},
+    **{f"{kind} progressive": {"base_channels": 2, "most_channels": 4} for kind in ("generator", "discriminator")},
     "regularizer path_length": {"every_steps": 1},
 }
 
@@ -31,14 +33,16 @@ def test_parts_are_discovered(registry: ganfw.Registry) -> None:
     assert (plugin.status, plugin.reason) == ("active", "")
     assert plugin.version == version("ganfw-conv")
     assert [(part.kind, part.name) for part in plugin.parts] == [
-        *(("generator", name) for name in NETWORKS),
-        *(("discriminator", name) for name in NETWORKS),
+        *(("generator", name) for name in (*NETWORKS, "progressive")),
+        *(("discriminator", name) for name in (*NETWORKS, "progressive")),
+        ("step", "progressive"),
         ("regularizer", "path_length"),
         ("sampler", "style"),
         ("recipe", "mnist_dcgan"),
         ("recipe", "mnist_resnet"),
         ("recipe", "mnist_dcgan_conditional"),
         ("recipe", "mnist_style"),
+        ("recipe", "mnist_progressive"),
         ("recipe", "mnist_conv_fast"),
         ("recipe", "mnist_r3gan"),
         ("recipe", "stacked_mnist_r3gan"),
@@ -49,18 +53,22 @@ REGISTRY = ganfw.discover()
 CHECKS = checks_of(
     "ganfw-conv",
     registry=REGISTRY,
-    bases=dict.fromkeys(["regularizer path_length", "sampler style"], small_style(REGISTRY)),
+    bases=dict.fromkeys(["regularizer path_length", "sampler style"], small_style(REGISTRY))
+    | dict.fromkeys(["generator progressive", "discriminator progressive"], small_progressive(REGISTRY))
+    | {"step progressive": small_progressive(REGISTRY, "discriminator.group=1")},  # groups are of one process
     parameters=SMALL,
 )
 
+SLOWLY_COMPILED = (" style", " style_conditional", " path_length", " progressive")
+
 
 def is_slow(check: Check) -> bool:
-    """Whether a check takes a minute: compilers need long for style-based networks."""
-    return check.name == "trains compiled" and check.subject.endswith((" style", " style_conditional", " path_length"))
+    """Whether a check takes a minute: compilers need long for networks of many different layers."""
+    return check.name == "trains compiled" and check.subject.endswith(SLOWLY_COMPILED)
 
 
 def test_every_part_and_recipe_is_checked() -> None:
-    assert len({check.subject for check in CHECKS}) == 1 + 16 + 2 + 7
+    assert len({check.subject for check in CHECKS}) == 1 + 16 + 3 + 2 + 8
 
 
 @pytest.mark.parametrize(
