@@ -1,6 +1,7 @@
 """The items of a torch data set: drawn from seeds of their own, loaded by workers, and put together to batches."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, cast
 
@@ -96,6 +97,17 @@ class ItemLoader:
     def close(self) -> None:
         """Let the workers go, and keep none from now on."""
         self._loader, self.keeps_workers = None, False
+
+
+def lost_worker(error: BaseException) -> str | None:
+    """Return how a worker ended, where an error says that one did: `"was killed by signal: Killed"`; else None.
+
+    On Unix torch raises it from a signal's handler, wherever the run happens to be.
+    """
+    found = re.match(r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is )?(.+?)(?:\.|$)", str(error))
+    if found is None or not isinstance(error, RuntimeError):
+        return None
+    return re.sub("^killed", "was killed", found[1])
 
 
 class _Order:

@@ -24,6 +24,7 @@ from ganfw.plugins.registry import describe
 from ganfw.plugins.signature import show
 from ganfw.terminal import blank
 from ganfw.training.experiment import Experiment
+from ganfw.training.items import lost_worker
 from ganfw.training.means import RunningMeans, check_statistics
 from ganfw.training.optimizer_state import check_optimizer_state
 from ganfw.training.trial import to_blame, unchanged
@@ -144,12 +145,25 @@ class Training:
         training's own.
 
         Raises:
-            RunError: another process is training this run, or a callback cannot write.
+            RunError: another process is training this run, a callback cannot write, or a worker that loads data ended.
             TrainingError: a callback found a value that is not finite.
         """
         holding = locked(self.directory) if self.directory else contextlib.nullcontext()
-        with holding, self.experiment.batches.keeping_workers(), self.engine() as updater:
+        with holding, self._without_lost_workers(), self.experiment.batches.keeping_workers(), self.engine() as updater:
             self._run(updater)
+
+    @contextlib.contextmanager
+    def _without_lost_workers(self) -> Iterator[None]:
+        """Say of a worker that ended whose it was: its error may come up in any part, or between two."""
+        try:
+            yield
+        except RuntimeError as error:
+            if ended := lost_worker(error):
+                raise RunError(
+                    f"{self.experiment.label('data')}: a process that loads it {ended}, after step {self.step}; if "
+                    "memory was short, lower run.workers: with 0 the process that trains loads it"
+                ) from error
+            raise
 
     @contextlib.contextmanager
     def engine(self) -> Iterator[Updater]:
@@ -245,6 +259,8 @@ class Training:
         except GanfwError:
             raise
         except (Exception, SystemExit) as error:
+            if lost_worker(error):
+                raise
             label = self.experiment.label(to_blame(error, parts or {}) or address)
             too_large = size_problem(error)
             if too_large and address.startswith("callbacks."):

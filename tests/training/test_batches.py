@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from ganfw import Batch, DataError, TensorData
 from ganfw.training.batches import Batches
+from ganfw.training.items import lost_worker
 
 SIZE = 23
 
@@ -265,3 +266,26 @@ def test_the_parts_of_a_batch_are_its_rows_and_draw_the_numbers_of_the_whole(par
         assert torch.equal(part.labels, whole.labels[rows])
         assert torch.equal(part.more["double"], 2 * part.labels)
         assert torch.equal(part.row_random(torch.Generator().manual_seed(0)).normal(2), numbers[rows])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("DataLoader worker (pid 12) is killed by signal: Killed. ", "was killed by signal: Killed"),
+        (
+            "DataLoader worker (pid 12) is killed by signal: Bus error. It is possible that dataloader's workers are "
+            "out of shared memory. Please try to raise your shared memory limit.",
+            "was killed by signal: Bus error",
+        ),
+        (
+            "DataLoader worker (pid 12) exited unexpectedly with exit code 3. Details are lost due to "
+            "multiprocessing. Rerunning with num_workers=0 may give better error trace.",
+            "exited unexpectedly with exit code 3",
+        ),
+        ("DataLoader worker (pid(s) 12, 13) exited unexpectedly", "exited unexpectedly"),
+        ("Caught KeyError in DataLoader worker process 0.", None),
+    ],
+)
+def test_an_error_says_how_a_worker_ended(text: str, expected: str | None) -> None:
+    assert lost_worker(RuntimeError(text)) == expected
+    assert lost_worker(ValueError(text)) is None

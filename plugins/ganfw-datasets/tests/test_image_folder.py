@@ -1,18 +1,23 @@
 """Your own images, in the many forms that folders have."""
 
 import contextlib
+import multiprocessing
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
+import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from attrs import evolve
 from PIL import Image
 
 import ganfw
@@ -467,3 +472,36 @@ def test_other_images_are_noticed_where_they_are_read_as_they_are_served(sorted_
 
     assert len(set(fingerprints)) == len(fingerprints)
     assert found() == fingerprints[-1]
+
+
+class Killer(ganfw.Callback):
+    """Kills a process that loads images after step 3, as a system does that is short of memory."""
+
+    def on_step_end(self, training: ganfw.Training) -> None:
+        if training.step == 3:
+            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+            time.sleep(60)  # torch's error comes up here
+
+
+def test_a_loading_process_that_is_killed_is_reported_and_the_run_continues(
+    sorted_folder: Path, registry: ganfw.Registry, tmp_path: Path
+) -> None:
+    recipe = ganfw.Recipe(
+        extends="mnist_mlp",
+        run={"batch_size": 3, "max_steps": 6, "device": "cpu", "workers": 2},
+        data={"use": "image_folder", "folder": str(sorted_folder), "size": 8, "memory_limit_mb": 0},
+        generator={"hidden_dim": 2},
+        discriminator={"hidden_dim": 2},
+        callbacks={"checkpoint": {"every_steps": 1}},
+    )
+    experiment = ganfw.assemble(ganfw.resolve(recipe, registry))
+
+    with pytest.raises(ganfw.RunError) as caught:
+        ganfw.train(evolve(experiment, callbacks={**experiment.callbacks, "killer": Killer()}), directory=tmp_path)
+
+    assert str(caught.value) == (
+        f"data 'image_folder' (ganfw-datasets {version('ganfw-datasets')}): a process that loads it was killed by "
+        "signal: Killed, after step 3; if memory was short, lower run.workers: with 0 the process that trains loads it"
+    )
+    assert ganfw.open_checkpoint(tmp_path).path.name == "step-000003"
+    assert not multiprocessing.active_children()
