@@ -88,7 +88,10 @@ def _passed(checks: "Sequence[Check]") -> bool:
 
 
 def _that_expect(form: str, registry: Registry) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the names of the registered recipes that expect results of a form, and of broken ones; report the rest."""
+    """Return the names of the registered recipes that expect results of a form, and of broken ones; report the rest.
+
+    One whose packages are not all installed is not broken: a package may have recipes for parts of others.
+    """
     from ganfw.sweep.verification import registered_recipes
 
     found = registered_recipes(form, registry)
@@ -96,6 +99,8 @@ def _that_expect(form: str, registry: Registry) -> tuple[Sequence[str], Sequence
         say(f"broken: {name}: {reason}", err=True)
     if not found.expecting:
         raise RecipeError(f"no recipe has an [expect.{form}]; make one with: ganfw table SWEEP --format expect")
+    for name, absent in found.incomplete.items():
+        say(f"not verified: {name}: it needs {', '.join(absent)}: not installed", err=True)
     if found.lacking:
         say(f"without [expect.{form}]: {', '.join(found.lacking)}", err=True)
     return found.expecting, tuple(found.broken)

@@ -1,11 +1,12 @@
 """Train what a recipe expects results of, and compare: the trials of `ganfw verify`."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from attrs import evolve, frozen
+from packaging.utils import canonicalize_name
 
 from ganfw.errors import GanfwError, RecipeError
 from ganfw.ledger.records import RunRecord
@@ -96,27 +97,49 @@ class RegisteredRecipes:
     Attributes:
         expecting: those that expect results of the form.
         lacking: those that do not.
+        incomplete: those that name parts of packages that are not there, and these packages.
         broken: those that are wrong, and what is wrong with each.
     """
 
     expecting: tuple[str, ...]
     lacking: tuple[str, ...]
+    incomplete: Mapping[str, Sequence[str]]
     broken: Mapping[str, str]
 
 
 def registered_recipes(form: str, registry: Registry) -> RegisteredRecipes:
     """Sort all registered recipes by whether they expect results of a form, `"full"` or `"quick"`."""
     having: dict[bool, list[str]] = {True: [], False: []}
-    broken = {}
+    incomplete, broken = {}, {}
     for part in registry.parts("recipe"):
         name = part.qualified_name
         try:
-            resolved = resolve(Recipe.load(name, registry), registry)
+            recipe = Recipe.load(name, registry)
+            if absent := _absent_packages(recipe.tables, registry):
+                incomplete[name] = absent
+                continue
+            resolved = resolve(recipe, registry)
         except GanfwError as error:
             broken[name] = str(error)
         else:
             having[form in resolved.expectations].append(name)
-    return RegisteredRecipes(tuple(having[True]), tuple(having[False]), broken)
+    return RegisteredRecipes(tuple(having[True]), tuple(having[False]), incomplete, broken)
+
+
+def _absent_packages(tables: Mapping[str, Any], registry: Registry) -> list[str]:
+    """Return the packages whose parts are named, `use = "package:part"`, and that are not installed, or are blocked."""
+    there = {canonicalize_name(plugin.distribution) for plugin in registry.plugins if plugin.status != "blocked"}
+    named = {use.rpartition(":")[0] for use in _uses(tables)}
+    return sorted(name for name in named if name and canonicalize_name(name) not in there)
+
+
+def _uses(table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every `use` in a table and in those inside it."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _uses(value)
+        elif key == "use" and isinstance(value, str):
+            yield value
 
 
 def subjects_of(sources: Iterable[str], form: str, registry: Registry, overrides: Sequence[str] = ()) -> list[Subject]:

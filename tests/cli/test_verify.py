@@ -168,7 +168,9 @@ def test_a_broken_recipe_of_a_package_is_a_miss_and_the_others_are_verified(
     (package / "odd.toml").write_text("[run]\nepoch = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
     own = [evolve(each, parts=tuple(part for part in each.parts if part.kind != "recipe")) for each in registry.plugins]
-    recipes = tuple(Part(kind="recipe", name=name, target=f"recipes_y:{name}.toml") for name in ("odd", "wide"))
+    (package / "far.toml").write_text('[data]\nuse = "ganfw-x:photos"\n[loss]\nuse = "Ganfw_W:soft"\n')
+    names = ("odd", "far", "wide")
+    recipes = tuple(Part(kind="recipe", name=name, target=f"recipes_y:{name}.toml") for name in names)
     with_recipes = Registry((*own, Plugin("ganfw-y", "1.0", "recipes_y", recipes)))
     monkeypatch.setattr("ganfw.cli.options.discover", lambda **_: with_recipes)
 
@@ -178,6 +180,7 @@ def test_a_broken_recipe_of_a_package_is_a_miss_and_the_others_are_verified(
     assert result.stderr.startswith(
         "broken: ganfw-y:odd: 3 problems in recipe 'odd'\n\nganfw-y:odd:2: unknown key 'epoch' of [run]\n"
     )
+    assert "\nnot verified: ganfw-y:far: it needs Ganfw_W, ganfw-x: not installed\n" in result.stderr
     assert result.stderr.endswith("\n1 of 2 as expected; not ganfw-y:odd\n")
 
 
