@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganfw_conv.classes import require_classes
 from ganfw_conv.image_sizes import halvings
+from ganfw_conv.layout import faster_layout
 from ganfw_conv.projection import ProjectionHead
 from ganfw_conv.spectral import normalised
 
@@ -162,14 +163,22 @@ class FromUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return float32 of the same shape."""
-        return 2 * x - 1
+        return faster_layout(2 * x - 1)
+
+
+class ToMaps(nn.Unflatten):
+    """Makes maps of the features of each sample, in the layout that is faster."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `(n, channels, height, width)` for `(n, features)`."""
+        return faster_layout(super().forward(x))
 
 
 def _generator_layers(inputs: int, sample_shape: tuple[int, ...], base_channels: int, norm: str) -> list[nn.Module]:
     sizes = halvings(sample_shape, SMALLEST)
     widths = [base_channels * 2**power for power in reversed(range(len(sizes) - 1))]
     start = (widths[0], *sizes[-1])
-    layers = [nn.Linear(inputs, math.prod(start)), nn.Unflatten(1, start), *_after(widths[0], norm)]
+    layers = [nn.Linear(inputs, math.prod(start)), ToMaps(1, start), *_after(widths[0], norm)]
     for before, after in pairwise(widths):
         layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=norm == "none"), *_after(after, norm)]
     return [*layers, nn.ConvTranspose2d(base_channels, sample_shape[0], 4, 2, 1), ToUnit()]

@@ -14,6 +14,7 @@ from ganfw_conv.attention import attention_at
 from ganfw_conv.classes import require_classes
 from ganfw_conv.conditional_batch_norm import ConditionalBatchNorm2d
 from ganfw_conv.image_sizes import halvings
+from ganfw_conv.layout import faster_layout
 from ganfw_conv.projection import ProjectionHead
 from ganfw_conv.spectral import normalised
 
@@ -173,7 +174,7 @@ class _GeneratorLayers(nn.Module):
         self.end = _convolution(channels, sample_shape[0], 3)
 
     def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
-        x = self.start(z)
+        x = faster_layout(self.start(z))
         for block, attend in zip(self.blocks, self.attentions, strict=True):
             x = attend(block(x, *labels))
         x = relu(self.norm(x, *labels))
@@ -193,7 +194,7 @@ class _FeatureLayers(nn.Module):
         self.keeping = nn.Sequential(*(_DownBlock(channels, spectral, halves=False) for _ in range(2)))
 
     def forward(self, samples: Tensor) -> Tensor:
-        x = 2 * samples - 1
+        x = faster_layout(2 * samples - 1)
         for block, attend in zip(self.halving, self.attentions, strict=True):
             x = attend(block(x))
         return relu(self.keeping(x)).sum((2, 3))

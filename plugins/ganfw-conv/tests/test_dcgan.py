@@ -29,7 +29,7 @@ def test_generator_starts_from_7_or_4_pixels(side: int, start: int) -> None:
 
 def test_last_layer_of_the_generator_and_first_of_the_discriminator_have_no_batch_norm() -> None:
     assert kinds(DCGANGenerator(8, (1, 28, 28), base_channels=4)) == [
-        *("Linear", "Unflatten", "BatchNorm2d", "ReLU"),
+        *("Linear", "ToMaps", "BatchNorm2d", "ReLU"),
         *("ConvTranspose2d", "BatchNorm2d", "ReLU"),
         *("ConvTranspose2d", "ToUnit"),
     ]
