@@ -101,3 +101,21 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("recipe", "mnist_conv_fast", ":mnist_conv_fast.toml", "MNIST, digit by digit, in ten minutes")
     yield part("recipe", "mnist_r3gan", ":mnist_r3gan.toml", "MNIST with R3GAN's networks and loss")
     yield part("recipe", "stacked_mnist_r3gan", ":stacked_mnist_r3gan.toml", "a thousand modes with R3GAN's networks")
+    yield part("recipe", "cifar10_dcgan", ":cifar10_dcgan.toml", "CIFAR-10 with DCGAN, for a GPU")
+    yield part("recipe", "cifar10_resnet", ":cifar10_resnet.toml", "CIFAR-10 with SNGAN's residual networks, for a GPU")
+    yield part(
+        "recipe",
+        "cifar10_resnet_conditional",
+        ":cifar10_resnet_conditional.toml",
+        "the same class by class, with a projection discriminator",
+    )
+    yield part("recipe", "cifar10_r3gan", ":cifar10_r3gan.toml", "CIFAR-10 class by class with R3GAN, for a GPU")
+    yield part(
+        "recipe", "cifar10_style", ":cifar10_style.toml", "CIFAR-10 with StyleGAN2's networks and ADA, for a GPU"
+    )
+    yield part("recipe", "images_dcgan_64", ":images_dcgan_64.toml", "your own images at 64 pixels with DCGAN")
+    yield part("recipe", "images_resnet_64", ":images_resnet_64.toml", "your own images at 64 pixels with SNGAN")
+    yield part("recipe", "images_r3gan_64", ":images_r3gan_64.toml", "your own images at 64 pixels with R3GAN")
+    yield part(
+        "recipe", "images_style_64", ":images_style_64.toml", "your own images at 64 pixels with StyleGAN2 and ADA"
+    )
