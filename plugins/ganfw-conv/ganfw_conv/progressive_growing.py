@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Le
+from attrs import evolve
 from torch import Tensor, nn
 
 from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, RowRandom, Update
@@ -54,23 +55,17 @@ class ProgressiveGrowing:
 
     def updates(self) -> Sequence[Update]:
         """Return the discriminator's update, then the generator's."""
+        discriminator, generator = (self.objective.update(name, self.noise) for name in ("discriminator", "generator"))
         return [
-            Update(
-                "discriminator",
-                self.of_discriminator,
-                draw=partial(self._draw, "discriminator"),
-                after=self.objective.constrain,
-                observe=self.objective.observe,
-            ),
-            Update("generator", self.of_generator, draw=partial(self._draw, "generator")),
+            evolve(discriminator, loss=self.of_discriminator, draw=partial(self._draw, "discriminator")),
+            evolve(generator, loss=self.of_generator, draw=partial(self._draw, "generator")),
         ]
 
     def drive(self, batch: Batch, random: torch.Generator, apply: Callable[..., None]) -> None:
         """Let the networks grow, and make the updates with real samples as they are at this stage."""
         self.generator.grow(self.stage(batch))
         self.discriminator.grow(self.stage(batch))
-        samples = self.discriminator.at_stage(batch.samples)
-        batch = Batch(samples, batch.labels, batch.step, batch.total, batch.rows, batch.more, batch.total_steps)
+        batch = evolve(batch, samples=self.discriminator.at_stage(batch.samples))
         for update in self.updates():
             apply(update, batch, random)
 
