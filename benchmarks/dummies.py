@@ -16,6 +16,11 @@ def ganfw_parts() -> Iterator[Part]:
     yield Part(kind="data", name="random_images", target=f"{__name__}:random_images", help="any number of images")
 
 
-def random_images(*, size: Annotated[int, Ge(1), "how many"] = 60_000) -> TensorData:
-    """Return random images of MNIST's shape, in memory."""
-    return TensorData(torch.randint(256, (size, 1, 28, 28), dtype=torch.uint8))
+def random_images(
+    *,
+    size: Annotated[int, Ge(1), "how many"] = 60_000,
+    channels: Annotated[int, Ge(1), "of each"] = 1,
+    side: Annotated[int, Ge(1), "in pixels"] = 28,
+) -> TensorData:
+    """Return random images in memory, by default of MNIST's shape."""
+    return TensorData(torch.randint(256, (size, channels, side, side), dtype=torch.uint8))

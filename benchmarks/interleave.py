@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import define, field
 from fixtures import RECIPE, scratch
-from memory import resident_mib
+from memory import Usage, resident_mib, usage_of
 
 HERE = Path(__file__).parent
 
@@ -26,6 +26,7 @@ class Contestant:
         command: prints `seconds S` for each line with a number of steps that it reads.
         environment: variables that the process has besides this one's.
         rates: steps a second, a round each.
+        usages: what a step used, a round each.
         first_step: seconds from its start to the end of its first step.
         peak_mib: the most memory that it had before it was let end; if it trains on CUDA, the most that tensors took.
     """
@@ -34,6 +35,7 @@ class Contestant:
     command: Sequence[str]
     environment: Mapping[str, str] = field(factory=dict)
     rates: list[float] = field(factory=list)
+    usages: list[Usage] = field(factory=list)
     first_step: float = math.nan
     peak_mib: float = math.nan
     process: "subprocess.Popen[str]" = field(init=False)
@@ -128,7 +130,9 @@ def interleave(
             break
         for turn in range(number, number + len(turns)):
             contestant, length = turns[turn % len(turns)]
+            before = usage_of(contestant.process.pid)
             contestant.rates.append(length / contestant.train(length))
+            contestant.usages.append(usage_of(contestant.process.pid).since(before, length))
             print(f"round {number + 1}: {contestant.name} {contestant.rates[-1]:.1f} steps/s", file=sys.stderr)
     for contestant in (*nobody, *contestants):
         contestant.end()
