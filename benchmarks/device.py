@@ -35,7 +35,7 @@ from ganfw.engine.device import device_name
 from ganfw.engine.precision import require_precision
 
 ROOT = Path(__file__).parents[1]
-TESTS = ("engine", "builtin", "algorithms", "test_every_part.py", "evaluation", "training", "run")
+TESTS = ("engine", "builtin", "test_every_part.py", "evaluation", "training", "run")
 """What of tests/ concerns numbers, beside tests/device."""
 RECIPES = {"mnist_mlp": "ganfw", "mnist_mlp_fast": "ganfw", "mnist_conv_fast": "ganfw_conv"}
 """Recipes whose speed is measured, each with the module that it needs."""

@@ -8,11 +8,11 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from ganfw_conv.classes import require_classes
-from ganfw_conv.image_sizes import halvings
-from ganfw_conv.layout import faster_layout
-from ganfw_conv.projection import ProjectionHead
-from ganfw_conv.spectral import normalised
+from ganfw_conv.layers.classes import require_classes
+from ganfw_conv.layers.image_sizes import halvings
+from ganfw_conv.layers.layout import faster_layout
+from ganfw_conv.layers.projection import ProjectionHead
+from ganfw_conv.layers.spectral import normalised
 
 SMALLEST = 4
 """The least side of a map."""

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
 from ganfw import InputError
-from ganfw_conv.classes import require_classes
-from ganfw_conv.image_sizes import halvings
-from ganfw_conv.projection import ProjectionHead
+from ganfw_conv.layers.classes import require_classes
+from ganfw_conv.layers.image_sizes import halvings
+from ganfw_conv.layers.projection import ProjectionHead
 
 SMALLEST = 4
 """The least side of a map."""

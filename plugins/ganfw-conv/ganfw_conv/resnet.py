@@ -10,13 +10,13 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
-from ganfw_conv.attention import attention_at
-from ganfw_conv.classes import require_classes
-from ganfw_conv.conditional_batch_norm import ConditionalBatchNorm2d
-from ganfw_conv.image_sizes import halvings
-from ganfw_conv.layout import faster_layout
-from ganfw_conv.projection import ProjectionHead
-from ganfw_conv.spectral import normalised
+from ganfw_conv.layers.attention import attention_at
+from ganfw_conv.layers.classes import require_classes
+from ganfw_conv.layers.conditional_batch_norm import ConditionalBatchNorm2d
+from ganfw_conv.layers.image_sizes import halvings
+from ganfw_conv.layers.layout import faster_layout
+from ganfw_conv.layers.projection import ProjectionHead
+from ganfw_conv.layers.spectral import normalised
 
 _Channels = Annotated[int, Ge(1), "channels of every map"]
 _Attention = Annotated[Annotated[int, Ge(1)] | None, "height of the maps that self-attention follows; none if left out"]

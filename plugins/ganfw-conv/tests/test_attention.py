@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from ganfw_conv.attention import SelfAttention
+from ganfw_conv.layers.attention import SelfAttention
 
 
 def by_hand(layer: SelfAttention, image: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,8 @@
 
 import torch
 
-from ganfw_conv.conditional_batch_norm import ConditionalBatchNorm2d
-from ganfw_conv.projection import ProjectionHead
+from ganfw_conv.layers.conditional_batch_norm import ConditionalBatchNorm2d
+from ganfw_conv.layers.projection import ProjectionHead
 from ganfw_conv.resnet import ConditionalResNetDiscriminator
 
 

@@ -13,7 +13,7 @@ from ganfw_conv.dcgan import (
     DCGANDiscriminator,
     DCGANGenerator,
 )
-from ganfw_conv.progressive import ProgressiveDiscriminator, ProgressiveGenerator
+from ganfw_conv.progressive.networks import ProgressiveDiscriminator, ProgressiveGenerator
 from ganfw_conv.r3gan import (
     ConditionalR3GANDiscriminator,
     ConditionalR3GANGenerator,
@@ -26,8 +26,8 @@ from ganfw_conv.resnet import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from ganfw_conv.style import ConditionalStyleGenerator, StyleGenerator
-from ganfw_conv.style_discriminator import ConditionalStyleDiscriminator, StyleDiscriminator
+from ganfw_conv.style.discriminator import ConditionalStyleDiscriminator, StyleDiscriminator
+from ganfw_conv.style.generator import ConditionalStyleGenerator, StyleGenerator
 
 SHAPES = [(channels, side, side) for side in (28, 32, 64) for channels in (1, 3)]
 CLASSES = 4

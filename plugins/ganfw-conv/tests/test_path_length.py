@@ -11,8 +11,8 @@ from torch.autograd.functional import jacobian
 
 import ganfw
 from ganfw.testing import check_exact_resume
-from ganfw_conv.path_length import PathLength
-from ganfw_conv.style import ConditionalStyleGenerator, StyleGenerator
+from ganfw_conv.style.generator import ConditionalStyleGenerator, StyleGenerator
+from ganfw_conv.style.path_length import PathLength
 
 CPU = torch.device("cpu")
 SHAPE = (2, 8, 10)

@@ -15,8 +15,8 @@ from torch.nn.functional import conv2d
 
 import ganfw
 from ganfw.testing import check_exact_resume
-from ganfw_conv.progressive import ProgressiveDiscriminator, ProgressiveGenerator
-from ganfw_conv.progressive_growing import ProgressiveGrowing, stage_of
+from ganfw_conv.progressive.networks import ProgressiveDiscriminator, ProgressiveGenerator
+from ganfw_conv.progressive.step import ProgressiveGrowing, stage_of
 
 Z_DIM = 5
 SHAPE = (2, 28, 20)

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 
 import ganfw
-from ganfw_conv.equalised import EqualisedConv2d, EqualisedLinear, activate
-from ganfw_conv.minibatch_deviation import MinibatchDeviation
-from ganfw_conv.modulated_convolution import ModulatedConv2d
-from ganfw_conv.style import ConditionalStyleGenerator, StyleGenerator, mix
-from ganfw_conv.style_discriminator import StyleDiscriminator
-from ganfw_conv.style_mapping import StyleMapping
+from ganfw_conv.layers.equalised import EqualisedConv2d, EqualisedLinear, activate
+from ganfw_conv.layers.minibatch_deviation import MinibatchDeviation
+from ganfw_conv.style.discriminator import StyleDiscriminator
+from ganfw_conv.style.generator import ConditionalStyleGenerator, StyleGenerator, mix
+from ganfw_conv.style.mapping import StyleMapping
+from ganfw_conv.style.modulated_convolution import ModulatedConv2d
 
 SHAPE = (2, 28, 28)
 Z_DIM = 6

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import ganfw
 from ganfw.cli import main
-from ganfw_conv.style import ConditionalStyleGenerator, StyleGenerator
-from ganfw_conv.style_sampler import StyleSampler
+from ganfw_conv.style.generator import ConditionalStyleGenerator, StyleGenerator
+from ganfw_conv.style.sampler import StyleSampler
 
 SHAPE = (1, 28, 28)
 Z_DIM = 5

@@ -7,11 +7,11 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from ganfw_conv.classes import require_classes
-from ganfw_conv.equalised import EqualisedConv2d, EqualisedLinear, activate
-from ganfw_conv.image_sizes import halvings
-from ganfw_conv.minibatch_deviation import MinibatchDeviation
-from ganfw_conv.projection import ProjectionHead
+from ganfw_conv.layers.classes import require_classes
+from ganfw_conv.layers.equalised import EqualisedConv2d, EqualisedLinear, activate
+from ganfw_conv.layers.image_sizes import halvings
+from ganfw_conv.layers.minibatch_deviation import MinibatchDeviation
+from ganfw_conv.layers.projection import ProjectionHead
 
 _BaseChannels = Annotated[int, Ge(1), "maps at the size of the image; twice as many at each half of it"]
 _MostChannels = Annotated[int, Ge(1), "maps at most"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from ganfw_conv.equalised import EqualisedLinear
+from ganfw_conv.layers.equalised import EqualisedLinear
 
 EPSILON = 1e-8
 

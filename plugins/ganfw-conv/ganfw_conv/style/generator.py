@@ -7,11 +7,11 @@ from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganfw_conv.classes import require_classes
-from ganfw_conv.equalised import activate
-from ganfw_conv.image_sizes import halvings
-from ganfw_conv.modulated_convolution import ModulatedConv2d
-from ganfw_conv.style_mapping import StyleMapping
+from ganfw_conv.layers.classes import require_classes
+from ganfw_conv.layers.equalised import activate
+from ganfw_conv.layers.image_sizes import halvings
+from ganfw_conv.style.mapping import StyleMapping
+from ganfw_conv.style.modulated_convolution import ModulatedConv2d
 
 _WDim = Annotated[int, Ge(1), "length of w"]
 _MappingLayers = Annotated[int, Ge(1), "linear layers from noise to w"]

@@ -11,7 +11,7 @@ from attrs import evolve
 from torch import Tensor, nn
 
 from ganfw import Augmentation, Batch, InputError, Loss, Noise, Objective, Regularizer, RowRandom, Update
-from ganfw_conv.progressive import ProgressiveDiscriminator, ProgressiveGenerator
+from ganfw_conv.progressive.networks import ProgressiveDiscriminator, ProgressiveGenerator
 
 
 class ProgressiveGrowing:

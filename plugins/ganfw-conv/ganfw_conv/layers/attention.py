@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfw import InputError
-from ganfw_conv.spectral import normalised
+from ganfw_conv.layers.spectral import normalised
 
 
 class SelfAttention(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ganfw_conv.spectral import normalised
+from ganfw_conv.layers.spectral import normalised
 
 
 class ProjectionHead(nn.Module):

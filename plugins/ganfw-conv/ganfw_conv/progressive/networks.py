@@ -7,11 +7,11 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from ganfw_conv.equalised import EqualisedConv2d, EqualisedLinear, activate
-from ganfw_conv.growth import Growth, doubled, faded, halved
-from ganfw_conv.image_sizes import halvings
-from ganfw_conv.minibatch_deviation import MinibatchDeviation
-from ganfw_conv.pixel_norm import of_size_1
+from ganfw_conv.layers.equalised import EqualisedConv2d, EqualisedLinear, activate
+from ganfw_conv.layers.image_sizes import halvings
+from ganfw_conv.layers.minibatch_deviation import MinibatchDeviation
+from ganfw_conv.layers.pixel_norm import of_size_1
+from ganfw_conv.progressive.growth import Growth, doubled, faded, halved
 
 _BaseChannels = Annotated[int, Ge(1), "maps at the full size; twice as many at each half of it"]
 _MostChannels = Annotated[int, Ge(1), "maps at most"]

@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganfw_conv.equalised import EqualisedLinear, activate
-from ganfw_conv.pixel_norm import of_size_1
+from ganfw_conv.layers.equalised import EqualisedLinear, activate
+from ganfw_conv.layers.pixel_norm import of_size_1
 
 MAPPING_RATE = 0.01
 """How fast the mapping learns, by the other layers (Karras et al., 2019, appendix C)."""

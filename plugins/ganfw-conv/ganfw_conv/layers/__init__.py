@@ -1,0 +1,1 @@
+"""Layers that several of the networks have."""

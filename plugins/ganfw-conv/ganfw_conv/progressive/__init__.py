@@ -1,0 +1,1 @@
+"""Progressive growing: networks that start with small images, and the step that lets them grow."""

@@ -1,0 +1,1 @@
+"""The networks of StyleGAN2, and what goes with them."""
