@@ -27,7 +27,9 @@ def ganfw_parts() -> Iterator[Part]:
     yield part("metric", "sine_fit", ".sines:SineFit", "how near series are to sines, and to which")
     yield part("metric", "columns", ".table:Columns", "distances of the columns of tables")
 
-    yield part("recipe", "fashion_mlp", ":fashion_mlp.toml", "mnist_mlp on FashionMNIST: two MLPs, 40 epochs")
-    yield part("recipe", "images_mlp", ":images_mlp.toml", "a few hundred images of your own: two MLPs, 4,000 steps")
-    yield part("recipe", "sines_mlp", ":sines_mlp.toml", "a family of sines: two MLPs on series of 64 values")
-    yield part("recipe", "two_columns_mlp", ":two_columns_mlp.toml", "a table of two columns: two MLPs")
+    yield part("recipe", "fashion_mlp", ".recipes:fashion_mlp.toml", "mnist_mlp on FashionMNIST: two MLPs, 40 epochs")
+    yield part(
+        "recipe", "images_mlp", ".recipes:images_mlp.toml", "a few hundred images of your own: two MLPs, 4,000 steps"
+    )
+    yield part("recipe", "sines_mlp", ".recipes:sines_mlp.toml", "a family of sines: two MLPs on series of 64 values")
+    yield part("recipe", "two_columns_mlp", ".recipes:two_columns_mlp.toml", "a table of two columns: two MLPs")
