@@ -67,6 +67,10 @@ CHECKS = checks_of(
         f"recipe {name}: {check}": "its data is not here; test_colour_recipes.py trains it on images that it draws"
         for name in COLOUR
         for check in ("runs", "resumes exactly")
+    }
+    | {
+        f"{kind} progressive: trains compiled": "the step's check compiles both networks"
+        for kind in ("generator", "discriminator")
     },
 )
 
