@@ -339,7 +339,8 @@ def test_compiled_losses_follow_the_stage(registry: ganfw.Registry, tmp_path: Pa
     torch._dynamo.utils.counters.clear()
     with warnings.catch_warnings(action="ignore"):
         compiled = trained(recipe.with_overrides(["run.compile=true"]), registry, tmp_path / "compiled")
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1 + 2 * 5  # of a sum first, on trial
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert graphs in (2 * 5, 1 + 2 * 5)  # where nothing was compiled before, of a sum first, on trial
     for name, network in written.experiment.networks.items():
         found = compiled.experiment.networks[name].state_dict()
         for key, value in network.state_dict().items():
