@@ -51,6 +51,7 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
+@pytest.mark.slow
 def test_a_recipe_that_has_its_results_passes(tmp_path: Path) -> None:
     result = verify("wide.toml", "--quick")
 
@@ -157,6 +158,7 @@ def test_a_recipe_that_expects_nothing_is_refused() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_broken_recipe_of_a_package_is_a_miss_and_the_others_are_verified(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
