@@ -169,7 +169,8 @@ def test_recipe_can_extend_a_file(registry: Registry) -> None:
     assert Recipe.load("sub/mine.toml", registry) == Recipe.load("base.toml", registry)
 
 
-def test_recipe_from_what_is_not_there_is_refused() -> None:
+def test_recipe_from_what_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANFW_PLUGINS", "")  # other packages have recipes with names like it
     assert refusal("recipe", "mine", "--from", "mnist_mpl") == (
         "no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp' or 'mnist_mlp_wgan' or 'mnist_mlp_fast'?; "
         "see: ganfw recipes"

@@ -394,7 +394,8 @@ def bad_input(*arguments: str) -> str:
     return result.stderr
 
 
-def test_missing_recipe_is_reported() -> None:
+def test_missing_recipe_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANFW_PLUGINS", "")  # other packages have recipes with names like it
     assert bad_input("run", "gone.toml") == "Error: gone.toml: no such recipe; see: ganfw recipes\n"
     assert bad_input("run", "mnist_mpl") == (
         "Error: no recipe is named 'mnist_mpl'; did you mean 'mnist_mlp' or 'mnist_mlp_wgan' or 'mnist_mlp_fast'?; "
